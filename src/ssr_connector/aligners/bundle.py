@@ -1,0 +1,89 @@
+"""A trained aligner on disk, with the names of the encoder and the LLM whose frames and tokens it is for."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ssr_connector.aligners.base import Tokenize
+from ssr_connector.aligners.char_ctc import CharCTC, CharCTCConfig
+from ssr_connector.data.text import Form
+from ssr_connector.encoders import PretrainedEncoder
+from ssr_connector.errors import UserError
+from ssr_connector.files import replace_folder
+
+CONFIG, WEIGHTS = "aligner.json", "aligner.safetensors"
+
+
+@dataclass(frozen=True)
+class AlignerBundle:
+    """Everything from a recording to an alignment."""
+
+    aligner: CharCTC
+    encoder: PretrainedEncoder
+    tokenize: Tokenize
+    text_form: Form
+
+
+def save_aligner(
+    folder: Path, aligner: CharCTC, encoder_name: str, encoder_layer: int | None, llm_name: str, text_form: Form
+) -> None:
+    """Write the folder, whole or not at all."""
+    from ssr_connector.model.checkpoint import relative
+
+    values = {
+        "encoder_name": relative(encoder_name, folder),
+        "encoder_layer": encoder_layer,
+        "encoder_width": aligner.project[0].normalized_shape[0],
+        "llm_name": relative(llm_name, folder),
+        "text_form": text_form,
+        "aligner": asdict(aligner.config),
+    }
+    with replace_folder(folder) as new:
+        save_file({k: v.detach().cpu() for k, v in aligner.state_dict().items()}, new / WEIGHTS)
+        (new / CONFIG).write_text(json.dumps(values, indent=2, ensure_ascii=False))
+
+
+def read_aligner(folder: Path) -> tuple[CharCTC, dict[str, Any]]:
+    """The head alone, and the values beside it. Raises UserError where the folder holds none."""
+    from ssr_connector.model.checkpoint import load_exactly
+
+    try:
+        values = json.loads((folder / CONFIG).read_text())
+        aligner = CharCTC(CharCTCConfig(**values["aligner"]), values["encoder_width"])
+        state = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`") from error
+    load_exactly(aligner, state, folder / WEIGHTS)
+    return aligner.eval(), values
+
+
+def load_bundle(folder: str | Path) -> AlignerBundle:
+    """From an aligner's folder or a whole model's."""
+    from ssr_connector.model.checkpoint import load_tokenizer, resolve
+
+    folder = Path(folder)
+    if (folder / "config.json").is_file():
+        from ssr_connector.model import SSRForConditionalGeneration
+
+        model = SSRForConditionalGeneration.from_pretrained(str(folder))
+        return AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
+    aligner, values = read_aligner(folder)
+    encoder = PretrainedEncoder.from_pretrained(resolve(values["encoder_name"], folder), values["encoder_layer"])
+    if encoder.width != values["encoder_width"]:
+        raise UserError(f"{folder} was trained on frames {values['encoder_width']} wide, its encoder has {encoder.width}")
+    tokenizer = load_tokenizer(resolve(values["llm_name"], folder))
+    return AlignerBundle(aligner, encoder, offset_tokenize(tokenizer), values["text_form"])
+
+
+def offset_tokenize(tokenizer: Any) -> Tokenize:
+    """The LLM's tokens of a spoken text, without BOS or EOS, and the half-open characters of each."""
+
+    def tokenize(text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        out = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return list(out["input_ids"]), [(int(a), int(b)) for a, b in out["offset_mapping"]]
+
+    return tokenize

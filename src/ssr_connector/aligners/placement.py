@@ -1,0 +1,182 @@
+"""From characters with frames to tokens with frames (METHOD §3, "Characters → tokens").
+
+The rules, in order:
+
+1. A word is a run of characters without white space; its core reaches from its first letter or digit to its last.
+   A word spans the frames of its core's characters. A token that reaches over several words makes them one.
+2. The pieces of a word divide its frames where their last characters end. Each gets a frame as long as there are
+   enough, else neighbours share one.
+3. A token without a character of any core (punctuation, white space, characters that the aligner cannot spell) takes
+   the pause after the word before it; where there is no pause it shares that word's last frame. Before the first word
+   it takes the silence there, or shares the word's first frame.
+
+No token is dropped, and no token moves another word's boundary.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ssr_connector.types import Alignment
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word's place in the text and, half-open, in frames."""
+
+    text: str
+    char_span: Span
+    core: Span
+    start: int
+    end: int
+
+
+def core_of(text: str, start: int, end: int) -> Span | None:
+    """From the first letter or digit of `text[start:end]` to its last; None where it has none."""
+    inside = [i for i in range(start, end) if text[i].isalnum()]
+    return (inside[0], inside[-1] + 1) if inside else None
+
+
+def text_words(text: str) -> list[Span]:
+    """Half-open characters of each run without white space."""
+    spans: list[Span] = []
+    start: int | None = None
+    for i, char in enumerate(text + " "):
+        if char.isspace():
+            if start is not None:
+                spans.append((start, i))
+            start = None
+        elif start is None:
+            start = i
+    return spans
+
+
+def place_words(text: str, char_frames: Sequence[Span | None]) -> list[Word]:
+    """Words that have a core with frames, in order (rule 1). `char_frames` holds a span or None per character."""
+    words = []
+    for start, end in text_words(text):
+        core = core_of(text, start, end)
+        if core is None:
+            continue
+        frames = [f for f in char_frames[core[0] : core[1]] if f is not None]
+        if frames:
+            words.append(Word(text[start:end], (start, end), core, frames[0][0], frames[-1][1]))
+    return words
+
+
+def place_tokens(
+    text: str,
+    char_frames: Sequence[Span | None],
+    token_ids: Sequence[int],
+    token_spans: Sequence[Span],
+    n_frames: int,
+    char_scores: Sequence[float] | None = None,
+) -> Alignment:
+    """Frames for every token of `text`.
+
+    Args:
+        text: the utterance, n characters.
+        char_frames: for each character its half-open frames, in order and disjoint, or None where it has none.
+        token_ids: the LLM's tokens of the text, S of them.
+        token_spans: half-open characters of each token, in order; bytes of one character may share its span.
+        n_frames: frames of the utterance.
+        char_scores: log-probability of each character; a token's score is their mean.
+
+    Raises:
+        ValueError: no character has a frame.
+
+    """
+    words = place_words(text, char_frames)
+    if not words:
+        raise ValueError("no character of the text has a frame")
+    members = _members(words, token_spans)
+    starts, ends = [0] * len(token_ids), [0] * len(token_ids)
+    previous_end = 0
+    i = 0
+    while i < len(token_ids):
+        group = i
+        while i < len(token_ids) and members[i] == members[group]:
+            i += 1
+        tokens = range(group, i)
+        first, last, is_core = members[group]
+        if is_core:
+            lo, hi = words[first].start, words[last].end
+            cuts = [_last_frame(char_frames, text, token_spans[t], hi) for t in tokens]
+            pieces = divide(lo, hi, cuts)
+        else:
+            lo = previous_end
+            hi = words[first + 1].start if first + 1 < len(words) else n_frames
+            if lo < hi:
+                pieces = divide(lo, hi, [lo + (k + 1) * (hi - lo) // len(tokens) for k in range(len(tokens))])
+            else:
+                share = (lo - 1, lo) if first >= 0 else (lo, lo + 1)
+                pieces = [share] * len(tokens)
+        for t, (a, b) in zip(tokens, pieces, strict=True):
+            starts[t], ends[t] = a, b
+        if is_core:
+            previous_end = hi
+    scores = None if char_scores is None else [_mean_score(char_frames, char_scores, s) for s in token_spans]
+    return Alignment(
+        text=text,
+        token_ids=tuple(token_ids),
+        starts=tuple(starts),
+        ends=tuple(ends),
+        char_spans=tuple(token_spans),
+        n_frames=n_frames,
+        scores=None if scores is None else tuple(scores),
+    )
+
+
+def divide(start: int, end: int, cuts: Sequence[int]) -> list[Span]:
+    """Divide `[start, end)` into `len(cuts)` pieces that end near the cuts, the last one at `end`.
+
+    Every piece has a frame of its own where there are enough; otherwise neighbours share frames evenly.
+    """
+    n, width = len(cuts), end - start
+    if n > width:
+        shared = [start + k * width // n for k in range(n)]
+        return [(s, s + 1) for s in shared]
+    ends = [min(max(cut, start + k + 1), end - (n - 1 - k)) for k, cut in enumerate(cuts)]
+    ends[-1] = end
+    for k in range(1, n):
+        ends[k] = max(ends[k], ends[k - 1] + 1)
+    return list(zip([start, *ends[:-1]], ends, strict=True))
+
+
+def _members(words: list[Word], token_spans: Sequence[Span]) -> list[tuple[int, int, bool]]:
+    """For each token: (first word, last word, True), or (word before it, same, False) for one outside every core.
+
+    Words that a token joins share one entry, and so do all their tokens.
+    """
+    touched: list[tuple[int, int] | None] = []
+    group = list(range(len(words)))  # representative: the first word of the group
+    for a, b in token_spans:
+        inside = [k for k, w in enumerate(words) if a < w.core[1] and b > w.core[0]]
+        touched.append((inside[0], inside[-1]) if inside else None)
+        for k in inside[1:]:
+            group[k] = group[inside[0]]
+    for k in range(1, len(group)):  # a later word may have joined a group through an earlier member
+        group[k] = group[group[k]]
+    out: list[tuple[int, int, bool]] = []
+    for (a, _), words_in in zip(token_spans, touched, strict=True):
+        if words_in is None:
+            before = sum(w.core[0] <= a for w in words) - 1
+            out.append((before, before, False))
+        else:
+            lead = group[words_in[0]]
+            out.append((lead, max(k for k in range(len(words)) if group[k] == lead), True))
+    return out
+
+
+def _last_frame(char_frames: Sequence[Span | None], text: str, span: Span, default: int) -> int:
+    for i in range(span[1] - 1, span[0] - 1, -1):
+        frames = char_frames[i]
+        if frames is not None and text[i].isalnum():
+            return frames[1]
+    return default
+
+
+def _mean_score(char_frames: Sequence[Span | None], char_scores: Sequence[float], span: Span) -> float:
+    spelled = [char_scores[i] for i in range(*span) if char_frames[i] is not None]
+    return sum(spelled) / len(spelled) if spelled else float("nan")

@@ -1,0 +1,69 @@
+"""Alignments on disk: JSON lines, one utterance each, behind a header that says when the frames happen."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.errors import UserError
+from ssr_connector.files import replace_file
+from ssr_connector.types import Alignment
+from ssr_connector.units import FrameClock
+
+FILE = "alignments.jsonl"
+
+
+def write_alignments(path: Path, clock: FrameClock, alignments: Iterable[tuple[str, Alignment]]) -> int:
+    """Write (utterance id, alignment) pairs, all or nothing; returns how many."""
+    n = 0
+    with replace_file(path) as new, new.open("w") as out:
+        out.write(json.dumps({"clock": asdict(clock)}) + "\n")
+        for key, alignment in alignments:
+            out.write(json.dumps({"id": key, **to_dict(alignment)}, ensure_ascii=False) + "\n")
+            n += 1
+    return n
+
+
+def read_alignments(path: Path) -> tuple[FrameClock, dict[str, Alignment]]:
+    """The clock and the alignments by utterance id. Raises UserError that names the line that is none."""
+    if not path.is_file():
+        raise UserError(f"there are no alignments at {path}; make them with `ssr align`")
+    alignments: dict[str, Alignment] = {}
+    clock: FrameClock | None = None
+    with path.open() as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                if clock is None:
+                    clock = FrameClock(**row["clock"])
+                else:
+                    alignments[row.pop("id")] = from_dict(row)
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(f"{path}, line {number}, is not an alignment ({error}); align again") from error
+    if clock is None:
+        raise UserError(f"{path} is empty; align again")
+    return clock, alignments
+
+
+def to_dict(alignment: Alignment) -> dict[str, Any]:
+    """Plain values; a score that is none becomes null."""
+    values = asdict(alignment)
+    if alignment.scores is not None:
+        values["scores"] = [None if math.isnan(s) else round(s, 4) for s in alignment.scores]
+    return values
+
+
+def from_dict(values: dict[str, Any]) -> Alignment:
+    """Back again, checked as every alignment is."""
+    scores = values.get("scores")
+    return Alignment(
+        text=values["text"],
+        token_ids=tuple(values["token_ids"]),
+        starts=tuple(values["starts"]),
+        ends=tuple(values["ends"]),
+        char_spans=tuple((a, b) for a, b in values["char_spans"]),
+        n_frames=values["n_frames"],
+        scores=None if scores is None else tuple(math.nan if s is None else s for s in scores),
+    )

@@ -1,0 +1,44 @@
+"""Words of an alignment, and how far their ends lie from known ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from ssr_connector.aligners.placement import core_of, text_words
+from ssr_connector.types import Alignment
+from ssr_connector.units import FrameClock
+
+
+@dataclass(frozen=True)
+class TimedWord:
+    """A word and when it is spoken."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+def timed_words(alignment: Alignment, clock: FrameClock) -> list[TimedWord]:
+    """Words with a letter or digit: from the start of the first token in their core to the end of the last."""
+    words = []
+    for start, end in text_words(alignment.text):
+        core = core_of(alignment.text, start, end)
+        if core is None:
+            continue
+        tokens = [i for i, (a, b) in enumerate(alignment.char_spans) if a < core[1] and b > core[0]]
+        if tokens:
+            begin_s = clock.edge_s(alignment.starts[tokens[0]])
+            words.append(TimedWord(alignment.text[start:end], begin_s, clock.edge_s(alignment.ends[tokens[-1]])))
+    return words
+
+
+def word_key(word: str) -> str:
+    """What two spellings of a word share: its letters and digits in lower case."""
+    return "".join(c for c in word.lower() if c.isalnum())
+
+
+def end_differences_s(found: Sequence[TimedWord], known: Sequence[TimedWord]) -> list[float]:
+    """Found minus known end, for each word that both have at its place in the longest common sequence."""
+    a, b = [word_key(w.text) for w in found], [word_key(w.text) for w in known]
+    blocks = SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()
+    return [found[m.a + k].end_s - known[m.b + k].end_s for m in blocks for k in range(m.size)]

@@ -1,0 +1,52 @@
+"""`ssr generate`: transcribe a recording, ask about it, or score endings for it."""
+
+import argparse
+from pathlib import Path
+
+HELP = "transcribe a recording, ask about it, or score what may follow it"
+
+EPILOG = """\
+examples
+  ssr generate transcribe runs/demo/model question.wav
+  ssr generate ask runs/demo/model question.wav " The answer is:"
+  ssr generate score runs/demo/model story.wav "She went home." "He ate the key."
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the verb."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.add_argument("task", choices=["transcribe", "ask", "score"])
+    parser.add_argument("model", metavar="MODEL", help="a model folder, such as runs/demo/model")
+    parser.add_argument("audio", metavar="AUDIO", type=Path, help="a recording (WAV, FLAC, MP3, Ogg; any sampling rate)")
+    parser.add_argument("text", metavar="TEXT", nargs="*", help="ask: what to write after the recording; score: the endings")
+    parser.add_argument("--max-new-tokens", metavar="N", type=int, default=48, help="of an answer (default: 48)")
+    parser.add_argument("--prompt", default="\nTranscript:", help="transcribe: the prompt of its training")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Listen, and print what the model says."""
+    from rich.console import Console
+
+    from ssr_connector.errors import UserError
+
+    if args.task == "score" and len(args.text) < 2:
+        raise UserError('give at least two endings to score: ssr generate score MODEL AUDIO "one" "other"')
+    if args.task == "ask" and len(args.text) > 1:
+        raise UserError("give one text to ask with, in quotation marks")
+    from ssr_connector.inference.dialogue import ask, score, transcribe
+    from ssr_connector.model import SSRForConditionalGeneration, SSRProcessor
+
+    console = Console(highlight=False, markup=False)
+    model, processor = SSRForConditionalGeneration.from_pretrained(args.model), SSRProcessor.from_pretrained(args.model)
+    if args.task == "transcribe":
+        heard, written = transcribe(model, processor, args.audio, args.prompt)
+        console.print(f"aligner: {heard}\nLLM:     {written}", soft_wrap=True)
+    elif args.task == "ask":
+        console.print(ask(model, processor, args.audio, args.text[0] if args.text else "", args.max_new_tokens), soft_wrap=True)
+    else:
+        ranked = score(model, processor, args.audio, args.text)
+        for ending, value in ranked:
+            console.print(f"{value.mean:8.3f} per token  {value.total:9.2f} in all  {ending}", soft_wrap=True)
+    return 0

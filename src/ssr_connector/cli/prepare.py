@@ -1,0 +1,125 @@
+"""``ssr prepare``: recordings and transcripts become lhotse cuts, checked."""
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ssr_connector.data.summary import Summary
+
+HELP = "turn recordings and transcripts into checked lhotse cuts"
+
+EPILOG = """\
+SOURCE is one of
+  table        TSV, CSV or JSON lines with the columns audio (path, relative to the table) and text;
+               optional: id, speaker, language, start_s and end_s (a part of the recording, in seconds)
+  ljspeech     the folder of LJSpeech in its original layout (metadata.csv, wavs/)
+  librispeech  the folder of LibriSpeech, or of one of its subsets, in its original layout
+
+Recordings may be WAV, FLAC, MP3 or Ogg (Vorbis, Opus) at any sampling rate; they are neither copied nor changed, and
+the average of their channels is what will be used.
+
+What cannot be used is left out, counted, and listed with its reason in DIR/rejected.tsv: recordings that are missing,
+empty, truncated, not audio or hold NaN; transcripts that are empty, unspeakable or of more than 40 characters a second;
+ids that occur again; parts that lie outside of their recording or are longer than the limit.
+
+examples
+  ssr prepare my/table.tsv --out data/mine --dev 0.05
+  ssr prepare LibriSpeech/train-clean-100 --out data/clean100 --jobs 8
+  ssr prepare LJSpeech-1.1 --out data/lj --words lj.ctm
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the verb."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.add_argument("source", metavar="SOURCE", type=Path, help="a transcript table, or the folder of a corpus")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the cuts, made if need be")
+    parser.add_argument("--corpus", default="auto", help="table, ljspeech or librispeech (default: seen from SOURCE)")
+    parser.add_argument(
+        "--words", metavar="CTM", type=Path, help="word times to attach: lines `id channel start duration word`"
+    )
+    parser.add_argument(
+        "--dev",
+        metavar="N",
+        type=float,
+        help="also part a development set of about N cuts (1 or more) or that share (below 1): speakers that are not "
+        "in the training set where there are several, else recordings",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="for the choice of the development set (default: 0)")
+    parser.add_argument(
+        "--max-duration-s", metavar="S", type=float, default=60.0, help="reject longer utterances (default: 60)"
+    )
+    parser.add_argument(
+        "--check",
+        choices=["decode", "header"],
+        default="decode",
+        help="decode every recording from end to end, or only read its header: quick for a corpus of many thousand "
+        "hours, but blind to NaN and to truncated FLAC and MP3 files (default: decode)",
+    )
+    parser.add_argument("--jobs", metavar="N", type=int, help="recordings to check at once (default: every processor)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prepare the corpus, print what it holds and what to type next; raises UserError."""
+    from rich.console import Console
+
+    from ssr_connector.data.preparation import prepare
+
+    console = Console(highlight=False, markup=False)
+    console.print(f"Preparing {args.source} into {args.out}", soft_wrap=True)
+    summary = prepare(
+        args.source,
+        args.out,
+        corpus=args.corpus,
+        words=args.words,
+        dev=args.dev,
+        check=args.check,
+        jobs=args.jobs,
+        max_duration_s=args.max_duration_s,
+        seed=args.seed,
+        console=console,
+    )
+    console.print(summary_table(summary))
+    if summary.rejected:
+        console.print(f"Every rejected utterance and its reason: {args.out / 'rejected.tsv'}", soft_wrap=True)
+    console.print(f"\nNext:\n  {next_command(args.out, summary)}", soft_wrap=True)
+    return 0
+
+
+def summary_table(summary: "Summary") -> "Table":
+    """The summary for the screen."""
+    from rich.table import Table
+
+    rows: list[tuple[str, str]] = [
+        ("corpus", f"{summary.corpus}: {summary.source}"),
+        ("cuts", f"{summary.cuts}, {summary.shortest_s:.2f} to {summary.longest_s:.2f} s"),
+        ("speech", f"{summary.hours:.2f} h ({summary.hours * 60:.1f} min)"),
+        ("recordings", ", ".join(f"{n} at {rate} Hz" for rate, n in summary.sampling_rates_hz.items())),
+        ("speakers", str(summary.speakers) if summary.speakers else "not named"),
+        ("characters a second", f"{summary.characters_per_s:.1f}"),
+    ]
+    if summary.dev_cuts is not None:
+        rows.append(("training, development", f"{summary.cuts - summary.dev_cuts}, {summary.dev_cuts} cuts"))
+    rows += [(f"words: {what}", str(n)) for what, n in (summary.words or {}).items() if n]
+    rows.append(("rejected", str(sum(summary.rejected.values()))))
+    rows += [(f"rejected: {reason}", str(n)) for reason, n in summary.rejected.items()]
+    rows += [(f"warning: {what}", str(n)) for what, n in summary.warnings.items()]
+    table = Table(show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def next_command(out: Path, summary: "Summary") -> str:
+    """How to train an aligner on what was prepared."""
+    command = ["ssr", "train", "aligner", "--config", "recipes/tiny.yaml"]
+    if summary.dev_cuts is None:
+        command += ["--data.train", str(out / "cuts.jsonl.gz")]
+    else:
+        command += ["--data.train", str(out / "train.jsonl.gz"), "--data.dev", str(out / "dev.jsonl.gz")]
+    return shlex.join(command)

@@ -1,0 +1,60 @@
+"""`ssr train`: aligner, distill (stage 1), finetune (stage 2)."""
+
+import argparse
+from pathlib import Path
+
+HELP = "train the aligner, the connector (stage 1: distill) or the LLM (stage 2: finetune)"
+TAKES_RECIPE = True
+
+EPILOG = """\
+A recipe (YAML) drives every stage. Its `variants` hold what is particular to a stage; the variant of the stage's own
+name is taken unless --variant names another. Any value can be set on the command line: --training.lr 3e-4.
+A stopped run goes on where it was when the same command is given again.
+
+examples
+  ssr train aligner  --config recipes/tiny.yaml --out runs/mine/aligner --data.train data/mine/train.jsonl.gz
+  ssr train distill  --config recipes/tiny.yaml --out runs/mine/distill --training.aligner runs/mine/aligner/aligner
+  ssr train finetune --config recipes/tiny.yaml --out runs/mine/finetune --training.start_from runs/mine/distill/model
+  ssr train distill  --config recipes/tiny.yaml --variant stack --print-recipe
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the verb."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.add_argument("stage", choices=["aligner", "distill", "finetune"])
+    parser.add_argument("--config", metavar="YAML", type=Path, help="the recipe")
+    parser.add_argument("--variant", metavar="NAME", help="which of the recipe's variants (default: the stage's own name)")
+    parser.add_argument("--print-recipe", action="store_true", help="print the resolved recipe and stop")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, and print the last figures."""
+    from ssr_connector.config import load_recipe, to_dict, variants_of
+    from ssr_connector.errors import UserError
+
+    if args.variant and (not args.config or args.variant not in variants_of(args.config)):
+        known = ", ".join(variants_of(args.config)) if args.config else "none without --config"
+        raise UserError(f"there is no variant {args.variant!r} in the recipe; it has {known}")
+    recipe = load_recipe(args.config, args.variant or args.stage, args.overrides)
+    if args.print_recipe:
+        import yaml
+
+        print(yaml.safe_dump(to_dict(recipe), sort_keys=False, allow_unicode=True), end="")
+        return 0
+    from rich.console import Console
+
+    from ssr_connector.progress import bar, summary
+    from ssr_connector.training import stages
+    from ssr_connector.training.run import inherited
+
+    console = Console(highlight=False, markup=False)
+    train = {"aligner": stages.train_aligner, "distill": stages.train_connector, "finetune": stages.finetune}[args.stage]
+    for line in inherited(recipe):
+        console.print(f"  differs from stage 1: {line}", soft_wrap=True)
+    with bar(console, f"training {args.stage}") as report:
+        figures = train(recipe, report)
+    result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")
+    console.print(f"{summary(figures) or 'already done'}\n{result}", soft_wrap=True)
+    return 0

@@ -1,0 +1,234 @@
+"""The recipe: one typed configuration for every verb.
+
+A recipe is a YAML file. Its sections are the fields of `Recipe`; `variants` holds named partial recipes, of which
+`ssr train` takes the one it is asked for (`aligner`, `distill`, `finetune`, or any other name).
+Values on the command line win over the variant, the variant over the sections, the sections over the defaults here.
+"""
+
+import dataclasses
+import difflib
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from ssr_connector.errors import UserError
+
+
+@dataclass(frozen=True)
+class EncoderSection:
+    """The frozen speech encoder: a hub name or a folder, and which hidden state of it (null: the last)."""
+
+    name: str = ""
+    layer: int | None = None
+
+
+@dataclass(frozen=True)
+class LLMSection:
+    """The text LLM: a hub name or a folder."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class AlignerSection:
+    """Shape of the CHAR-CTC head, the written form of speech, and how far a letter reaches into a pause."""
+
+    text_form: Literal["cased", "lower"] = "cased"
+    width: int = 256
+    layers: int = 4
+    heads: int = 4
+    dropout: float = 0.1
+    reach_frames: int = 3
+
+
+@dataclass(frozen=True)
+class ConnectorConfig:
+    """Which connector, and its shape."""
+
+    type: str = "ssr"
+    layers: int = 4  # decoder layers shaped like the LLM's own
+    positions: Literal["none", "rotary"] = "none"
+    attention: Literal["causal", "blockwise"] = "causal"
+    slack_frames: int = 1  # blockwise: frames of the segment before that a frame may see
+    dropout: float = 0.1
+    stack: int = 8  # frame stacking: frames per vector
+
+
+@dataclass(frozen=True)
+class DataSection:
+    """What is trained on: cuts, their encoder frames where cached, their alignments, and text for multitask."""
+
+    train: str = ""  # cuts.jsonl.gz of `ssr prepare`
+    dev: str = ""
+    frames: str | None = None  # folder of `ssr encode`; null: encode on the fly
+    alignments: str = ""  # folder of `ssr align`, for train and dev
+    text: str = ""  # plain text, one document a line, for the objective `text`
+    dev_text: str = ""
+
+
+@dataclass(frozen=True)
+class TrainingSection:
+    """One loop for every stage. Defaults follow METHOD §4 where it speaks."""
+
+    start_from: str | None = None  # model folder to go on from (finetune: needed)
+    aligner: str | None = None  # folder of a trained aligner (distill: needed)
+    objectives: dict[str, float] = field(default_factory=dict)  # name: weight
+    train: tuple[str, ...] = ()  # parts that learn: aligner, connector, llm
+    steps: int = 1000
+    lr: float = 1e-4
+    final_lr_share: float = 0.2
+    warmup_steps: int = 100
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip: float = 5.0
+    batch_s: float = 120.0  # seconds of audio a step
+    batch_tokens: int = 4096  # of text a step, for the objective `text`
+    text_block: int = 128
+    cosine_weight: float = 5.0  # λ of the distillation loss
+    transcribe_prompt: str = "\nTranscript:"
+    precision: Literal["no", "bf16"] = "no"
+    log_every: int = 10
+    evaluate_every: int = 0  # 0: at the end only
+    checkpoint_every: int = 200
+    keep_checkpoints: int = 1
+
+
+@dataclass(frozen=True)
+class EvaluationSection:
+    """Limits and comparisons of `ssr evaluate`."""
+
+    items: int = 0  # at most this many items a task; 0: all
+    bootstrap: int = 2000
+    snr_db: tuple[float, ...] = ()
+    batch_s: float = 200.0
+    batch_tokens: int = 8192
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a run is made of."""
+
+    seed: int = 0
+    out: str = "runs/new"
+    encoder: EncoderSection = field(default_factory=EncoderSection)
+    llm: LLMSection = field(default_factory=LLMSection)
+    aligner: AlignerSection = field(default_factory=AlignerSection)
+    connector: ConnectorConfig = field(default_factory=ConnectorConfig)
+    data: DataSection = field(default_factory=DataSection)
+    training: TrainingSection = field(default_factory=TrainingSection)
+    evaluation: EvaluationSection = field(default_factory=EvaluationSection)
+    tiny: dict[str, Any] = field(default_factory=dict)  # the tiny world, read by `ssr demo`
+
+
+def load_recipe(path: str | Path | None, variant: str | None = None, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe, merge a variant and `--section.key value` overrides. Raises UserError that names what is wrong."""
+    tree = read_tree(path) if path else {}
+    variants = tree.pop("variants", None) or {}
+    if variant is not None:
+        tree = merge(tree, variants.get(variant, {}))
+    check_keys(tree, Recipe, str(path))
+    return parse(tree, overrides or [], str(path))
+
+
+def read_tree(path: str | Path) -> dict[str, Any]:
+    """The plain mapping of a YAML file."""
+    try:
+        tree = yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"there is no recipe {path}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict):
+        raise UserError(f"{path} is not a recipe: it must be a mapping of sections")
+    for name, part in (tree.get("variants") or {}).items():
+        check_keys(part, Recipe, f"{path}, variant {name}")
+    return tree
+
+
+def variants_of(path: str | Path) -> list[str]:
+    """Names of a recipe's variants."""
+    return list(read_tree(path).get("variants") or {})
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` laid upon `base`, mapping by mapping; `objectives` are replaced as a whole."""
+    out = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict) and key != "objectives"
+        out[key] = merge(out[key], value) if both else value
+    return out
+
+
+def check_keys(tree: dict[str, Any], cls: type, where: str, prefix: str = "") -> None:
+    """Raise UserError at the first key that is no field, and name the nearest one."""
+    hints = typing.get_type_hints(cls)
+    for key, value in tree.items():
+        if key not in hints:
+            raise UserError(f"{where}: unknown key {prefix}{key}{nearest(key, list(hints), prefix)}")
+        if dataclasses.is_dataclass(hints[key]):
+            if not isinstance(value, dict):
+                raise UserError(f"{where}: {prefix}{key} is a section, not {value!r}")
+            check_keys(value, typing.cast(type, hints[key]), where, f"{prefix}{key}.")
+
+
+def nearest(key: str, known: list[str], prefix: str = "") -> str:
+    """`; did you mean …?` where something is near."""
+    match = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"; did you mean {prefix}{match[0]}?" if match else f"; known are {', '.join(known)}"
+
+
+def flat_keys(cls: type = Recipe, prefix: str = "") -> list[str]:
+    """All dotted keys of a recipe."""
+    keys: list[str] = []
+    for name, hint in typing.get_type_hints(cls).items():
+        keys += flat_keys(hint, f"{prefix}{name}.") if dataclasses.is_dataclass(hint) else [prefix + name]  # type: ignore[arg-type]
+    return keys
+
+
+def parse(tree: dict[str, Any], overrides: list[str], where: str) -> Recipe:
+    """Typed values from a mapping and the rest of a command line."""
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    known = flat_keys()
+    for word in overrides:
+        name = word[2:].split("=")[0]
+        if word.startswith("--") and name not in known and not name.startswith(("tiny.", "training.objectives.")):
+            raise UserError(f"unknown option {word.split('=')[0]}{nearest(name, known, '--')}")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Recipe, None)
+    try:
+        # jsonargparse: types from the dataclasses, values from a mapping, then from the command line over it.
+        namespace = parser.parse_args(overrides, namespace=parser.parse_object(tree))
+        recipe = parser.instantiate_classes(namespace)
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise UserError(f"{where}: {' '.join(str(error).split())}") from error
+    return Recipe(**{f.name: recipe[f.name] for f in dataclasses.fields(Recipe)})
+
+
+def to_dict(recipe: Recipe) -> dict[str, Any]:
+    """Plain values, ready for YAML and JSON."""
+    out: dict[str, Any] = plain(dataclasses.asdict(recipe))
+    return out
+
+
+def plain(value: Any) -> Any:
+    """Tuples as lists, all the way down."""
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+    """`key: old → new` for every value that differs."""
+    lines: list[str] = []
+    for key in sorted({*old, *new}):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            lines += differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            lines.append(f"{prefix}{key}: {a} → {b}")
+    return lines

@@ -1,0 +1,100 @@
+"""lhotse cuts: one utterance each, with its recording in place, its transcript and, if known, its word times."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+from lhotse import AudioSource, CutSet, MonoCut, MultiCut, Recording, SupervisionSegment
+from lhotse.supervision import AlignmentItem
+
+from ssr_connector.data.audio import DEFAULT_SAMPLING_RATE_HZ, AudioFacts, load_audio, resample
+from ssr_connector.data.entry import Entry
+from ssr_connector.data.words import WordTime
+from ssr_connector.errors import UserError
+from ssr_connector.types import Waveform
+
+# What distinguishes the other lhotse manifests, whose lines have no "type".
+OTHER_MANIFESTS = {"sources": "recordings", "recording_id": "supervisions or features"}
+
+
+def make_recording(id_: str, path: Path, facts: AudioFacts) -> Recording:
+    """A recording that stays where it is, under its absolute path."""
+    return Recording(
+        id=id_,
+        sources=[AudioSource(type="file", channels=list(range(facts.n_channels)), source=str(path.resolve()))],
+        sampling_rate=facts.sampling_rate_hz,
+        num_samples=facts.n_samples,
+        duration=facts.duration_s,
+    )
+
+
+def make_cut(entry: Entry, recording: Recording, words: tuple[WordTime, ...] | None = None) -> MonoCut | MultiCut:
+    """The cut of an entry that lies within ``recording``; a MultiCut where that has several channels.
+
+    ``words`` become the supervision's alignment "word", in seconds from the start of the cut.
+    """
+    start_s = entry.start_s or 0.0
+    duration_s = recording.duration if entry.end_s is None else entry.end_s
+    duration_s = round(duration_s - start_s, 8)
+    is_mono = recording.num_channels == 1
+    channel: Any = 0 if is_mono else list(range(recording.num_channels))
+    supervision = SupervisionSegment(
+        id=entry.id,
+        recording_id=recording.id,
+        start=0.0,
+        duration=duration_s,
+        channel=channel,
+        text=entry.text.strip(),
+        speaker=entry.speaker,
+        language=entry.language,
+        custom=dict(entry.custom) or None,
+        alignment=words and {"word": [AlignmentItem(w.word, w.start_s, w.duration_s) for w in words]},
+    )
+    cut_class = MonoCut if is_mono else MultiCut
+    return cut_class(entry.id, start_s, duration_s, channel, supervisions=[supervision], recording=recording)
+
+
+def read_cuts(path: str | Path) -> CutSet:
+    """Open a cut manifest (JSON lines, gzipped or not) lazily: cuts are read whenever it is iterated.
+
+    Raises UserError naming the file: missing, not JSON lines, without cuts, or another kind of lhotse manifest.
+    """
+    path = Path(path)
+    if not path.name.endswith((".jsonl.gz", ".jsonl")):
+        raise UserError(f"{path} is not a cut manifest: give a file ending in .jsonl.gz, as `ssr prepare` writes it")
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as stream:
+            line = stream.readline()
+        first = json.loads(line) if line.strip() else None
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: make it with `ssr prepare`") from None
+    except (OSError, EOFError, ValueError):  # ValueError: neither UTF-8 nor JSON
+        raise UserError(f"{path} is not (gzipped) JSON lines: make it again with `ssr prepare`") from None
+    if first is None:
+        raise UserError(f"{path} holds no cuts: make it again with `ssr prepare`")
+    kind = first.get("type") if isinstance(first, dict) else None
+    if kind is None or not str(kind).endswith("Cut"):
+        other = next((name for key, name in OTHER_MANIFESTS.items() if isinstance(first, dict) and key in first), "")
+        what = f"a manifest of {other}" if other else "something else"
+        raise UserError(f"{path} holds {what}, not cuts: give the cuts.jsonl.gz that `ssr prepare` writes")
+    return CutSet.from_jsonl_lazy(path)
+
+
+def cut_audio(cut: Any, sampling_rate_hz: int = DEFAULT_SAMPLING_RATE_HZ) -> Waveform:
+    """The audio of a lhotse cut, the average of its channels (one for a MonoCut, all it names for a MultiCut).
+
+    Files are read by `load_audio`, with its errors; what is not simply part of a file (mixed, padded or perturbed
+    cuts, audio in memory) is made by lhotse.
+    """
+    if not isinstance(cut, MonoCut | MultiCut) or cut.recording is None or not _is_one_file(cut.recording):
+        samples = cut.load_audio().mean(axis=0)  # [channels, n]
+        return Waveform(resample(samples, cut.sampling_rate, sampling_rate_hz), sampling_rate_hz)
+    (source,) = cut.recording.sources
+    wanted = [cut.channel] if isinstance(cut.channel, int) else cut.channel
+    channels = None if list(wanted) == list(source.channels) else [source.channels.index(c) for c in wanted]
+    return load_audio(source.source, sampling_rate_hz, cut.start, cut.end, channels=channels)
+
+
+def _is_one_file(recording: Recording) -> bool:
+    return len(recording.sources) == 1 and recording.sources[0].type == "file" and not recording.transforms

@@ -1,0 +1,20 @@
+"""Text files line by line, with errors that name the file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ssr_connector.errors import UserError
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """Lines of a UTF-8 file (byte order mark allowed) without their line ends; raises UserError naming the file."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="\n") as stream:
+            for line in stream:
+                yield line.rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text: convert it, for example with `iconv -t UTF-8`") from None
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: correct the path") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): give the path of a readable text file") from None

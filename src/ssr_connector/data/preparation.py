@@ -1,0 +1,262 @@
+"""From a corpus to lhotse cuts: read, check every utterance and every recording, write what is good and what is not."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ssr_connector.data import CORPORA
+from ssr_connector.data.audio import AudioError, AudioFacts, inspect_audio
+from ssr_connector.data.cuts import make_cut, make_recording
+from ssr_connector.data.entry import Entry, Rejected
+from ssr_connector.data.output import write_together
+from ssr_connector.data.split import check_dev, choose_dev
+from ssr_connector.data.summary import Summary, summarise
+from ssr_connector.data.text import SpeechText, is_speakable
+from ssr_connector.data.words import WordTime, read_ctm
+from ssr_connector.errors import UserError
+from ssr_connector.units import seconds_to_samples
+
+MAX_DURATION_S = 60.0
+MAX_CHARACTERS_PER_S = 40.0  # fast read speech has up to 23
+WORD_SLACK_S = 0.05  # CTM times are rounded, and aligners count whole frames
+BATCH_FILES = 4096
+
+Check = Literal["decode", "header"]
+Facts = dict[Path, AudioFacts | AudioError]
+
+
+def prepare(
+    source: str | Path,
+    out: str | Path,
+    *,
+    corpus: str = "auto",
+    words: str | Path | None = None,
+    dev: float | None = None,
+    check: Check = "decode",
+    jobs: int | None = None,
+    max_duration_s: float = MAX_DURATION_S,
+    seed: int = 0,
+    console: Console | None = None,
+) -> Summary:
+    """Turn a corpus into lhotse cuts under ``out``; recordings stay where they are.
+
+    Writes ``cuts.jsonl.gz``, ``rejected.tsv`` and ``summary.json``, with ``dev`` (a number of cuts, or a share below
+    1) also ``train.jsonl.gz`` and ``dev.jsonl.gz``: all of them complete, or none. ``words`` is a CTM file. Progress
+    is shown on ``console``, if there is one.
+
+    Raises UserError where the source cannot be read, where every utterance is rejected (then ``rejected.tsv`` alone
+    is written) and where ``out`` cannot be written.
+    """
+    source, out = Path(source), Path(out)
+    corpus = detect(source) if corpus == "auto" else corpus
+    if corpus not in CORPORA:
+        raise UserError(f"there is no corpus {corpus!r}: choose one of auto, {', '.join(CORPORA)}")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file: give a folder for the cuts")
+    if dev is not None:
+        check_dev(dev)
+    word_times = None if words is None else read_ctm(Path(words))
+    entries, rejected = screen(CORPORA[corpus].read(source))
+    facts = inspect_files([entry.audio for entry in entries], check, jobs, console)
+    entries, unfit = judge(entries, facts, max_duration_s)
+    rejected += unfit
+    if not entries:
+        write_together(out, {"rejected.tsv": rejected_lines(rejected)})
+        raise UserError(f"{source}: all {len(rejected)} utterances are rejected; {out / 'rejected.tsv'} says why")
+    word_counts = None
+    if word_times is not None:
+        word_times, word_counts = match_words(Path(str(words)), word_times, entries, facts)
+    cuts = list(_cuts(entries, facts, word_times or {}))
+    dev_ids = None if dev is None else choose_dev(cuts, dev, seed)
+    summary = summarise(
+        str(source),
+        corpus,
+        cuts,
+        rejected,
+        silent=sum(_facts_of(facts, entry).is_silent is True for entry in entries),
+        words=word_counts,
+        dev_cuts=None if dev_ids is None else len(dev_ids),
+    )
+    files: dict[str, Iterable[str]] = {
+        "cuts.jsonl.gz": map(_json, cuts),
+        "rejected.tsv": rejected_lines(rejected),
+        "summary.json": [json.dumps(summary.to_dict(), indent=2, ensure_ascii=False)],
+    }
+    if dev_ids is not None:
+        files["train.jsonl.gz"] = (_json(cut) for cut in cuts if cut.id not in dev_ids)
+        files["dev.jsonl.gz"] = (_json(cut) for cut in cuts if cut.id in dev_ids)
+    write_together(out, files)
+    if dev_ids is None:
+        for name in ("train.jsonl.gz", "dev.jsonl.gz"):  # of an earlier run, they no longer belong to these cuts
+            (out / name).unlink(missing_ok=True)
+    return summary
+
+
+def detect(source: Path) -> str:
+    """The name of the layout of ``source``; raises UserError where it is missing or of no known layout."""
+    if not source.exists():
+        raise UserError(f"{source} does not exist: give a transcript table or the folder of a corpus")
+    name = next((name for name, corpus in CORPORA.items() if corpus.detects(source)), None)
+    if name is None:
+        raise UserError(
+            f"{source} is neither a table (.tsv, .csv, .jsonl) nor a folder in the layout of LJSpeech (metadata.csv, "
+            "wavs/) or LibriSpeech (*.trans.txt): write a table with the columns audio and text"
+        )
+    return name
+
+
+def screen(items: Iterable[Entry | Rejected]) -> tuple[list[Entry], list[Rejected]]:
+    """Part usable entries from those that ids and transcripts alone rule out; of equal ids the first is kept."""
+    entries: list[Entry] = []
+    rejected: list[Rejected] = []
+    seen: set[str] = set()
+    for item in items:
+        if isinstance(item, Rejected):
+            rejected.append(item)
+            continue
+        reason = detail = ""
+        if not item.id.strip():
+            reason, detail = "empty id", "give it a name, or leave the column out"
+        elif item.id in seen:
+            reason, detail = "duplicate id", "the first utterance with this id is kept"
+        elif not item.text.strip():
+            reason, detail = "empty transcript", "write down what is said"
+        elif not is_speakable(item.text):
+            reason, detail = "unspeakable transcript", f"no letter and no digit in {item.text!r}"
+        seen.add(item.id)
+        if reason:
+            rejected.append(Rejected(item.id, str(item.audio), reason, detail))
+        else:
+            entries.append(item)
+    return entries, rejected
+
+
+def inspect_files(paths: Sequence[Path], check: Check, jobs: int | None, console: Console | None) -> Facts:
+    """Check every file once, in ``jobs`` threads (default: one for each processor): decoders release the GIL."""
+    if jobs is not None and jobs < 1:
+        raise UserError(f"--jobs {jobs}: give 1 or more")
+    files = iter(dict.fromkeys(paths))
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=console is None,
+    )
+    facts: Facts = {}
+    executor = ThreadPoolExecutor(jobs or os.cpu_count())
+    try:
+        with progress:
+            task = progress.add_task("Checking recordings", total=len(set(paths)))
+            while batch := list(islice(files, BATCH_FILES)):
+                for path, found in zip(batch, executor.map(lambda p: _inspect(p, check), batch), strict=True):
+                    facts[path] = found
+                    progress.advance(task)
+    finally:
+        executor.shutdown(cancel_futures=True)  # on Ctrl-C, files that wait are not read any more
+    return facts
+
+
+def _inspect(path: Path, check: Check) -> AudioFacts | AudioError:
+    try:
+        return inspect_audio(path, decode=check == "decode")
+    except AudioError as error:
+        return error
+
+
+def judge(entries: Sequence[Entry], facts: Facts, max_duration_s: float) -> tuple[list[Entry], list[Rejected]]:
+    """Part entries whose recording holds them from those whose does not."""
+    fit: list[Entry] = []
+    rejected: list[Rejected] = []
+    for entry in entries:
+        verdict = _fault(entry, facts[entry.audio], max_duration_s)
+        if verdict is None:
+            fit.append(entry)
+        else:
+            rejected.append(Rejected(entry.id, str(entry.audio), *verdict))
+    return fit, rejected
+
+
+def _fault(entry: Entry, facts: AudioFacts | AudioError, max_duration_s: float) -> tuple[str, str] | None:
+    """Reason and detail; None for a good entry."""
+    if isinstance(facts, AudioError):
+        return facts.reason, str(facts)
+    start_s, end_s = entry.start_s or 0.0, facts.duration_s if entry.end_s is None else entry.end_s
+    duration_s = end_s - start_s
+    first, end = (seconds_to_samples(time_s, facts.sampling_rate_hz) for time_s in (start_s, end_s))
+    if not 0 <= first < end <= facts.n_samples:
+        return "segment outside of the recording", f"{start_s:.3f} to {end_s:.3f} s of {facts.duration_s:.3f} s"
+    if duration_s > max_duration_s:
+        return "longer than the limit", f"{duration_s:.1f} s, the limit is {max_duration_s:.1f} s"
+    n_characters = len(SpeechText("cased")(entry.text).text)
+    if n_characters > MAX_CHARACTERS_PER_S * duration_s:
+        detail = f"{n_characters} characters in {duration_s:.2f} s, more than {MAX_CHARACTERS_PER_S:.0f} a second"
+        return "transcript longer than its audio can hold", detail
+    return None
+
+
+def match_words(
+    path: Path, words: dict[str, tuple[WordTime, ...]], entries: Sequence[Entry], facts: Facts
+) -> tuple[dict[str, tuple[WordTime, ...]], dict[str, int]]:
+    """The word times that fit their utterances, and how many do what; raises UserError where no id is known."""
+    matched: dict[str, tuple[WordTime, ...]] = {}
+    outside = differing = 0
+    lower = SpeechText("lower")
+    for entry in entries:
+        times = words.get(entry.id)
+        if times is None:
+            continue
+        end_s = _facts_of(facts, entry).duration_s if entry.end_s is None else entry.end_s
+        if max(word.end_s for word in times) > end_s - (entry.start_s or 0.0) + WORD_SLACK_S:
+            outside += 1
+            continue
+        matched[entry.id] = times
+        spoken, written = (lower(text).text.replace("'", "") for text in (" ".join(w.word for w in times), entry.text))
+        differing += spoken != written  # aligners' lexicons lack many an apostrophe
+    if not matched and not outside:
+        raise UserError(f"{path} names no utterance of the corpus: its ids must be the corpus's, like {entries[0].id}")
+    unknown = len(words.keys() - {entry.id for entry in entries})
+    return matched, {
+        "cuts with word times": len(matched),
+        "cuts without": len(entries) - len(matched) - outside,
+        "left out: a word ends after its audio": outside,
+        "other words than in the transcript": differing,
+        "ids that are not in the cuts": unknown,
+    }
+
+
+def _facts_of(facts: Facts, entry: Entry) -> AudioFacts:
+    found = facts[entry.audio]
+    assert isinstance(found, AudioFacts), entry.id  # the others are rejected
+    return found
+
+
+def _cuts(entries: Iterable[Entry], facts: Facts, words: dict[str, tuple[WordTime, ...]]) -> Iterator[Any]:
+    """One cut for each entry; a recording is named after the first utterance in it."""
+    recordings: dict[Path, Any] = {}
+    for entry in entries:
+        if entry.audio not in recordings:
+            recordings[entry.audio] = make_recording(entry.id, entry.audio, _facts_of(facts, entry))
+        yield make_cut(entry, recordings[entry.audio], words.get(entry.id))
+
+
+def _json(cut: Any) -> str:
+    return json.dumps(cut.to_dict(), ensure_ascii=False)
+
+
+def rejected_lines(rejected: Iterable[Rejected]) -> Iterator[str]:
+    """Tab-separated lines with a header; fields that hold tabs or line breaks are quoted."""
+    for row in (("id", "audio", "reason", "detail"), *((r.id, r.audio, r.reason, r.detail) for r in rejected)):
+        line = io.StringIO()
+        csv.writer(line, delimiter="\t", lineterminator="").writerow(row)
+        yield line.getvalue()

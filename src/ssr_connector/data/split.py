@@ -1,0 +1,40 @@
+"""A development set that shares no speaker, and no recording, with the training set."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from ssr_connector.errors import UserError
+
+
+def check_dev(dev: float) -> None:
+    """Raises UserError where ``dev`` is neither a number of cuts nor a share."""
+    if not dev > 0 or (dev >= 1 and not float(dev).is_integer()):
+        raise UserError(f"--dev {dev} is neither a number of cuts nor a share between 0 and 1: give for example 0.05")
+
+
+def choose_dev(cuts: Sequence[Any], dev: float, seed: int) -> frozenset[str]:
+    """The ids of about ``dev`` cuts (1 or more), or of about that share of all (below 1).
+
+    Whole speakers are taken where there are several and every cut names its own, else whole recordings: in random
+    order, each that still fits, and at least the smallest. Raises UserError where nothing would be left on one side.
+    """
+    check_dev(dev)
+    wanted = int(dev) if dev >= 1 else max(1, round(dev * len(cuts)))
+    speakers = {cut.supervisions[0].speaker for cut in cuts}
+    by_speaker = len(speakers) > 1 and None not in speakers
+    groups: dict[str, list[str]] = {}
+    for cut in cuts:
+        groups.setdefault(cut.supervisions[0].speaker if by_speaker else cut.recording.id, []).append(cut.id)
+    if len(groups) < 2 or wanted >= len(cuts):
+        kind = "speakers" if by_speaker else "recordings"
+        raise UserError(f"--dev {dev} leaves nothing to train on: there are {len(cuts)} cuts of {len(groups)} {kind}")
+    names = sorted(groups)
+    random.Random(seed).shuffle(names)
+    chosen: list[str] = []
+    for name in names:
+        if len(chosen) + len(groups[name]) <= wanted:
+            chosen += groups[name]
+    if not chosen:
+        chosen = min(groups.values(), key=len)
+    return frozenset(chosen)

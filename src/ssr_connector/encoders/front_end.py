@@ -1,0 +1,155 @@
+"""How each family of transformers speech encoders turns samples into frames: its clock, its lengths, its input.
+
+The frame rate is a property of the checkpoint, read from its configuration and never a constant.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ssr_connector.units import FrameClock
+
+Samples = npt.NDArray[np.float32]
+
+
+class FrontEnd(Protocol):
+    """What differs between families of encoders."""
+
+    clock: FrameClock
+    max_samples: int | None  # longest input of one forward pass; None: any
+    batched: bool  # whether features stay the same when recordings are padded to a common length
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames for a recording of that many samples."""
+
+    def inputs(self, recordings: Sequence[Samples]) -> dict[str, Tensor]:
+        """The model's keyword arguments for a batch of recordings."""
+
+
+@dataclass(frozen=True)
+class ConvolutionStack:
+    """wav2vec 2.0, HuBERT, WavLM, Data2VecAudio: strided convolutions over raw samples."""
+
+    extractor: Any
+    clock: FrameClock
+    kernels: tuple[int, ...]
+    strides: tuple[int, ...]
+    batched: bool
+    max_samples: int | None = None
+
+    @classmethod
+    def build(cls, config: Any, extractor: Any) -> "ConvolutionStack":
+        """From a configuration with `conv_kernel` and `conv_stride`."""
+        kernels, strides = tuple(config.conv_kernel), tuple(config.conv_stride)
+        hop, receptive = 1, 1
+        for kernel, stride in zip(kernels, strides, strict=True):
+            receptive += (kernel - 1) * hop
+            hop *= stride
+        clock = FrameClock(extractor.sampling_rate, hop, receptive / 2)
+        # Group norm averages over time, padding included, and Data2Vec's stacked positional convolutions carry the
+        # padding in from the end: such encoders see one recording at a time.
+        leaks = getattr(config, "feat_extract_norm", "layer") == "group" or hasattr(config, "conv_pos_kernel_size")
+        return cls(extractor, clock, kernels, strides, batched=not leaks)
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames that the convolutions leave of that many samples."""
+        for kernel, stride in zip(self.kernels, self.strides, strict=True):
+            n_samples = max(0, (n_samples - kernel) // stride + 1)
+        return n_samples
+
+    def inputs(self, recordings: Sequence[Samples]) -> dict[str, Tensor]:
+        """Normalised samples [B, N], with a mask where there is padding."""
+        out = self.extractor(
+            list(recordings),
+            sampling_rate=self.clock.sampling_rate_hz,
+            padding=True,
+            return_attention_mask=True,
+            return_tensors="pt",
+        )
+        if len(recordings) == 1:  # nothing is padded: older checkpoints were trained without a mask
+            return {"input_values": out["input_values"]}
+        return {"input_values": out["input_values"], "attention_mask": out["attention_mask"]}
+
+
+@dataclass(frozen=True)
+class Filterbank:
+    """wav2vec2-BERT: stacked log-mel frames, masked."""
+
+    extractor: Any
+    clock: FrameClock
+    batched: bool = True
+    max_samples: int | None = None
+
+    @classmethod
+    def build(cls, config: Any, extractor: Any) -> "Filterbank":  # noqa: ARG003 - one signature for all families
+        """From a feature extractor with `stride`; Kaldi's frames are 25 ms wide and 10 ms apart, not centred."""
+        rate = extractor.sampling_rate
+        window, shift = rate // 40, rate // 100
+        first = (window + (extractor.stride - 1) * shift) / 2
+        return cls(extractor, FrameClock(rate, shift * extractor.stride, first))
+
+    def n_frames(self, n_samples: int) -> int:
+        """Whole stacks of whole windows: the extractor pads up to a stack and masks it where it is not full."""
+        rate, stride = self.extractor.sampling_rate, self.extractor.stride
+        windows = max(0, (n_samples - rate // 40) // (rate // 100) + 1)
+        return windows // stride
+
+    def inputs(self, recordings: Sequence[Samples]) -> dict[str, Tensor]:
+        """Filterbanks [B, T, 160] and their mask."""
+        out = self.extractor(
+            list(recordings), sampling_rate=self.clock.sampling_rate_hz, padding=True, return_tensors="pt"
+        )
+        return {"input_features": out["input_features"], "attention_mask": out["attention_mask"]}
+
+
+@dataclass(frozen=True)
+class WhisperWindow:
+    """Whisper's encoder: windows of a fixed length (30 s), padded with silence as in its training."""
+
+    extractor: Any
+    clock: FrameClock
+    max_samples: int
+    batched: bool = True
+
+    @classmethod
+    def build(cls, config: Any, extractor: Any) -> "WhisperWindow":
+        """The window is what the encoder's position table holds: two mel frames a position."""
+        hop = extractor.hop_length * 2
+        return cls(extractor, FrameClock(extractor.sampling_rate, hop, 0.0), config.max_source_positions * hop)
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames that hold sound; those of the padding are not used."""
+        return -(-n_samples // self.clock.hop_samples)
+
+    def inputs(self, recordings: Sequence[Samples]) -> dict[str, Tensor]:
+        """Log-mel windows [B, mels, 2 × positions]."""
+        padded = [np.pad(r, (0, self.max_samples - len(r))) for r in recordings]
+        out = self.extractor(
+            padded,
+            sampling_rate=self.clock.sampling_rate_hz,
+            padding="max_length",
+            max_length=self.max_samples,
+            return_tensors="pt",
+        )
+        return {"input_features": out["input_features"]}
+
+
+FRONT_ENDS: dict[str, Any] = {
+    "data2vec-audio": ConvolutionStack,
+    "hubert": ConvolutionStack,
+    "wav2vec2": ConvolutionStack,
+    "wav2vec2-bert": Filterbank,
+    "wavlm": ConvolutionStack,
+    "whisper": WhisperWindow,
+}
+
+
+def pad_frames(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Right-pad rows [T_i, F] to [B, T, F], with lengths [B]."""
+    lengths = torch.tensor([len(r) for r in rows], dtype=torch.long)
+    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True), lengths

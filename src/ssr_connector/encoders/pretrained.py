@@ -1,0 +1,111 @@
+"""Any speech encoder of transformers, one hidden layer of it, frozen (METHOD §2)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ssr_connector.encoders.front_end import FRONT_ENDS, FrontEnd, Samples, pad_frames
+from ssr_connector.errors import UserError
+from ssr_connector.types import Frames, Waveform
+from ssr_connector.units import FrameClock
+
+
+class PretrainedEncoder(nn.Module):
+    """Recordings → frames [B, T, F] of one hidden layer, without gradient.
+
+    `layer` counts transformers' hidden states: 0 is the input of the first layer, 1 its output; None is the last
+    hidden state, after the model's final norm. A recording's features do not depend on what it is batched with.
+    """
+
+    def __init__(self, backbone: nn.Module, front_end: FrontEnd, layer: int | None = None) -> None:
+        super().__init__()
+        self.backbone = backbone.eval().requires_grad_(False)
+        self.front_end = front_end
+        self.layer = layer
+        config: Any = backbone.config
+        n_layers = config.num_hidden_layers
+        if layer is not None and not 0 <= layer <= n_layers:
+            raise UserError(f"encoder.layer is {layer}, but this encoder has hidden states 0 to {n_layers}")
+        self.width: int = config.hidden_size
+        if layer is not None and layer < n_layers:
+            drop_layers_above(backbone, layer)
+
+    @classmethod
+    def from_pretrained(cls, name: str, layer: int | None = None) -> "PretrainedEncoder":
+        """Load by hub name or folder. Raises UserError where there is no such encoder or its family is not known."""
+        from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
+
+        try:
+            config = AutoConfig.from_pretrained(name)
+            extractor = AutoFeatureExtractor.from_pretrained(name)
+            backbone = AutoModel.from_pretrained(name)
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"cannot load a speech encoder from {name!r}; check encoder.name ({reason})") from error
+        family = FRONT_ENDS.get(config.model_type)
+        if family is None:
+            raise UserError(f"{name} is a {config.model_type!r}, not one of the encoders {', '.join(FRONT_ENDS)}")
+        if config.model_type == "whisper":
+            backbone = backbone.get_encoder()
+        return cls(backbone, family.build(config, extractor), layer)
+
+    @property
+    def clock(self) -> FrameClock:
+        """When the frames happen."""
+        return self.front_end.clock
+
+    def train(self, mode: bool = True) -> "PretrainedEncoder":
+        """Stay in evaluation mode: frozen encoders have no dropout."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    @torch.no_grad()
+    def forward(self, recordings: Sequence[Waveform]) -> Frames:
+        """Encode recordings of any lengths; longer ones than the model's window go through window after window."""
+        pieces: list[Samples] = []
+        owner: list[int] = []
+        for i, recording in enumerate(recordings):
+            if recording.sampling_rate_hz != self.clock.sampling_rate_hz:
+                raise ValueError(f"the encoder hears {self.clock.sampling_rate_hz} Hz, not {recording.sampling_rate_hz}")
+            window = self.front_end.max_samples or max(1, len(recording.samples))
+            for start in range(0, max(1, len(recording.samples)), window):
+                pieces.append(recording.samples[start : start + window])
+                owner.append(i)
+        rows: list[list[Tensor]] = [[] for _ in recordings]
+        for i, row in zip(owner, self._encode(pieces), strict=True):
+            rows[i].append(row)
+        values, lengths = pad_frames([torch.cat(r) for r in rows])
+        return Frames(values, lengths.to(values.device), self.clock)
+
+    def _encode(self, pieces: list[Samples]) -> list[Tensor]:
+        group = len(pieces) if self.front_end.batched else 1
+        rows: list[Tensor] = []
+        for i in range(0, len(pieces), max(1, group)):
+            batch = pieces[i : i + group]
+            device = next(self.backbone.parameters()).device
+            inputs = {k: v.to(device) for k, v in self.front_end.inputs(batch).items()}
+            if self.layer is None:
+                hidden = self.backbone(**inputs).last_hidden_state
+            else:
+                hidden = self.backbone(**inputs, output_hidden_states=True).hidden_states[self.layer]
+            for piece, row in zip(batch, hidden, strict=True):
+                n = self.front_end.n_frames(len(piece))
+                if n > len(row):
+                    raise ValueError(f"the encoder's configuration promises {n} frames, its output has {len(row)}")
+                rows.append(row[:n])
+        return rows
+
+
+def drop_layers_above(backbone: nn.Module, layer: int) -> None:
+    """Remove layers whose output is not used.
+
+    One more is kept: hidden state k is the *input* of layer k, and the last of the list is taken after a final norm.
+    """
+    holder: Any = getattr(backbone, "encoder", backbone)
+    if isinstance(getattr(holder, "layers", None), nn.ModuleList):
+        holder.layers = holder.layers[: layer + 1]
+
+

@@ -1,0 +1,1 @@
+"""Evaluation: scores from audio alone, each with its number of items and an interval."""

@@ -1,0 +1,111 @@
+"""Questions with several answers of which one is right, each part written, spoken, or both; and their scores.
+
+StoryCloze, sWUGGY, sBLIMP, MMLU and Speech-MMLU are all of this kind: the answer with the highest log-likelihood
+wins. A file holds one question a line (JSON), see `read_choices`.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ssr_connector.errors import UserError
+from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.scoring import Part, Score
+
+Normalise = Literal["sum", "mean"]
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Something that is written, and where there is one, its recording."""
+
+    text: str
+    audio: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One question."""
+
+    id: str
+    group: str
+    context: Spoken
+    choices: tuple[Spoken, ...]
+    answer: int
+    prompt: str = ""  # written, between a spoken context and the choices
+    written: str = ""  # the context of text mode where that is laid out differently from what is spoken
+
+
+def read_choices(path: Path) -> list[Choice]:
+    """Questions of a JSON lines file; recordings are relative to it. Raises UserError that names the bad line."""
+    items = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UserError(f"cannot read the task {path}: {error.strerror}") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            context = spoken(row.get("context", {}), path.parent)
+            choices = tuple(spoken(c, path.parent) for c in row["choices"])
+            item = Choice(
+                row["id"], row.get("group", ""), context, choices, row["answer"], row.get("prompt", ""), row.get("written", "")
+            )
+            if not 0 <= item.answer < len(choices) or len(choices) < 2:
+                raise ValueError("the answer is none of the choices")
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}, line {number}, is not a question ({error})") from error
+        items.append(item)
+    if not items:
+        raise UserError(f"{path} holds no questions")
+    return items
+
+
+def spoken(row: dict[str, str], folder: Path) -> Spoken:
+    """Text and recording of a part."""
+    audio = row.get("audio", "")
+    return Spoken(row.get("text", ""), str(folder / audio) if audio else "")
+
+
+# Each mode says of what a question's context and choices are made for the model.
+Parts = Callable[[Choice], tuple[list[Part], list[list[Part]]]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Per question: 1 right, ½ for a tie among n best counts 1/n, 0 wrong."""
+
+    correct: list[float]
+    ties: int
+    groups: list[str]
+
+
+def score_choices(
+    model: SSRForConditionalGeneration,
+    items: Sequence[Choice],
+    parts: Parts,
+    normalise: Normalise,
+    batch_tokens: int,
+) -> Outcome:
+    """Score every choice given its context, and see which wins."""
+    pairs: list[tuple[list[Part], list[Part]]] = []
+    for item in items:
+        context, choices = parts(item)
+        pairs += [(context, choice) for choice in choices]
+    scores = iter(model.loglikelihood(pairs, batch_tokens))
+    correct, ties = [], 0
+    for item in items:
+        values = [value(next(scores), normalise) for _ in item.choices]
+        best = [i for i, v in enumerate(values) if v == max(values)]
+        ties += len(best) > 1
+        correct.append(1 / len(best) if item.answer in best else 0.0)
+    return Outcome(correct, ties, [item.group for item in items])
+
+
+def value(score: Score, normalise: Normalise) -> float:
+    """What is compared. Nothing heard scores -inf either way, so that silence never wins."""
+    if not score.n_tokens:
+        return float("-inf")
+    return score.mean if normalise == "mean" else score.total

@@ -1,0 +1,110 @@
+"""Recordings as all systems of a comparison hear them: the same frames and the same best-path alignment."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssr_connector.aligners import Unalignable
+from ssr_connector.aligners.bundle import AlignerBundle
+from ssr_connector.data.audio import load_audio
+from ssr_connector.data.noise import add_noise
+from ssr_connector.encoders.front_end import pad_frames
+from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.sequence import Speech
+from ssr_connector.types import Alignment, Frames, Waveform
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Frames of one recording, and what the aligner makes of them without a transcript."""
+
+    frames: Tensor  # [T, F] float16
+    alignment: Alignment
+    duration_s: float
+
+
+class Hearing:
+    """Encodes and aligns each recording once, at one signal-to-noise ratio (None: as it is)."""
+
+    def __init__(self, bundle: AlignerBundle, batch_s: float, snr_db: float | None = None) -> None:
+        self.bundle, self.batch_s, self.snr_db = bundle, batch_s, snr_db
+        self.heard: dict[str, Heard] = {}
+
+    def add(self, paths: Iterable[str], progress: Progress = lambda *_: None) -> None:
+        """Hear recordings that were not heard yet."""
+        new = sorted(set(paths) - set(self.heard))
+        loaded: list[tuple[str, Waveform]] = []
+        seconds = 0.0
+        for k, path in enumerate(new):
+            waveform = self.load(path)
+            loaded.append((path, waveform))
+            seconds += waveform.duration_s
+            if seconds >= self.batch_s or k == len(new) - 1:
+                self._hear(loaded)
+                loaded, seconds = [], 0.0
+                progress(k + 1, len(new))
+
+    def load(self, path: str) -> Waveform:
+        """A recording, with noise of its own where asked for."""
+        waveform = load_audio(Path(path), self.bundle.encoder.clock.sampling_rate_hz)
+        if self.snr_db is None:
+            return waveform
+        seed = [int(b) for b in Path(path).name.encode()]
+        return Waveform(add_noise(waveform.samples, self.snr_db, np.random.default_rng(seed)), waveform.sampling_rate_hz)
+
+    def _hear(self, loaded: Sequence[tuple[str, Waveform]]) -> None:
+        frames = self.bundle.encoder([w for _, w in loaded])
+        alignments = self.bundle.aligner.align(frames, [None] * len(loaded), self.bundle.tokenize)
+        for i, ((path, waveform), alignment) in enumerate(zip(loaded, alignments, strict=True)):
+            if isinstance(alignment, Unalignable):
+                raise ValueError(f"{path}: {alignment.reason}")
+            row = frames.values[i, : int(frames.lengths[i])].to(torch.float16).cpu()
+            self.heard[path] = Heard(row, alignment, waveform.duration_s)
+
+    def frames(self, paths: Sequence[str]) -> Frames:
+        """A batch of frames."""
+        values, lengths = pad_frames([self.heard[p].frames.float() for p in paths])
+        return Frames(values, lengths, self.bundle.encoder.clock)
+
+    def align(self, paths: Sequence[str], transcripts: Sequence[str]) -> dict[str, Alignment]:
+        """Alignments along the transcripts (the oracle); a recording too short for its text is left out."""
+        out: dict[str, Alignment] = {}
+        for group in batches(paths, self.heard, self.batch_s):
+            texts = [transcripts[i] for i in group]
+            names = [paths[i] for i in group]
+            results = self.bundle.aligner.align(self.frames(names), texts, self.bundle.tokenize)
+            out |= {n: r for n, r in zip(names, results, strict=True) if not isinstance(r, Unalignable)}
+        return out
+
+    @torch.no_grad()
+    def speech(
+        self, model: SSRForConditionalGeneration, paths: Iterable[str], alignments: dict[str, Alignment] | None = None
+    ) -> dict[str, Speech]:
+        """What a model's LLM hears of each recording: along the best path, or along other alignments."""
+        names = sorted(set(paths))
+        chosen = alignments or {n: self.heard[n].alignment for n in names}
+        names = [n for n in names if n in chosen]
+        out: dict[str, Speech] = {}
+        for group in batches(names, self.heard, self.batch_s):
+            batch = [names[i] for i in group]
+            out |= dict(zip(batch, model.connect(self.frames(batch), [chosen[n] for n in batch]), strict=True))
+        return out
+
+
+def batches(paths: Sequence[str], heard: dict[str, Heard], batch_s: float) -> Iterable[list[int]]:
+    """Indices of recordings of similar length, at most `batch_s` seconds with their padding."""
+    order = sorted(range(len(paths)), key=lambda i: heard[paths[i]].duration_s)
+    group: list[int] = []
+    for i in order:
+        if group and heard[paths[i]].duration_s * (len(group) + 1) > batch_s:
+            yield group
+            group = []
+        group.append(i)
+    if group:
+        yield group

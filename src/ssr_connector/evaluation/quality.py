@@ -1,0 +1,84 @@
+"""How close speech vectors come to text embeddings, and how many words are wrong."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.sequence import Speech
+
+
+@dataclass(frozen=True)
+class WordErrors:
+    """Errors of one utterance, and the words of its reference."""
+
+    errors: int
+    words: int
+
+
+@functools.cache
+def normaliser() -> Any:
+    """Whisper's English text normaliser, the field's standard before word error rates."""
+    from whisper_normalizer.english import EnglishTextNormalizer
+
+    return EnglishTextNormalizer()
+
+
+def word_errors(reference: str, hypothesis: str) -> WordErrors:
+    """Substitutions, deletions and insertions after normalisation."""
+    import jiwer
+
+    reference, hypothesis = normaliser()(reference), normaliser()(hypothesis)
+    if not reference:
+        return WordErrors(len(hypothesis.split()), 0)
+    counts = jiwer.process_words(reference, hypothesis)
+    return WordErrors(counts.substitutions + counts.deletions + counts.insertions, len(reference.split()))
+
+
+@torch.no_grad()
+def closeness(model: SSRForConditionalGeneration, speech: Speech) -> tuple[Tensor, Tensor]:
+    """Cosine and squared error of each speech vector [n] against the embedding of the token it stands for."""
+    target = model.embed_tokens(torch.tensor(speech.alignment.token_ids, dtype=torch.long)).float()
+    vectors = speech.vectors.float()
+    return nn.functional.cosine_similarity(vectors, target, dim=-1), (vectors - target).square().sum(-1)
+
+
+@torch.no_grad()
+def nearest_text(model: SSRForConditionalGeneration, heard: Sequence[Speech]) -> list[str]:
+    """Each utterance as the tokens whose embeddings are nearest (cosine) to its vectors."""
+    table = nn.functional.normalize(model.llm.get_input_embeddings().weight.float(), dim=-1)  # [V, D]
+    texts = []
+    for speech in heard:
+        nearest = (nn.functional.normalize(speech.vectors.float(), dim=-1) @ table.T).argmax(-1)
+        texts.append(model.tokenizer.decode(nearest.tolist(), skip_special_tokens=True))
+    return texts
+
+
+@torch.no_grad()
+def transcribe(
+    model: SSRForConditionalGeneration, heard: Sequence[Speech], prompt: str, batch: int = 32, spare_tokens: int = 8
+) -> list[str]:
+    """What the LLM writes when asked to transcribe: greedy, at most twice as many tokens as were heard, and a few."""
+    from ssr_connector.model.sequence import Piece, Sequences
+
+    texts: list[str] = []
+    for start in range(0, len(heard), batch):
+        group = heard[start : start + batch]
+        rows = [
+            [Piece.text(model.prefix_ids), Piece.speech(s), Piece.text(model.tokenize(prompt)[0])] for s in group
+        ]
+        inputs = Sequences.build(rows, model.embed_tokens, pad_left=True)
+        longest = max(len(s.alignment) for s in group)
+        out = model.llm.generate(
+            inputs_embeds=inputs.embeds,
+            attention_mask=inputs.mask,
+            max_new_tokens=2 * longest + spare_tokens,
+            do_sample=False,
+            pad_token_id=model.tokenizer.pad_token_id or model.tokenizer.eos_token_id,
+        )
+        texts += [t.strip() for t in model.tokenizer.batch_decode(out, skip_special_tokens=True)]
+    return texts

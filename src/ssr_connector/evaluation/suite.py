@@ -1,0 +1,181 @@
+"""A comparison: several systems on the same recordings, with the cascade, the ceilings and the controls beside them."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.config import EvaluationSection
+from ssr_connector.evaluation import tasks
+from ssr_connector.evaluation.choice import Choice, Outcome, Parts, read_choices, score_choices
+from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.evaluation.stats import Estimate, mean, paired_difference
+from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT, Task
+from ssr_connector.model.modeling import SSRForConditionalGeneration
+
+Note = Callable[[str], None]
+
+TEXT_MODEL, CASCADE, ORACLE = "text model", "hard cascade", "oracle alignment"
+OTHER_AUDIO, NO_CONTEXT = "another item's audio", "no context"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One score."""
+
+    task: str
+    mode: str
+    system: str
+    condition: str
+    value: float
+    n: int
+    ci95: tuple[float, float] | None
+    chance: float
+    ties: float
+    groups: dict[str, float]
+    seconds: float
+
+
+@dataclass
+class Suite:
+    """Items, what was heard of them, and the rows so far."""
+
+    folder: Path
+    config: EvaluationSection
+    names: Sequence[str]
+    hearings: dict[str, Hearing]  # by condition, "clean" first
+    note: Note = lambda _: None
+    rows: list[Row] = field(default_factory=list)
+    outcomes: dict[tuple[str, str, str, str], list[float]] = field(default_factory=dict)
+    _items: dict[str, list[Choice]] = field(default_factory=dict)
+
+    def items(self, task: Task) -> list[Choice]:
+        """A task's items, at most as many as the configuration says."""
+        if task.file not in self._items:
+            found = read_choices(self.folder / task.file)
+            self._items[task.file] = found[: self.config.items] if self.config.items else found
+        return self._items[task.file]
+
+    def spoken_tasks(self) -> list[tuple[str, Task]]:
+        """Tasks with a mode that needs recordings."""
+        return [(n, TASKS[n]) for n in self.names if set(TASKS[n].modes) - {TEXT}]
+
+    def listen(self, progress: Callable[[str, int, int], None]) -> None:
+        """Hear all recordings once; under noise only the contexts of tasks that answer in writing."""
+        for condition, hearing in self.hearings.items():
+            paths: set[str] = set()
+            for _, task in self.spoken_tasks():
+                if condition == "clean" or SPEECH_TO_TEXT in task.modes:
+                    contexts, choices = tasks.recordings(task, self.items(task))
+                    paths |= contexts | (choices if condition == "clean" else set())
+            hearing.add(paths, lambda done, total, c=condition: progress(c, done, total))
+
+    def score(
+        self, model: SSRForConditionalGeneration, parts: Parts, task: str, mode: str, system: str, condition: str = "clean"
+    ) -> None:
+        """Score a system on a task, and keep the row and its items' outcomes."""
+        items = self.items(TASKS[task])
+        started = time.monotonic()
+        outcome = score_choices(model, items, parts, TASKS[task].normalise, self.config.batch_tokens)
+        self.keep(outcome, items, task, mode, system, condition, time.monotonic() - started)
+
+    def keep(
+        self, outcome: Outcome, items: list[Choice], task: str, mode: str, system: str, condition: str, seconds: float
+    ) -> None:
+        """Turn outcomes into a row."""
+        estimate = mean(outcome.correct, self.config.bootstrap).scaled(100)
+        groups: dict[str, float] = {}
+        for name in sorted(set(outcome.groups)):
+            chosen = [c for c, g in zip(outcome.correct, outcome.groups, strict=True) if g == name]
+            if name:
+                groups[name] = 100 * sum(chosen) / len(chosen)
+        chance = 100 * sum(1 / len(i.choices) for i in items) / len(items)
+        ties = 100 * outcome.ties / len(items)
+        self.rows.append(
+            Row(task, mode, system, condition, estimate.value, estimate.n, estimate.ci95, chance, ties, groups, seconds)
+        )
+        self.outcomes[task, mode, system, condition] = outcome.correct
+        self.note(f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}: {estimate.value:.1f} %")
+
+    # --- what is scored ---
+
+    def score_text(self, model: SSRForConditionalGeneration, system: str) -> None:
+        """All tasks in writing, on the LLM inside."""
+        for name in self.names:
+            if TEXT in TASKS[name].modes:
+                self.score(model, tasks.text_parts(TASKS[name]), name, TEXT, system)
+
+    def score_speech(self, model: SSRForConditionalGeneration, system: str, only: Sequence[str] | None = None) -> None:
+        """All tasks from audio alone, in the modes that the connector allows."""
+        for condition, hearing in self.hearings.items():
+            for name, task in self.spoken_tasks():
+                if only and name not in only:
+                    continue
+                modes = [m for m in task.modes if m != TEXT]
+                if condition != "clean" or not model.connector.needs_segments:
+                    modes = [m for m in modes if m == SPEECH_TO_TEXT]
+                if not modes:
+                    continue
+                contexts, choices = tasks.recordings(task, self.items(task))
+                needs_choices = any(m != SPEECH_TO_TEXT for m in modes)
+                speech = hearing.speech(model, contexts | (choices if needs_choices else set()))
+                for mode in modes:
+                    parts = tasks.spoken_parts(mode, tasks.from_recordings(speech))
+                    self.score(model, parts, name, mode, system, condition)
+
+    def score_cascade(self, model: SSRForConditionalGeneration) -> None:
+        """The aligner's hypothesis as text, into the text LLM."""
+        for condition, hearing in self.hearings.items():
+            transcripts = {path: heard.alignment.text for path, heard in hearing.heard.items()}
+            for name, task in self.spoken_tasks():
+                for mode in task.modes:
+                    if mode == SPEECH_TO_TEXT or (mode != TEXT and condition == "clean"):
+                        self.score(model, tasks.cascade_parts(mode, transcripts), name, mode, CASCADE, condition)
+
+    def score_controls(self, model: SSRForConditionalGeneration) -> None:
+        """Oracle alignment, another item's audio, and no context at all."""
+        hearing = self.hearings["clean"]
+        for name, task in self.spoken_tasks():
+            if SPEECH_TO_TEXT not in task.modes:
+                continue
+            items = self.items(task)
+            paths, texts = [i.context.audio for i in items], [i.context.text for i in items]
+            speech = hearing.speech(model, paths)
+            oracle = speech | hearing.speech(model, paths, hearing.align(paths, texts))
+            other = dict(zip(paths, [speech[p] for p in rotated(items)], strict=True))
+            for system, source in ((ORACLE, oracle), (OTHER_AUDIO, other)):
+                parts = tasks.spoken_parts(SPEECH_TO_TEXT, tasks.from_recordings(source))
+                self.score(model, parts, name, SPEECH_TO_TEXT, system)
+            self.score(model, tasks.context_free_parts, name, SPEECH_TO_TEXT, NO_CONTEXT)
+
+    # --- what comes of it ---
+
+    def difference(self, task: str, mode: str, after: str, before: str, condition: str = "clean") -> Estimate:
+        """Points gained over the same items."""
+        pair = [self.outcomes[task, mode, system, condition] for system in (after, before)]
+        return paired_difference(pair[0], pair[1], self.config.bootstrap).scaled(100)
+
+    def worst_text_drop(self, after: str) -> tuple[str, Estimate] | None:
+        """The text task that lost most against the text model."""
+        changes = {
+            name: self.difference(name, TEXT, after, TEXT_MODEL)
+            for name in self.names
+            if (name, TEXT, after, "clean") in self.outcomes
+        }
+        return min(changes.items(), key=lambda c: c[1].value) if changes else None
+
+    def table(self) -> list[dict[str, Any]]:
+        """The rows as plain values."""
+        return [asdict(row) for row in self.rows]
+
+
+def rotated(items: Sequence[Choice]) -> list[str]:
+    """For each item the context audio of an item half-way round the list, which tells another story."""
+    half = len(items) // 2
+    return [items[(i + half) % len(items)].context.audio for i in range(len(items))]
+
+
+def accuracy(rows: Sequence[Mapping[str, Any]], **where: str) -> Mapping[str, Any] | None:
+    """The one row that matches, if there is one."""
+    return next((r for r in rows if all(r[k] == v for k, v in where.items())), None)

@@ -1,0 +1,92 @@
+"""The tasks of a comparison, and what each mode hands to the model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ssr_connector.evaluation.choice import Choice, Normalise, Parts, Spoken
+from ssr_connector.model.scoring import Part
+from ssr_connector.model.sequence import Speech
+
+TEXT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, SPEECH = "T", "S→T", "T→S", "S"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: its file, its modes, and how its likelihoods are compared (fixed beforehand, METHOD §5)."""
+
+    file: str
+    modes: tuple[str, ...]
+    normalise: Normalise
+    written: bool = False  # text mode reads `Choice.written`
+
+
+TASKS: dict[str, Task] = {
+    "storycloze": Task("storycloze.jsonl", (TEXT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, SPEECH), "mean"),
+    "spoken_mmlu": Task("mmlu.jsonl", (TEXT, SPEECH_TO_TEXT), "sum"),
+    "mmlu": Task("mmlu.jsonl", (TEXT,), "sum", written=True),
+    "blimp": Task("sblimp.jsonl", (TEXT,), "sum"),
+    "sblimp": Task("sblimp.jsonl", (SPEECH,), "sum"),
+    "wuggy": Task("swuggy.jsonl", (TEXT,), "sum"),
+    "swuggy": Task("swuggy.jsonl", (SPEECH,), "sum"),
+}
+
+
+def text_parts(task: Task) -> Parts:
+    """All of it written: the ceiling."""
+
+    def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
+        context = item.written if task.written else item.context.text + item.prompt
+        return [context], [[after(context, c.text)] for c in item.choices]
+
+    return parts
+
+
+def spoken_parts(mode: str, hear: Callable[[Spoken], Part]) -> Parts:
+    """A spoken context, spoken choices, or both; `hear` says what stands for a recording."""
+
+    def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
+        context: list[Part] = []
+        if item.context.text:
+            context.append(item.context.text if mode == TEXT_TO_SPEECH else hear(item.context))
+        if item.prompt:
+            context.append(item.prompt)
+        if mode == SPEECH_TO_TEXT:
+            return context, [[after("…", c.text)] for c in item.choices]
+        return context, [[hear(c)] for c in item.choices]
+
+    return parts
+
+
+def cascade_parts(mode: str, transcripts: Mapping[str, str]) -> Parts:
+    """The hard cascade: the aligner's own hypothesis in place of each recording, as text."""
+
+    def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
+        context = item.context.text if mode == TEXT_TO_SPEECH else transcripts.get(item.context.audio, "")
+        context += item.prompt
+        written = mode == SPEECH_TO_TEXT
+        return [context], [[after(context, c.text if written else transcripts[c.audio])] for c in item.choices]
+
+    return parts
+
+
+def context_free_parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
+    """A control: the prompt alone, without the context."""
+    return [item.prompt], [[after("…", c.text)] for c in item.choices]
+
+
+def from_recordings(speech: Mapping[str, Speech]) -> Callable[[Spoken], Part]:
+    """Speech vectors by the path of their recording."""
+    return lambda spoken: speech[spoken.audio]
+
+
+def after(context: str, text: str) -> str:
+    """A continuation: with a space before it, unless it begins the text."""
+    return f" {text}" if context else text
+
+
+def recordings(task: Task, items: list[Choice]) -> tuple[set[str], set[str]]:
+    """Paths of the contexts, and of the choices where a mode needs them spoken."""
+    contexts = {i.context.audio for i in items if i.context.audio}
+    spoken_choices = {TEXT_TO_SPEECH, SPEECH} & set(task.modes)
+    choices = {c.audio for i in items for c in i.choices if c.audio} if spoken_choices else set()
+    return contexts, choices

@@ -1,0 +1,47 @@
+"""What a checkpoint says of itself: its base models by name, and the shape of what was trained."""
+
+from typing import Any
+
+from transformers import PretrainedConfig
+
+
+class SSRConfig(PretrainedConfig):
+    """Configuration of `SSRForConditionalGeneration`.
+
+    Args:
+        encoder_name, encoder_layer: the speech encoder (hub name, or folder relative to the checkpoint) and its layer.
+        llm_name: the text LLM, likewise.
+        encoder_width, llm_width: their widths when this was trained; other ones are refused on loading.
+        aligner: values of `CharCTCConfig`.
+        connector: values of `ConnectorConfig`.
+        text_form: written form of speech, "cased" or "lower" (METHOD §3).
+        llm_trained: whether the checkpoint holds the LLM's weights too (after stage 2).
+
+    """
+
+    model_type = "ssr_connector"
+    has_no_defaults_at_init = True
+
+    def __init__(
+        self,
+        encoder_name: str = "",
+        encoder_layer: int | None = None,
+        llm_name: str = "",
+        encoder_width: int = 0,
+        llm_width: int = 0,
+        aligner: dict[str, Any] | None = None,
+        connector: dict[str, Any] | None = None,
+        text_form: str = "cased",
+        llm_trained: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.encoder_name = encoder_name
+        self.encoder_layer = encoder_layer
+        self.llm_name = llm_name
+        self.encoder_width = encoder_width
+        self.llm_width = llm_width
+        self.aligner = aligner or {}
+        self.connector = connector or {}
+        self.text_form = text_form
+        self.llm_trained = llm_trained
+        super().__init__(**kwargs)

@@ -1,0 +1,141 @@
+"""SSRForConditionalGeneration: an LLM that takes recordings among its text.
+
+`forward` shows the whole path: recording → frames → alignment → speech vectors → LLM.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from ssr_connector.aligners import CharCTC, CharCTCConfig, Unalignable
+from ssr_connector.aligners.bundle import offset_tokenize
+from ssr_connector.connectors import ConnectorConfig, build_connector
+from ssr_connector.encoders import PretrainedEncoder
+from ssr_connector.model import checkpoint
+from ssr_connector.model.configuration import SSRConfig
+from ssr_connector.model.processing import SPEECH_ID, prefix_ids
+from ssr_connector.model.scoring import Part, Score, score_pairs
+from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
+from ssr_connector.types import Alignment, Frames, Segments, Waveform
+
+class SSRForConditionalGeneration(PreTrainedModel):
+    """A frozen speech encoder, an aligner, a connector and a text LLM as one model."""
+
+    config_class = SSRConfig
+    base_model_prefix = "ssr"
+    main_input_name = "input_ids"
+
+    def __init__(self, config: SSRConfig, encoder: PretrainedEncoder, llm: nn.Module, tokenizer: Any) -> None:
+        super().__init__(config)
+        self.encoder = encoder
+        self.aligner = CharCTC(CharCTCConfig(**config.aligner), encoder.width)
+        self.connector = build_connector(ConnectorConfig(**config.connector), encoder.width, llm.config)
+        self.llm = llm
+        self.tokenizer = tokenizer
+        self.tokenize = offset_tokenize(tokenizer)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Nothing: every part initialises itself, and transformers must not do it again."""
+
+    @classmethod
+    def from_pretrained(cls, path: str, **kwargs: Any) -> "SSRForConditionalGeneration":
+        """Load a checkpoint folder and the base models that it names. Raises UserError where one does not fit."""
+        return checkpoint.load(cls, path, **kwargs)
+
+    def save_pretrained(self, path: str, **_: Any) -> None:
+        """Write what was trained (safetensors), the configuration, and the processor; all or nothing."""
+        checkpoint.save(self, path)
+
+    # --- from recordings to what the LLM hears ---
+
+    def listen(self, recordings: Sequence[Waveform], transcripts: Sequence[str | None] | None = None) -> list[Speech]:
+        """Hear recordings: aligned to transcripts where given, else to the aligner's own hypothesis."""
+        return self.listen_frames(self.encoder(recordings), transcripts)
+
+    def listen_frames(self, frames: Frames, transcripts: Sequence[str | None] | None = None) -> list[Speech]:
+        """The same for encoded recordings. Raises ValueError where a transcript cannot be aligned."""
+        texts = transcripts or [None] * len(frames.lengths)
+        alignments = []
+        for i, alignment in enumerate(self.aligner.align(frames, texts, self.tokenize)):
+            if isinstance(alignment, Unalignable):
+                raise ValueError(f"recording {i}: {alignment.reason}")
+            alignments.append(alignment)
+        return self.connect(frames, alignments)
+
+    def connect(self, frames: Frames, alignments: Sequence[Alignment]) -> list[Speech]:
+        """Speech vectors for frames whose alignment is known."""
+        segments = Segments.collate(list(alignments), frames.values.device)
+        embeds = self.connector(frames, segments)
+        rows = [row[:n] for row, n in zip(embeds.values, embeds.lengths.tolist(), strict=True)]
+        return [Speech(a, row) for a, row in zip(alignments, rows, strict=True)]
+
+    @property
+    def prefix_ids(self) -> list[int]:
+        """What this LLM wants at the start of a text: its BOS, or nothing."""
+        return prefix_ids(self.tokenizer)
+
+    def embed_tokens(self, token_ids: Tensor) -> Tensor:
+        """The LLM's own input embeddings of token ids of any shape."""
+        table = self.llm.get_input_embeddings()
+        return table(token_ids.to(table.weight.device))
+
+    # --- the flow ---
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        recordings: Sequence[Waveform] = (),
+        labels: Tensor | None = None,
+    ) -> CausalLMOutputWithPast:
+        """Logits for prompts [B, N] in which SPEECH_ID stands for the next recording.
+
+        With `labels` [B, N] (IGNORED = -100 where not scored, as at SPEECH_ID) the loss is the mean over them.
+        """
+        speech = self.listen(recordings) if len(recordings) else []
+        rows = self._pieces(input_ids, attention_mask, speech, labels)
+        batch = Sequences.build(rows, self.embed_tokens)
+        targets = batch.labels if labels is not None else None
+        return self.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask, labels=targets)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        recordings: Sequence[Waveform] = (),
+        **kwargs: Any,
+    ) -> Tensor:
+        """New token ids [B, M] for prompts as in `forward`; `kwargs` go to the LLM's own `generate`."""
+        speech = self.listen(recordings) if len(recordings) else []
+        batch = Sequences.build(self._pieces(input_ids, attention_mask, speech), self.embed_tokens, pad_left=True)
+        return self.llm.generate(inputs_embeds=batch.embeds, attention_mask=batch.mask, **kwargs)
+
+    @torch.no_grad()
+    def loglikelihood(self, pairs: Sequence[tuple[Sequence[Part], Sequence[Part]]], batch_tokens: int = 8192) -> list[Score]:
+        """Log-likelihood of continuations given contexts, each a list of texts, recordings and heard speech.
+
+        A spoken continuation is scored on the tokens that the aligner's best path hears (METHOD §5).
+        """
+        return score_pairs(self, pairs, batch_tokens)
+
+    def _pieces(
+        self, input_ids: Tensor, mask: Tensor | None, speech: Sequence[Speech], labels: Tensor | None = None
+    ) -> list[list[Piece]]:
+        if int((input_ids == SPEECH_ID).sum()) != len(speech):
+            raise ValueError(f"{int((input_ids == SPEECH_ID).sum())} places for speech, {len(speech)} recordings")
+        heard = iter(speech)
+        rows = []
+        for i, row in enumerate(input_ids.cpu()):
+            keep = torch.ones_like(row, dtype=torch.bool) if mask is None else mask[i].cpu().bool()
+            scored = torch.zeros_like(keep) if labels is None else labels[i].cpu() != IGNORED
+            pieces: list[Piece] = []
+            for token, is_scored in zip(row[keep].tolist(), scored[keep].tolist(), strict=True):
+                pieces.append(Piece.speech(next(heard)) if token == SPEECH_ID else Piece.text([token], is_scored))
+            rows.append(pieces)
+        return rows

@@ -1,0 +1,70 @@
+"""SSRProcessor: prompts with `<|speech|>` in them, and recordings, to model inputs; and token ids to text."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import BatchFeature
+
+from ssr_connector.model.checkpoint import PROCESSOR_FILE, load_tokenizer, resolve
+from ssr_connector.types import Waveform
+
+SPEECH = "<|speech|>"
+SPEECH_ID = -1  # in input_ids: here stands a recording
+
+
+class SSRProcessor:
+    """`processor(text="<|speech|>The answer is:", audio="question.wav")` → inputs of `model.generate`."""
+
+    def __init__(self, tokenizer: Any, sampling_rate_hz: int) -> None:
+        self.tokenizer = tokenizer
+        self.sampling_rate_hz = sampling_rate_hz
+
+    @classmethod
+    def from_pretrained(cls, path: str, **_: Any) -> "SSRProcessor":
+        """From a checkpoint folder."""
+        stored = json.loads((Path(path) / PROCESSOR_FILE).read_text())
+        return cls(load_tokenizer(resolve(stored["llm_name"], path)), stored["sampling_rate_hz"])
+
+    def __call__(
+        self, text: str | Sequence[str], audio: str | Path | Waveform | Sequence[str | Path | Waveform] = ()
+    ) -> BatchFeature:
+        """`input_ids` and `attention_mask` [B, N], left-padded, -1 where a recording stands; and the `recordings`.
+
+        Recordings (files or waveforms) are taken in the order of their places. Raises ValueError when counts differ.
+        """
+        from ssr_connector.data.audio import load_audio
+
+        prompts = [text] if isinstance(text, str) else list(text)
+        given = [audio] if isinstance(audio, str | Path | Waveform) else list(audio)
+        recordings = [a if isinstance(a, Waveform) else load_audio(Path(a), self.sampling_rate_hz) for a in given]
+        places = sum(p.count(SPEECH) for p in prompts)
+        if places != len(recordings):
+            raise ValueError(f"the prompts have {places} {SPEECH}, but {len(recordings)} recordings are given")
+        rows = [self._ids(prompt) for prompt in prompts]
+        width = max(len(r) for r in rows)
+        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
+        ids = [[pad] * (width - len(r)) + r for r in rows]
+        mask = [[0] * (width - len(r)) + [1] * len(r) for r in rows]
+        return BatchFeature(
+            {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask), "recordings": recordings}
+        )
+
+    def _ids(self, prompt: str) -> list[int]:
+        ids = prefix_ids(self.tokenizer)
+        for k, piece in enumerate(prompt.split(SPEECH)):
+            ids += [SPEECH_ID] * (k > 0) + self.tokenizer(piece, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def batch_decode(self, token_ids: Any, **kwargs: Any) -> list[str]:
+        """Texts of generated tokens, special ones left out."""
+        decoded: list[str] = self.tokenizer.batch_decode(token_ids, **{"skip_special_tokens": True, **kwargs})
+        return decoded
+
+
+def prefix_ids(tokenizer: Any) -> list[int]:
+    """What the LLM wants at the start of a text: its BOS, or nothing."""
+    bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+    return [i for i in tokenizer("")["input_ids"] if i == bos or i != eos]

@@ -1,0 +1,83 @@
+"""LLM sequences of text and speech: pieces are laid end to end and padded."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ssr_connector.types import Alignment
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Speech:
+    """One recording as the LLM hears it: what was understood where, and the vectors that stand for it."""
+
+    alignment: Alignment
+    vectors: Tensor  # [n, D]; n tokens of the alignment, or n stacks of frames
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of positions: tokens embedded by the LLM, or speech vectors with the tokens that they stand for."""
+
+    tokens: Tensor  # [n] int64; IGNORED where a position stands for no token
+    vectors: Tensor | None = None  # [n, D]
+    scored: bool = False  # whether the tokens are targets
+
+    @classmethod
+    def text(cls, token_ids: Sequence[int], scored: bool = False) -> "Piece":
+        """Written tokens."""
+        return cls(torch.tensor(list(token_ids), dtype=torch.long), None, scored)
+
+    @classmethod
+    def speech(cls, speech: Speech, scored: bool = False) -> "Piece":
+        """Spoken tokens, or vectors of no token (connectors at a fixed rate)."""
+        tokens = torch.tensor(speech.alignment.token_ids, dtype=torch.long)
+        if len(tokens) != len(speech.vectors):
+            if scored:
+                raise ValueError("vectors at a fixed rate stand for no tokens and cannot be scored")
+            tokens = torch.full((len(speech.vectors),), IGNORED, dtype=torch.long)
+        return cls(tokens, speech.vectors, scored)
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """A batch for the LLM: labels[i] is the token that position i stands for; position i - 1 predicts it."""
+
+    embeds: Tensor  # [B, N, D]
+    mask: Tensor  # [B, N] int64
+    labels: Tensor  # [B, N] int64, IGNORED where not scored
+
+    @classmethod
+    def build(
+        cls, rows: Sequence[Sequence[Piece]], embed: Callable[[Tensor], Tensor], pad_left: bool = False
+    ) -> "Sequences":
+        """Lay out rows of pieces. `embed` is the LLM's own input embedding, with its own scaling."""
+        embedded, labels = [], []
+        for row in rows:
+            device = next((p.vectors.device for p in row if p.vectors is not None), None)
+            vectors = [embed(p.tokens) if p.vectors is None else p.vectors for p in row]
+            device = device or vectors[0].device
+            embedded.append(torch.cat([v.to(device) for v in vectors]))
+            labels.append(torch.cat([p.tokens if p.scored else torch.full_like(p.tokens, IGNORED) for p in row]))
+        side = "left" if pad_left else "right"
+        pad = torch.nn.utils.rnn.pad_sequence
+        embeds = pad(embedded, batch_first=True, padding_side=side)
+        ones = [torch.ones(len(e), dtype=torch.long) for e in embedded]
+        mask = pad(ones, batch_first=True, padding_side=side).to(embeds.device)
+        targets = pad(labels, batch_first=True, padding_value=IGNORED, padding_side=side).to(embeds.device)
+        return cls(embeds, mask, targets)
+
+
+def token_log_probs(logits: Tensor, labels: Tensor) -> Tensor:
+    """Log-probability of each label [B, N - 1] from the position before it; zero where the label is IGNORED.
+
+    logits [B, N, V], labels [B, N].
+    """
+    targets = labels[:, 1:]
+    log_probs = logits[:, :-1].float().log_softmax(-1)
+    picked = log_probs.gather(2, targets.clamp(min=0)[..., None])[..., 0]
+    return picked.masked_fill(targets == IGNORED, 0.0)

@@ -1,0 +1,210 @@
+"""A tiny speech encoder, trained on the tiny world's own voices and saved like a checkpoint of the hub.
+
+It learns which phone sounds in every frame, from the synthesiser's true times: a stand-in for the frame targets of
+HuBERT and its family. The classifier is thrown away; what is saved is a ``Wav2Vec2BertModel`` with its extractor.
+"""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ssr_connector.encoders.log_mel import LogMel
+from ssr_connector.errors import UserError
+from ssr_connector.tiny.phone_targets import IGNORED, PhoneCorpus
+
+FEATURES = 80  # mel bins
+STACK = 2  # mel frames of 10 ms in one encoder frame
+Progress = Callable[[int, int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class EncoderTrainingConfig:
+    """Size and schedule. One step takes ``batch_s`` seconds of speech; the learning rate warms up, then falls to 0."""
+
+    seed: int = 0
+    hidden_size: int = 192
+    layers: int = 4
+    heads: int = 4
+    intermediate_size: int = 384
+    kernel_frames: int = 15
+    position: str = "rotary"
+    initializer_range: float = 0.06
+    dropout: float = 0.05
+    steps: int = 300
+    batch_s: float = 60.0
+    lr: float = 2e-3
+    weight_decay: float = 0.01
+    warmup_share: float = 0.1
+    clip_norm: float = 1.0
+    vocal_tract_warp: float = 0.1  # mel axis stretched by up to this share, as if heads were of other sizes
+    time_masks_per_s: float = 0.5
+    time_mask_frames: int = 5
+    mel_mask_bins: int = 12
+
+
+def train_encoder(
+    corpus_dir: Path, out: Path, config: EncoderTrainingConfig, progress: Progress, dev_dir: Path | None = None
+) -> dict[str, Any]:
+    """Train on a corpus written by ``tiny.speak.render`` and save to ``out``; returns the facts of the training.
+
+    ``AutoModel.from_pretrained(out)`` and ``AutoFeatureExtractor.from_pretrained(out)`` load the result. ``progress``
+    is told (step, steps, {"loss", "frame_accuracy"}). The facts hold ``steps``, ``audio_s`` (heard, repeats counted),
+    ``parameters``, ``frame_accuracy`` (last tenth of training) and, given ``dev_dir``, ``dev_frame_accuracy``. An
+    ``out`` made from the same configuration and corpora is reused. Raises UserError where a corpus is missing.
+    """
+    from transformers import SeamlessM4TFeatureExtractor
+
+    fingerprint = _fingerprint(config, [corpus_dir] + ([dev_dir] if dev_dir else []))
+    facts_path = out / "training.json"
+    if facts_path.is_file():
+        saved: dict[str, Any] = json.loads(facts_path.read_text())
+        if saved["fingerprint"] == fingerprint:
+            return saved
+    extractor = SeamlessM4TFeatureExtractor(feature_size=FEATURES, num_mel_bins=FEATURES, stride=STACK)
+    corpus = PhoneCorpus.load(corpus_dir, LogMel(extractor))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = build_model(config)
+        head = nn.Linear(config.hidden_size, len(corpus.labels))
+        facts = _train(model, head, corpus, config, progress)
+    if dev_dir is not None:
+        dev = PhoneCorpus.load(dev_dir, LogMel(extractor), corpus.labels)
+        facts["dev_frame_accuracy"] = frame_accuracy(model, head, dev, config.batch_s)
+    facts |= {"fingerprint": fingerprint, "config": asdict(config), "phones": len(corpus.labels)}
+    temporary = out.with_name(f"{out.name}.tmp-{os.getpid()}")
+    model.save_pretrained(temporary)
+    extractor.save_pretrained(temporary)
+    (temporary / facts_path.name).write_text(json.dumps(facts, indent=1) + "\n")
+    if out.exists():
+        shutil.rmtree(out)
+    temporary.replace(out)
+    return facts
+
+
+def build_model(config: EncoderTrainingConfig) -> Any:
+    """An untrained ``Wav2Vec2BertModel``: 50 frames a second from stacked log-mel frames."""
+    from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel
+
+    return Wav2Vec2BertModel(
+        Wav2Vec2BertConfig(
+            hidden_size=config.hidden_size,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            intermediate_size=config.intermediate_size,
+            feature_projection_input_dim=FEATURES * STACK,
+            conv_depthwise_kernel_size=config.kernel_frames,
+            position_embeddings_type=config.position,
+            initializer_range=config.initializer_range,
+            max_source_positions=1500,  # where the position table starts; it grows with the recording
+            hidden_dropout=config.dropout,
+            activation_dropout=config.dropout,
+            attention_dropout=config.dropout,
+            conformer_conv_dropout=config.dropout,
+            feat_proj_dropout=0.0,
+            layerdrop=0.0,
+            apply_spec_augment=False,
+            mask_time_prob=0.0,
+        )
+    )
+
+
+@torch.inference_mode()
+def frame_accuracy(model: nn.Module, head: nn.Module, corpus: PhoneCorpus, batch_s: float) -> float:
+    """Share of frames whose phone is named rightly; phones that training never heard count as wrong."""
+    model.eval()
+    right = total = 0
+    for batch in corpus.batches(batch_s, np.random.default_rng(0)):
+        features, mask, targets = corpus.collate(batch)
+        logits = head(model(input_features=features, attention_mask=mask).last_hidden_state)
+        right += int((logits.argmax(dim=-1) == targets)[mask.bool()].sum())
+        total += int(mask.sum())
+    return right / total
+
+
+def _train(
+    model: Any, head: nn.Module, corpus: PhoneCorpus, config: EncoderTrainingConfig, progress: Progress
+) -> dict[str, Any]:
+    rng = np.random.default_rng(config.seed)
+    parameters = [*model.parameters(), *head.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_factor(step, config))
+    batches = _endless(corpus, config.batch_s, rng)
+    model.train()
+    accuracies: list[float] = []
+    heard_frames = 0
+    for step in range(1, config.steps + 1):
+        features, mask, targets = corpus.collate(next(batches))
+        features = augment(features, mask, config, rng)
+        logits = head(model(input_features=features, attention_mask=mask).last_hidden_state)  # [B, T, phones]
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(parameters, config.clip_norm)
+        optimiser.step()
+        schedule.step()
+        optimiser.zero_grad()
+        valid = targets != IGNORED
+        accuracies.append(float((logits.argmax(dim=-1) == targets)[valid].float().mean()))
+        heard_frames += int(valid.sum())
+        progress(step, config.steps, {"loss": float(loss.detach()), "frame_accuracy": accuracies[-1]})
+    last = accuracies[-max(1, config.steps // 10) :]
+    return {
+        "steps": config.steps,
+        "audio_s": heard_frames / 50,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "frame_accuracy": sum(last) / len(last),
+    }
+
+
+def learning_rate_factor(step: int, config: EncoderTrainingConfig) -> float:
+    """Linear warm-up, then half a cosine down to 0."""
+    warmup = max(1, round(config.steps * config.warmup_share))
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup)))
+
+
+def augment(features: Tensor, mask: Tensor, config: EncoderTrainingConfig, rng: np.random.Generator) -> Tensor:
+    """Stacked features [B, T, 160] with other vocal tracts, and with stretches of time and pitch erased."""
+    B, T, _ = features.shape
+    mels = features.view(B, T, STACK, FEATURES)
+    stretch = torch.from_numpy(rng.uniform(1 - config.vocal_tract_warp, 1 + config.vocal_tract_warp, B)).float()
+    position = (torch.arange(FEATURES)[None] * stretch[:, None]).clamp(0, FEATURES - 1)  # [B, mels]
+    below = position.floor().long().clamp_max(FEATURES - 2)
+    weight = (position - below)[:, None, None]
+    index = below[:, None, None].expand(B, T, STACK, FEATURES)
+    mels = mels.gather(3, index) * (1 - weight) + mels.gather(3, index + 1) * weight
+    keep = torch.ones(B, T, 1, FEATURES)
+    for i, n_frames in enumerate(mask.sum(dim=1).tolist()):
+        for _ in range(rng.poisson(config.time_masks_per_s * n_frames / 50)):
+            start, width = int(rng.integers(n_frames)), int(rng.integers(1, config.time_mask_frames + 1))
+            keep[i, start : start + width] = 0
+        start, width = int(rng.integers(FEATURES)), int(rng.integers(config.mel_mask_bins + 1))
+        keep[i, :, :, start : start + width] = 0
+    return (mels * keep).view(B, T, STACK * FEATURES)
+
+
+def _endless(corpus: PhoneCorpus, batch_s: float, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
+    while True:
+        yield from corpus.batches(batch_s, rng)
+
+
+def _fingerprint(config: EncoderTrainingConfig, corpora: list[Path]) -> str:
+    digest = hashlib.sha256(json.dumps(asdict(config)).encode())
+    for corpus in corpora:
+        for name in ("corpus.json", "phones.ctm", "words.ctm"):
+            try:
+                digest.update((corpus / name).read_bytes())
+            except OSError as error:
+                raise UserError(f"{corpus / name} cannot be read; render the corpus first") from error
+    return digest.hexdigest()

@@ -1,0 +1,226 @@
+"""The tiny LLM: a Llama of a few million parameters, trained here on the world's text."""
+
+import json
+import math
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from ssr_connector.tiny.tokenizer import split_share, train_tokenizer
+from ssr_connector.tiny.world import World, words_of
+
+IGNORED = -100
+FINGERPRINT = "world.json"
+
+
+@dataclass(frozen=True)
+class LLMTrainingConfig:
+    """Shape and training of the tiny LLM."""
+
+    seed: int = 0
+    vocabulary_tokens: int = 2048
+    width: int = 256
+    layers: int = 4
+    heads: int = 4
+    kv_heads: int = 2
+    feed_forward_width: int = 640
+    max_positions_tokens: int = 512
+    steps: int = 600
+    rows_per_step: int = 16
+    lr: float = 2e-3
+    warmup_steps: int = 60
+    final_lr_ratio: float = 0.05
+    weight_decay: float = 0.05
+    clip_norm: float = 1.0
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """Whole documents laid end to end in rows of one length; each document counts its positions from its own BOS."""
+
+    tokens: Tensor  # [R, L] int64
+    positions: Tensor  # [R, L] int64
+    labels: Tensor  # [R, L] int64, the next token within the document
+
+
+def pack(documents: list[list[int]], pad_token: int, rng: random.Random) -> PackedRows:
+    """Fill rows as long as the longest document with documents in random order, first fit among the last few rows."""
+    length = max(map(len, documents))
+    rows: list[list[list[int]]] = []
+    room: list[int] = []
+    for document in rng.sample(documents, len(documents)):
+        recent = range(max(0, len(rows) - 16), len(rows))
+        fitting = next((row for row in recent if room[row] >= len(document)), None)
+        if fitting is None:
+            rows.append([])
+            room.append(length)
+            fitting = len(rows) - 1
+        rows[fitting].append(document)
+        room[fitting] -= len(document)
+    tokens = torch.full((len(rows), length), pad_token)
+    positions = torch.zeros((len(rows), length), dtype=torch.long)
+    labels = torch.full((len(rows), length), IGNORED)
+    for i, row in enumerate(rows):
+        flat = [token for document in row for token in document]
+        targets = [target for document in row for target in (*document[1:], IGNORED)]
+        places = [place for document in row for place in range(len(document))]
+        # The padding counts on as one more document, so that no document sees it and it sees none.
+        places += range(length - len(flat))
+        tokens[i, : len(flat)] = torch.tensor(flat)
+        labels[i, : len(flat)] = torch.tensor(targets)
+        positions[i] = torch.tensor(places)
+    return PackedRows(tokens, positions, labels)
+
+
+def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> list[list[int]]:
+    """Every text between BOS and EOS."""
+    return [[*ids, tokenizer.eos_token_id] for ids in tokenizer(texts)["input_ids"]]
+
+
+def next_token_loss(model: LlamaForCausalLM, rows: PackedRows) -> Tensor:
+    """Mean negative log-likelihood per token, in nats."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(input_ids=rows.tokens, position_ids=rows.positions, use_cache=False).logits
+    return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), rows.labels.flatten(), ignore_index=IGNORED)
+
+
+def train_llm(
+    world: World, out: Path, config: LLMTrainingConfig, progress: Callable[[int, int, dict[str, float]], None]
+) -> dict[str, float]:
+    """Train the tiny LLM on ``world.text_train`` and save it with its tokenizer in ``out``; returns its figures.
+
+    A finished ``out`` of the same text and configuration is reused. ``progress`` gets steps done, steps in all and
+    losses in nats per token.
+    """
+    fingerprint = {"config": asdict(config), "text": _digest(world.text_train)}
+    found = _read_fingerprint(out)
+    if found is not None and {key: found.get(key) for key in fingerprint} == fingerprint:
+        return dict(found["figures"])
+    started_s = time.monotonic()
+    torch.manual_seed(config.seed)
+    tokenizer = train_tokenizer(world.text_train, config.vocabulary_tokens)
+    model = _new_model(config, tokenizer)
+    train_loss = _fit(model, encode(world.text_train, tokenizer), tokenizer.pad_token_id, config, progress)
+    words = words_of(world.text_train)
+    figures = {
+        "parameters": float(sum(parameter.numel() for parameter in model.parameters())),
+        "train_loss_nats": train_loss,
+        "dev_loss_nats": _mean_loss(model, encode(world.text_dev, tokenizer), tokenizer.pad_token_id, config),
+        "words": float(len(words)),
+        "split_words_share": split_share(tokenizer, words),
+        "seconds": time.monotonic() - started_s,
+    }
+    _save(out, model, tokenizer, {**fingerprint, "figures": figures})
+    return figures
+
+
+def _new_model(config: LLMTrainingConfig, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=config.width,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            num_key_value_heads=config.kv_heads,
+            intermediate_size=config.feed_forward_width,
+            max_position_embeddings=config.max_positions_tokens,
+            tie_word_embeddings=False,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def _batches(
+    documents: list[list[int]], pad_token: int, rows_per_step: int, rng: random.Random
+) -> Iterator[PackedRows]:
+    """Batches for ever; every pass over the documents packs them anew."""
+    while True:
+        rows = pack(documents, pad_token, rng)
+        for start in range(0, len(rows.tokens) - rows_per_step + 1, rows_per_step):
+            chosen = slice(start, start + rows_per_step)
+            yield PackedRows(rows.tokens[chosen], rows.positions[chosen], rows.labels[chosen])
+
+
+def _lr_factor(step: int, config: LLMTrainingConfig) -> float:
+    """Linear warm-up, then a cosine down to ``final_lr_ratio``."""
+    if step < config.warmup_steps:
+        return (step + 1) / config.warmup_steps
+    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    return config.final_lr_ratio + (1 - config.final_lr_ratio) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _fit(
+    model: LlamaForCausalLM,
+    documents: list[list[int]],
+    pad_token: int,
+    config: LLMTrainingConfig,
+    progress: Callable[[int, int, dict[str, float]], None],
+) -> float:
+    """Train; returns the running mean of the loss at the end."""
+    decayed = [parameter for parameter in model.parameters() if parameter.dim() > 1]
+    kept = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _lr_factor(step, config))
+    batches = _batches(documents, pad_token, config.rows_per_step, random.Random(config.seed))
+    model.train()
+    running = math.log(model.config.vocab_size)
+    for step in range(1, config.steps + 1):
+        loss = next_token_loss(model, next(batches))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        running += (loss.item() - running) * 0.05
+        progress(step, config.steps, {"loss": running})
+    return running
+
+
+@torch.no_grad()
+def _mean_loss(
+    model: LlamaForCausalLM, documents: list[list[int]], pad_token: int, config: LLMTrainingConfig
+) -> float:
+    model.eval()
+    rows = pack(documents, pad_token, random.Random(config.seed))
+    total, n = 0.0, 0
+    for start in range(0, len(rows.tokens), config.rows_per_step):
+        chosen = slice(start, start + config.rows_per_step)
+        batch = PackedRows(rows.tokens[chosen], rows.positions[chosen], rows.labels[chosen])
+        predicted = int((batch.labels != IGNORED).sum())
+        total += next_token_loss(model, batch).item() * predicted
+        n += predicted
+    return total / n
+
+
+def _digest(texts: list[str]) -> str:
+    return sha256("\0".join(texts).encode()).hexdigest()
+
+
+def _read_fingerprint(out: Path) -> dict[str, dict[str, float]] | None:
+    path = out / FINGERPRINT
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _save(
+    out: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, fingerprint: dict[str, object]
+) -> None:
+    """Write everything beside ``out`` and move it there, so that ``out`` is complete or absent."""
+    beside = out.with_name(f"{out.name}.tmp-{os.getpid()}")
+    model.save_pretrained(beside)
+    tokenizer.save_pretrained(beside)
+    (beside / FINGERPRINT).write_text(json.dumps(fingerprint, indent=2) + "\n", encoding="utf-8")
+    if out.exists():
+        shutil.rmtree(out)
+    beside.replace(out)

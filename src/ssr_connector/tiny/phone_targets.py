@@ -1,0 +1,99 @@
+"""A rendered corpus as log-mel features and the phone of every encoder frame."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import torch
+from torch import Tensor
+
+from ssr_connector.encoders.log_mel import LogMel
+from ssr_connector.units import FrameClock
+
+CLOCK = FrameClock(16_000, 320, 280)  # two windows of 25 ms, 10 ms apart, in each frame
+IGNORED = -100  # target of padding, and of phones that have no label
+Interval = tuple[str, float, float]  # label, start_s, end_s
+
+
+@dataclass(frozen=True)
+class PhoneCorpus:
+    """Features and frame targets of all utterances, in memory (0.13 GB an hour)."""
+
+    labels: tuple[str, ...]
+    features: list[npt.NDArray[np.float16]]  # each [T, 160]
+    targets: list[npt.NDArray[np.int16]]  # each [T]; -1 for a phone that has no label
+
+    @classmethod
+    def load(cls, corpus_dir: Path, log_mel: LogMel, labels: Sequence[str] | None = None) -> "PhoneCorpus":
+        """Read what ``tiny.speak.render`` wrote; ``labels`` are those of training (default: all that occur)."""
+        words, phones = read_ctm(corpus_dir / "words.ctm"), read_ctm(corpus_dir / "phones.ctm")
+        features, names = [], []
+        for line in (corpus_dir / "table.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+            utterance_id, audio, *_ = line.split("\t")
+            samples, _ = soundfile.read(corpus_dir / audio, dtype="float32")
+            inputs = log_mel([samples])
+            n_frames = int(inputs["attention_mask"].sum())
+            features.append(inputs["input_features"][0, :n_frames].numpy().astype(np.float16))
+            names.append(frame_labels(words[utterance_id], phones[utterance_id], n_frames))
+        labels = tuple(labels or sorted({name for row in names for name in row}))
+        index = {label: i for i, label in enumerate(labels)}
+        targets = [np.array([index.get(name, -1) for name in row], np.int16) for row in names]
+        return cls(labels, features, targets)
+
+    def batches(self, batch_s: float, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
+        """Every utterance once, in batches of like length and about ``batch_s`` seconds, in random order."""
+        lengths = np.array([len(t) for t in self.targets])
+        order = np.argsort(lengths * rng.uniform(0.9, 1.1, len(lengths)))  # neighbours change from pass to pass
+        budget = batch_s * CLOCK.rate_hz
+        groups: list[list[int]] = [[]]
+        longest = 0
+        for i in order:
+            longest = max(longest, int(lengths[i]))
+            if groups[-1] and longest * (len(groups[-1]) + 1) > budget:
+                groups.append([])
+                longest = int(lengths[i])
+            groups[-1].append(int(i))
+        for g in rng.permutation(len(groups)):
+            yield np.array(groups[g])
+
+    def collate(self, batch: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+        """Features [B, T, 160] float32, mask [B, T] and targets [B, T] of some utterances."""
+        n_frames = max(len(self.targets[i]) for i in batch)
+        features = torch.zeros(len(batch), n_frames, self.features[0].shape[1])
+        mask = torch.zeros(len(batch), n_frames, dtype=torch.long)
+        targets = torch.full((len(batch), n_frames), IGNORED)
+        for row, i in enumerate(batch):
+            n = len(self.targets[i])
+            features[row, :n] = torch.from_numpy(self.features[i])
+            mask[row, :n] = 1
+            known = torch.from_numpy(self.targets[i]).long()
+            targets[row, :n] = torch.where(known >= 0, known, IGNORED)
+        return features, mask, targets
+
+
+def frame_labels(words: Sequence[Interval], phones: Sequence[Interval], n_frames: int) -> list[str]:
+    """The phone at each frame's centre; in a pause, a space and the punctuation mark that calls for it."""
+    centres = (np.arange(n_frames) * CLOCK.hop_samples + CLOCK.first_centre_samples) / CLOCK.sampling_rate_hz
+    labels = [" "] * n_frames
+    for word, _, end_s in words:
+        mark = word.rstrip("\"')”’")[-1:]
+        for i in range(int(np.searchsorted(centres, end_s)), n_frames):
+            labels[i] = " " if mark.isalnum() else f" {mark}"
+    for phone, start_s, end_s in phones:
+        for i in range(int(np.searchsorted(centres, start_s)), int(np.searchsorted(centres, end_s))):
+            labels[i] = phone
+    return labels
+
+
+def read_ctm(path: Path) -> dict[str, list[Interval]]:
+    """Utterance → labelled intervals, of a file with lines ``id channel start_s duration_s label``."""
+    intervals: dict[str, list[Interval]] = defaultdict(list)
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            utterance_id, _, start, duration, label = line.split()
+            intervals[utterance_id].append((label, float(start), float(start) + float(duration)))
+    return intervals

@@ -1,0 +1,166 @@
+"""Batches of speech and of text, in an order that follows from the seed, the epoch and the number of the batch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssr_connector.encoders.store import FrameStore
+from ssr_connector.errors import UserError
+from ssr_connector.types import Alignment, Frames, Waveform
+
+
+@dataclass(frozen=True)
+class SpeechBatch:
+    """Utterances with their frames, their speech text, and their alignments where there are any."""
+
+    ids: list[str]
+    frames: Frames
+    transcripts: list[str]
+    alignments: list[Alignment]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees."""
+
+    speech: SpeechBatch | None
+    text: Tensor | None  # [N, block] int64 token ids
+
+
+class FrameSource(Protocol):
+    """Where the frames of cuts come from: a store, or the encoder itself."""
+
+    def frames(self, cuts: Sequence[Any]) -> Frames:
+        """Frames of a batch of cuts."""
+
+
+class StoredFrames:
+    """Frames encoded beforehand."""
+
+    def __init__(self, store: FrameStore) -> None:
+        self.store = store
+
+    def frames(self, cuts: Sequence[Any]) -> Frames:
+        """Read by cut id."""
+        return self.store.read([cut.id for cut in cuts])
+
+
+class EncodedFrames:
+    """Frames encoded on the fly."""
+
+    def __init__(self, encoder: Any) -> None:
+        self.encoder = encoder
+
+    def frames(self, cuts: Sequence[Any]) -> Frames:
+        """Load the audio of each cut and encode it."""
+        from ssr_connector.data.cuts import cut_audio
+
+        rate = self.encoder.clock.sampling_rate_hz
+        recordings: list[Waveform] = [cut_audio(cut, rate) for cut in cuts]
+        frames: Frames = self.encoder(recordings)
+        return frames
+
+
+class SpeechBatches:
+    """Cuts in buckets of similar duration, at most `batch_s` seconds of audio each (lhotse's sampler)."""
+
+    def __init__(
+        self,
+        cuts: Sequence[Any],
+        source: FrameSource,
+        transcripts: Mapping[str, str],
+        alignments: Mapping[str, Alignment] | None,
+        batch_s: float,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        usable = [c for c in cuts if alignments is None or c.id in alignments]
+        if not usable:
+            raise UserError("no utterance is left to train on: none of the cuts has an alignment")
+        too_long = [c.id for c in usable if c.duration > batch_s]
+        if too_long:
+            raise UserError(f"{too_long[0]} alone is longer than training.batch_s={batch_s:g} s ({len(too_long)} such)")
+        self.cuts, self.source, self.transcripts, self.alignments = usable, source, transcripts, alignments
+        self.batch_s, self.seed, self.rank, self.world_size = batch_s, seed, rank, world_size
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[SpeechBatch]:
+        """Batches of an epoch, the first `skip` of them passed over without reading anything."""
+        for k, group in enumerate(self.plan(number)):
+            if k >= skip:
+                yield self.batch(group)
+
+    def plan(self, epoch: int) -> Iterator[list[Any]]:
+        """The cuts of each batch."""
+        from lhotse import CutSet
+        from lhotse.dataset import DynamicBucketingSampler
+
+        sampler = DynamicBucketingSampler(
+            CutSet.from_cuts(self.cuts),
+            max_duration=self.batch_s,
+            shuffle=True,
+            num_buckets=max(1, min(20, len(self.cuts) // 50)),
+            seed=self.seed,
+            rank=self.rank,
+            world_size=self.world_size,
+            drop_last=False,
+        )
+        sampler.set_epoch(epoch)
+        for group in sampler:
+            yield list(group)
+
+    def batch(self, cuts: Sequence[Any]) -> SpeechBatch:
+        """Frames and labels of some cuts."""
+        ids = [c.id for c in cuts]
+        found = [] if self.alignments is None else [self.alignments[i] for i in ids]
+        return SpeechBatch(ids, self.source.frames(cuts), [self.transcripts[i] for i in ids], found)
+
+
+class TextBatches:
+    """Token ids packed into blocks; each epoch visits all blocks in another order."""
+
+    def __init__(self, token_ids: Sequence[int], block: int, batch_tokens: int, seed: int) -> None:
+        n = len(token_ids) // block
+        if n == 0:
+            raise UserError(f"the text data is shorter than one block of {block} tokens")
+        self.blocks = torch.tensor(token_ids[: n * block], dtype=torch.long).view(n, block)
+        self.per_batch = max(1, min(n, batch_tokens // block))
+        self.seed = seed
+
+    def batch(self, number: int) -> Tensor:
+        """The batch with that number over all epochs."""
+        per_epoch = len(self.blocks) // self.per_batch
+        epoch, index = divmod(number, per_epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.blocks))
+        return self.blocks[order[index * self.per_batch : (index + 1) * self.per_batch]]
+
+
+class Batches:
+    """Speech, text, or both in every step."""
+
+    def __init__(self, speech: SpeechBatches | None, text: TextBatches | None) -> None:
+        if speech is None and text is None:
+            raise UserError("there is nothing to train on: neither speech nor text")
+        self.speech, self.text = speech, text
+
+    def from_position(self, step: int, epoch: int, index: int) -> Iterator[tuple[int, int, Batch]]:
+        """(epoch, index within it, batch) for ever, beginning at a position."""
+        while True:
+            if self.speech is None:
+                yield epoch, index, Batch(None, self._text(step))
+                step, index = step + 1, index + 1
+                continue
+            seen = index
+            for k, speech in enumerate(self.speech.epoch(epoch, skip=index), start=index):
+                yield epoch, k, Batch(speech, self._text(step))
+                step, seen = step + 1, k + 1
+            if seen == 0:
+                raise UserError("an epoch has no batch: fewer utterances than processes")
+            epoch, index = epoch + 1, 0
+
+    def _text(self, step: int) -> Tensor | None:
+        return None if self.text is None else self.text.batch(step)

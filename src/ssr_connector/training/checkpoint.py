@@ -1,0 +1,78 @@
+"""State of a training run on disk: weights, optimiser, position, random numbers. Atomic, and without pickle."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ssr_connector.errors import UserError
+from ssr_connector.files import replace_folder
+
+TENSORS, POSITION = "state.safetensors", "position.json"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a run is: `step` steps are done, the next batch is number `index` of `epoch`."""
+
+    step: int = 0
+    epoch: int = 0
+    index: int = 0
+
+
+def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters that learn, by name; a shared one once."""
+    return {k: p for k, p in module.named_parameters() if p.requires_grad}
+
+
+def save_state(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer, at: Position, keep: int) -> None:
+    """Write `folder/step-…`, then remove all but the newest `keep`. The older one stays until this one is whole."""
+    tensors: dict[str, Tensor] = {"rng": torch.get_rng_state()}
+    for name, parameter in trainable(module).items():
+        tensors[f"weight/{name}"] = parameter.detach()
+        for key, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer/{key}/{name}"] = torch.as_tensor(value).detach()
+    with replace_folder(folder / f"step-{at.step:08d}") as new:
+        save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, new / TENSORS)
+        (new / POSITION).write_text(json.dumps(asdict(at)))
+    for old in checkpoints(folder)[:-keep]:
+        shutil.rmtree(old)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    return sorted(p for p in folder.glob("step-????????") if (p / POSITION).is_file())
+
+
+def load_state(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> Position:
+    """Take up the newest checkpoint, or stay at the start where there is none. Raises UserError where it is damaged."""
+    found = checkpoints(folder)
+    if not found:
+        return Position()
+    try:
+        tensors = load_file(found[-1] / TENSORS)
+        at = Position(**json.loads((found[-1] / POSITION).read_text()))
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise UserError(f"{found[-1]} is damaged ({error}); remove it to go on from the one before") from error
+    parameters = trainable(module)
+    stored = {k.removeprefix("weight/") for k in tensors if k.startswith("weight/")}
+    if stored != set(parameters):
+        name = min(stored ^ set(parameters))
+        raise UserError(f"{found[-1]} is of another model (it differs in {name}); start in another folder")
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            if parameter.shape != tensors[f"weight/{name}"].shape:
+                raise UserError(f"{found[-1]} has another shape for {name}; start in another folder")
+            parameter.copy_(tensors[f"weight/{name}"])
+    for key, value in tensors.items():
+        if key.startswith("optimizer/"):
+            _, entry, name = key.split("/", 2)
+            target = parameters[name]
+            optimizer.state[target][entry] = value if entry == "step" else value.to(target.device)
+    torch.set_rng_state(tensors["rng"])
+    return at

@@ -1,0 +1,178 @@
+"""What is computed from a batch: one small class per objective, each a loss and what to log of it (METHOD §4)."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ssr_connector.aligners import CharCTC
+from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
+from ssr_connector.training.batches import Batch, SpeechBatch
+from ssr_connector.types import Segments
+
+Logged = dict[str, float]
+
+
+class Objective(Protocol):
+    """A loss of a batch."""
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
+        """The loss, and figures to log."""
+
+
+class AlignerCTC:
+    """CTC loss of the aligner on the transcripts."""
+
+    def __init__(self, aligner: CharCTC) -> None:
+        self.aligner = aligner
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
+        """Per character."""
+        speech = spoken(batch)
+        loss = self.aligner.loss(speech.frames, speech.transcripts)
+        return loss, {"ctc": loss.item()}
+
+
+class Distil:
+    """Stage 1: `mean ‖z − h‖² + λ · mean (1 − cos(z, h))`, h the LLM's own frozen input embeddings."""
+
+    def __init__(self, model: SSRForConditionalGeneration, cosine_weight: float) -> None:
+        self.model, self.cosine_weight = model, cosine_weight
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
+        """Per text token."""
+        speech = spoken(batch)
+        segments = Segments.collate(speech.alignments, speech.frames.values.device)
+        embeds = self.model.connector(speech.frames, segments)
+        with torch.no_grad():
+            target = self.model.embed_tokens(segments.token_ids)[segments.mask].float()  # [n, D]
+        z = embeds.values[segments.mask].float()
+        squared = (z - target).square().sum(-1).mean()
+        cosine = nn.functional.cosine_similarity(z, target, dim=-1).mean()
+        loss = squared + self.cosine_weight * (1 - cosine)
+        return loss, {"cosine": cosine.item(), "squared_error": squared.item()}
+
+
+class SpeechLM:
+    """`[BOS, z_1 … z_{m−1}] → y_1 … y_m`: continue speech in text."""
+
+    def __init__(self, model: SSRForConditionalGeneration) -> None:
+        self.model = model
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
+        """Mean over tokens."""
+        heard = hear(self.model, spoken(batch))
+        rows = [[Piece.text(self.model.prefix_ids), Piece.speech(s, scored=True)] for s in heard]
+        loss = next_token_loss(self.model, rows)
+        return loss, {"speech_lm": loss.item()}
+
+
+class Transcribe:
+    """`[BOS, z_1 … z_m, prompt, y_1 …] → y_1 … y_m EOS`: repeat in text what was heard.
+
+    The prompt tells the task from continuing; it may be empty.
+    """
+
+    def __init__(self, model: SSRForConditionalGeneration, prompt: str) -> None:
+        self.model, self.prompt = model, model.tokenize(prompt)[0]
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
+        """Mean over tokens."""
+        speech = spoken(batch)
+        end = [self.model.tokenizer.eos_token_id]
+        rows = []
+        for heard, text in zip(hear(self.model, speech), speech.transcripts, strict=True):
+            answer = self.model.tokenize(" " + text)[0] + end
+            start = [Piece.text(self.model.prefix_ids), Piece.speech(heard), Piece.text(self.prompt)]
+            rows.append([*start, Piece.text(answer, scored=True)])
+        loss = next_token_loss(self.model, rows)
+        return loss, {"transcribe": loss.item()}
+
+
+class ContinueLikeText:
+    """KL of the next tokens after speech to those after its transcript, over a continuation that the LLM wrote.
+
+    How connectors that cannot be distilled token by token are taught (Ultravox, AudioChatLlama).
+    """
+
+    def __init__(self, model: SSRForConditionalGeneration, new_tokens: int = 16) -> None:
+        self.model, self.new_tokens = model, new_tokens
+        self._written: dict[str, list[int]] = {}  # greedy, so that a resumed run writes the same again
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
+        """Mean over the continuation's tokens."""
+        speech = spoken(batch)
+        contexts = [Piece.text(self.model.prefix_ids + self.model.tokenize(t)[0]) for t in speech.transcripts]
+        with torch.no_grad():
+            missing = [i for i, key in enumerate(speech.ids) if key not in self._written]
+            if missing:
+                self._write([speech.ids[i] for i in missing], [contexts[i] for i in missing])
+            endings = [Piece.text(self._written[key], scored=True) for key in speech.ids]
+            teacher = self._log_probs([[c, e] for c, e in zip(contexts, endings, strict=True)])
+        start = Piece.text(self.model.prefix_ids)
+        heard = hear(self.model, speech)
+        student = self._log_probs([[start, Piece.speech(s), e] for s, e in zip(heard, endings, strict=True)])
+        loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+        return loss, {"continuation_kl": loss.item()}
+
+    def _write(self, keys: Sequence[str], contexts: Sequence[Piece]) -> None:
+        batch = Sequences.build([[c] for c in contexts], self.model.embed_tokens, pad_left=True)
+        new = self.model.llm.generate(
+            inputs_embeds=batch.embeds, attention_mask=batch.mask, max_new_tokens=self.new_tokens, do_sample=False
+        )
+        eos = self.model.tokenizer.eos_token_id
+        for key, row in zip(keys, new.tolist(), strict=True):
+            self._written[key] = row[: row.index(eos) + 1] if eos in row else row
+
+    def _log_probs(self, rows: Sequence[Sequence[Piece]]) -> Tensor:
+        """[tokens of all continuations, V]."""
+        batch = Sequences.build(rows, self.model.embed_tokens)
+        logits = self.model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
+        return logits[:, :-1][batch.labels[:, 1:] != IGNORED].float().log_softmax(-1)
+
+
+class TextLM:
+    """Next-token prediction on written text alone: what multitask training adds."""
+
+    def __init__(self, model: SSRForConditionalGeneration) -> None:
+        self.model = model
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
+        """Mean over tokens."""
+        if batch.text is None:
+            raise ValueError("the objective `text` needs text data")
+        ids = batch.text.to(next(self.model.llm.parameters()).device)
+        logits = self.model.llm(input_ids=ids).logits
+        loss = nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), ids[:, 1:].flatten())
+        return loss, {"text": loss.item()}
+
+
+def spoken(batch: Batch) -> SpeechBatch:
+    """The speech of a batch, which this objective needs."""
+    if batch.speech is None:
+        raise ValueError("this objective needs speech data")
+    return batch.speech
+
+
+def hear(model: SSRForConditionalGeneration, speech: SpeechBatch) -> list[Speech]:
+    """Connect a batch along its alignments."""
+    return model.connect(speech.frames, speech.alignments)
+
+
+def next_token_loss(model: SSRForConditionalGeneration, rows: Sequence[Sequence[Piece]]) -> Tensor:
+    """Mean cross-entropy of the scored tokens."""
+    batch = Sequences.build(rows, model.embed_tokens)
+    logits = model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
+    targets = batch.labels[:, 1:]
+    return nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED)
+
+
+OBJECTIVES: dict[str, Any] = {
+    "distil": lambda model, c: Distil(model, c.cosine_weight),
+    "speech_lm": lambda model, _: SpeechLM(model),
+    "transcribe": lambda model, c: Transcribe(model, c.transcribe_prompt),
+    "continuation": lambda model, _: ContinueLikeText(model),
+    "text": lambda model, _: TextLM(model),
+}

@@ -1,0 +1,50 @@
+"""A training run's folder: what it was asked for, whether it is done, and how it shows its progress."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.config import Recipe, differences, to_dict
+from ssr_connector.errors import UserError
+from ssr_connector.files import write_json
+from ssr_connector.training.loop import SUMMARY
+
+RECIPE = "recipe.json"
+# Where a run lies and how often it reports do not change what it computes.
+FREE = ("out", "evaluation", "tiny", "training.log_every", "training.checkpoint_every", "training.keep_checkpoints")
+
+
+def open_run(out: Path, recipe: Recipe) -> bool:
+    """Begin or take up a run: save its resolved recipe. Returns whether it is already done.
+
+    Raises UserError where the folder holds a run of another recipe, and says what differs.
+    """
+    wanted = to_dict(recipe)
+    if (out / RECIPE).is_file():
+        changed = [d for d in differences(saved_recipe(out), wanted) if not d.startswith(FREE)]
+        if changed:
+            raise UserError(f"{out} holds a run of another recipe ({'; '.join(changed)}); choose another --out or remove it")
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / RECIPE, wanted)
+    return is_done(out, recipe.training.steps)
+
+
+def is_done(out: Path, steps: int) -> bool:
+    """Whether the run reached its last step and saved its result."""
+    if not (out / SUMMARY).is_file() or not ((out / "model").is_dir() or (out / "aligner").is_dir()):
+        return False
+    return bool(json.loads((out / SUMMARY).read_text())["steps"] >= steps)
+
+
+def saved_recipe(out: Path) -> dict[str, Any]:
+    """The resolved recipe of a run."""
+    recipe: dict[str, Any] = json.loads((out / RECIPE).read_text())
+    return recipe
+
+
+def inherited(recipe: Recipe) -> list[str]:
+    """What a stage changes against the stage that it starts from, for the screen."""
+    if recipe.training.start_from is None:
+        return []
+    before = Path(recipe.training.start_from).parent
+    return differences(saved_recipe(before), to_dict(recipe)) if (before / RECIPE).is_file() else []

@@ -1,0 +1,236 @@
+import csv
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from lhotse import validate
+
+from ssr_connector.data import output, preparation
+from ssr_connector.data.cuts import cut_audio, read_cuts
+from ssr_connector.data.preparation import prepare
+from ssr_connector.errors import UserError
+
+RATE_HZ = 8_000
+SHARED = Path(os.environ.get("SSR_SHARED", Path(__file__).parents[3] / "shared"))
+
+
+def sound(path: Path, seconds: float = 2.0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = np.random.default_rng(0).normal(0, 0.1, int(seconds * RATE_HZ)).astype(np.float32)
+    soundfile.write(path, samples, RATE_HZ, subtype="FLOAT" if path.suffix == ".wav" else None)
+    return path
+
+
+def table(folder: Path, *rows: tuple[str, ...], columns: str = "id audio text") -> Path:
+    path = folder / "table.tsv"
+    path.write_text("\n".join("\t".join(row) for row in (columns.split(), *rows)) + "\n", encoding="utf-8")
+    return path
+
+
+def good_corpus(folder: Path, n: int = 4) -> Path:
+    return table(
+        folder, *((f"u{i}", sound(folder / f"w/{i}.wav").relative_to(folder).as_posix(), "Hi you.") for i in range(n))
+    )
+
+
+def rejections(out: Path) -> dict[str, str]:
+    with (out / "rejected.tsv").open(encoding="utf-8", newline="") as stream:
+        return {row["id"]: row["reason"] for row in csv.DictReader(stream, delimiter="\t")}
+
+
+def test_a_good_corpus_is_prepared(tmp_path: Path) -> None:
+    summary = prepare(good_corpus(tmp_path), tmp_path / "out")
+    cuts = list(read_cuts(tmp_path / "out/cuts.jsonl.gz"))
+    assert [cut.id for cut in cuts] == ["u0", "u1", "u2", "u3"]
+    for cut in cuts:
+        validate(cut)
+        assert cut_audio(cut).duration_s == pytest.approx(2.0)
+    assert json.loads((tmp_path / "out/summary.json").read_text()) == summary.to_dict()
+    assert (summary.corpus, summary.cuts, summary.rejected) == ("table", 4, {})
+    assert rejections(tmp_path / "out") == {}
+
+
+def test_everything_bad_is_rejected_counted_and_listed(tmp_path: Path) -> None:
+    sound(tmp_path / "good.wav")
+    cut_short = sound(tmp_path / "short.flac")
+    cut_short.write_bytes(cut_short.read_bytes()[:-2000])
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("text " * 100)
+    nan = np.full(RATE_HZ, np.nan, np.float32)
+    soundfile.write(tmp_path / "nan.wav", nan, RATE_HZ, subtype="FLOAT")
+    sound(tmp_path / "zero.wav", 0)
+    expected = {
+        "missing": ("none.wav", "Hi.", "", "missing file"),
+        "empty": ("empty.wav", "Hi.", "", "empty file"),
+        "short": ("short.flac", "Hi.", "", "truncated or damaged"),
+        "text": ("text.wav", "Hi.", "", "not audio"),
+        "nan": ("nan.wav", "Hi.", "", "NaN or infinite samples"),
+        "zero": ("zero.wav", "Hi.", "", "no samples"),
+        "silent": ("good.wav", " ", "", "empty transcript"),
+        "dots": ("good.wav", "…?!", "", "unspeakable transcript"),
+        "fast": ("good.wav", "word " * 17, "", "transcript longer than its audio can hold"),
+        "late": ("good.wav", "Hi.", "2.5", "segment outside of the recording"),
+        "odd": ("good.wav", "Hi.", "soon", "malformed time"),
+    }
+    rows = [("first", "good.wav", "Hi.", ""), *((id_, *rest[:3]) for id_, rest in expected.items())]
+    rows.append(("first", "good.wav", "Again.", ""))
+    out = tmp_path / "out"
+    summary = prepare(table(tmp_path, *rows, columns="id audio text end_s"), out)
+    assert [cut.supervisions[0].text for cut in read_cuts(out / "cuts.jsonl.gz")] == ["Hi."]
+    reasons = {id_: rest[3] for id_, rest in expected.items()}
+    assert rejections(out) == reasons | {"first": "duplicate id"}
+    assert sum(summary.rejected.values()) == len(rows) - 1
+    assert summary.rejected["duplicate id"] == 1
+
+
+def test_long_utterances_are_rejected_by_the_limit(tmp_path: Path) -> None:
+    source = table(tmp_path, ("a", "a.wav", "Hi.", ""), ("b", "a.wav", "Hi.", "0.9"), columns="id audio text end_s")
+    sound(tmp_path / "a.wav")
+    assert prepare(source, tmp_path / "out", max_duration_s=1.0).rejected == {"longer than the limit": 1}
+
+
+def test_parts_of_one_recording_share_it(tmp_path: Path) -> None:
+    sound(tmp_path / "a.wav")
+    rows = [("a", "a.wav", "Hi.", "0", "1"), ("b", "a.wav", "You.", "1", "2")]
+    source = table(tmp_path, *rows, columns="id audio text start_s end_s")
+    assert prepare(source, tmp_path / "out").recordings == 1
+    first, second = read_cuts(tmp_path / "out/cuts.jsonl.gz")
+    assert first.recording == second.recording
+    assert np.array_equal(
+        np.concatenate([cut_audio(first, RATE_HZ).samples, cut_audio(second, RATE_HZ).samples]),
+        soundfile.read(tmp_path / "a.wav", dtype="float32")[0],
+    )
+
+
+def test_if_everything_is_rejected_only_the_list_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="all 1 utterances are rejected"):
+        prepare(table(tmp_path, ("a", "none.wav", "Hi.")), tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["rejected.tsv"]
+    assert rejections(tmp_path / "out") == {"a": "missing file"}
+
+
+def test_word_times_are_attached_where_they_fit(tmp_path: Path) -> None:
+    source = good_corpus(tmp_path)
+    ctm = tmp_path / "words.ctm"
+    ctm.write_text(
+        "u0 1 0 .5 hi\nu0 1 .5 .4 SIL\nu0 1 1 .5 you\nu1 1 0 1 hi\nu1 1 2 .2 you\nu2 1 0 1 hey\nno 1 0 1 x\n"
+    )
+    summary = prepare(source, tmp_path / "out", words=ctm)
+    alignments = [cut.supervisions[0].alignment for cut in read_cuts(tmp_path / "out/cuts.jsonl.gz")]
+    assert [(w.symbol, w.start, w.end) for w in alignments[0]["word"]] == [("hi", 0.0, 0.5), ("you", 1.0, 1.5)]
+    assert alignments[1] is None
+    assert alignments[3] is None
+    assert list((summary.words or {}).values()) == [2, 1, 1, 1, 1]
+    ctm.write_text("other 1 0 1 x\n")
+    with pytest.raises(UserError, match="names no utterance of the corpus"):
+        prepare(source, tmp_path / "out", words=ctm)
+
+
+def test_a_development_set_is_parted_and_goes_with_the_next_run(tmp_path: Path) -> None:
+    source = good_corpus(tmp_path)
+    out = tmp_path / "out"
+    assert prepare(source, out, dev=0.25).dev_cuts == 1
+    ids = {name: {cut.id for cut in read_cuts(out / f"{name}.jsonl.gz")} for name in ("cuts", "train", "dev")}
+    assert ids["train"] | ids["dev"] == ids["cuts"]
+    assert not ids["train"] & ids["dev"]
+    prepare(source, out)
+    assert sorted(p.name for p in out.iterdir()) == ["cuts.jsonl.gz", "rejected.tsv", "summary.json"]
+
+
+def test_running_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    source = good_corpus(tmp_path)
+    for folder, jobs in (("one", 1), ("two", 4)):
+        prepare(source, tmp_path / folder, dev=1, jobs=jobs)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_a_full_disk_leaves_the_earlier_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = good_corpus(tmp_path)
+    out = tmp_path / "out"
+    prepare(source, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    write_lines = output._write_lines
+
+    def full(path: Path, lines: object) -> None:
+        if "summary" in path.name:
+            path.write_text("half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_lines(path, lines)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(output, "_write_lines", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        prepare(good_corpus(tmp_path, 3), out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_an_interruption_while_checking_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(preparation, "inspect_audio", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(good_corpus(tmp_path), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_headers_alone_can_be_checked(tmp_path: Path) -> None:
+    sound(tmp_path / "a.wav")
+    soundfile.write(tmp_path / "nan.wav", np.full(RATE_HZ, np.nan, np.float32), RATE_HZ, subtype="FLOAT")
+    (tmp_path / "empty.wav").touch()
+    source = table(tmp_path, *((name, f"{name}.wav", "Hi.") for name in ("a", "nan", "empty")))
+    assert prepare(source, tmp_path / "out", check="header").rejected == {"empty file": 1}
+    assert prepare(source, tmp_path / "out").rejected == {"empty file": 1, "NaN or infinite samples": 1}
+
+
+def test_layouts_are_detected(tmp_path: Path) -> None:
+    lj = tmp_path / "lj"
+    sound(lj / "wavs/LJ001-0001.wav")
+    (lj / "metadata.csv").write_text("LJ001-0001|Hi 2.|Hi two.\n")
+    libri = tmp_path / "libri"
+    sound(libri / "84/12/84-12-0000.flac")
+    (libri / "84/12/84-12.trans.txt").write_text("84-12-0000 HI YOU\n")
+    assert prepare(lj, tmp_path / "out").corpus == "ljspeech"
+    summary = prepare(libri, tmp_path / "out")
+    assert (summary.corpus, summary.speakers) == ("librispeech", 1)
+    assert next(iter(summary.warnings)).startswith("transcript in capitals only")
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ("none", {}, "does not exist"),
+        (".", {}, "is neither a table"),
+        ("table.tsv", {"corpus": "timit"}, "there is no corpus 'timit'"),
+        ("table.tsv", {"dev": -1}, "neither a number of cuts nor a share"),
+        ("table.tsv", {"jobs": 0}, "give 1 or more"),
+        ("table.tsv", {"words": "none.ctm"}, "does not exist"),
+        ("table.tsv", {"out": "table.tsv"}, "is a file"),
+    ],
+)
+def test_a_wrong_request_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, options: dict[str, object], message: str
+) -> None:
+    good_corpus(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=message):
+        prepare(source, **({"out": "out"} | options))  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(
+    not (SHARED / "data/ljspeech_part1").is_dir(), reason="no shared data: set SSR_SHARED to its folder"
+)
+def test_real_recordings_with_real_word_times(tmp_path: Path) -> None:
+    folder = SHARED / "data/ljspeech_part1"
+    words = folder / "silver_alignments/lj.words.ctm"
+    summary = prepare(folder / "table.tsv", tmp_path / "out", words=words, dev=0.1)
+    assert (summary.cuts, summary.speakers, summary.rejected) == (385, 1, {})
+    assert summary.hours == pytest.approx(41.66 / 60, abs=0.001)
+    assert summary.words is not None
+    assert summary.words["cuts with word times"] == 385
+    assert summary.words["other words than in the transcript"] == 0

@@ -1,0 +1,51 @@
+import random
+from collections import Counter
+
+import pytest
+
+from ssr_connector.tiny import tasks
+from ssr_connector.tiny.facts import invent
+from ssr_connector.tiny.grammar import PHENOMENA
+from ssr_connector.tiny.questions import Quiz
+
+
+def test_storycloze_is_half_true_and_half_random() -> None:
+    items = tasks.storycloze("test", 100, set(), random.Random(0))
+    assert Counter(item.group for item in items) == {"true": 50, "random": 50}
+    assert len({item.context for item in items}) == len({item.id for item in items}) == 100
+    assert 30 < sum(item.answer for item in items) < 70
+    assert all(item.spoken == item.context and len(set(item.choices)) == 2 for item in items)
+
+
+def test_taken_contexts_are_not_drawn_again() -> None:
+    taken: set[str] = set()
+    first = tasks.storycloze("test", 50, taken, random.Random(0))
+    second = tasks.storycloze("dev", 50, taken, random.Random(0))
+    assert {item.context for item in first}.isdisjoint(item.context for item in second)
+
+
+def test_sblimp_takes_turns() -> None:
+    items = tasks.sblimp("test", 80, random.Random(0))
+    assert set(Counter(item.group for item in items).values()) == {80 // len(PHENOMENA)}
+    assert all(item.answer == 0 and item.context == item.spoken == "" for item in items)
+
+
+def test_mmlu_prompts() -> None:
+    quiz = Quiz(invent(random.Random(0)), random.Random(1))
+    for item in tasks.mmlu("test", quiz, 20, random.Random(2)):
+        assert item.choices == ("A", "B", "C", "D")
+        assert item.context.endswith("\nAnswer:")
+        assert item.spoken.startswith(item.context.partition("\n")[0])
+        assert item.sentences() == {item.context.partition("\n")[0]}
+
+
+def test_asking_for_more_than_there_is_says_so() -> None:
+    quiz = Quiz(invent(random.Random(0))[:1], random.Random(1))
+    with pytest.raises(ValueError, match="no more than"):
+        tasks.mmlu("test", quiz, 200_000, random.Random(2))
+
+
+def test_sentences_of_an_item() -> None:
+    item = tasks.ChoiceItem("1", "storycloze", "Anna sat. Tom ran?", ("He fell.", "She slept."), 0, "true", "")
+    assert item.sentences() == {"Anna sat.", "Tom ran?", "He fell.", "She slept."}
+    assert tasks.ChoiceItem("1", "swuggy", "", ("cat", "cag"), 0, "", "").sentences() == set()
