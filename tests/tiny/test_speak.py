@@ -83,7 +83,7 @@ def test_another_corpus_replaces_and_foreign_files_are_left_alone(tmp_path):
     assert len(list((tmp_path / "c" / "audio").iterdir())) == 3
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    with pytest.raises(UserError, match="letter|no spoken corpus"):
+    with pytest.raises(UserError, match="no spoken corpus"):
         render(LINES[:3], TRAIN_VOICES, tmp_path / "mine", 1, jobs=1)
     assert (tmp_path / "mine" / "letter.txt").is_file()
 
@@ -109,9 +109,9 @@ def test_noise_is_dealt_to_its_share():
     assert deliveries[3] == choose_delivery("k3", TRAIN_VOICES, 5, noise)
 
 
-@pytest.mark.parametrize("ids", [["a", "a"], ["a/b"], [""]])
-def test_ids_are_unique_file_names(tmp_path, ids):
-    with pytest.raises(ValueError, match="id|file name"):
+@pytest.mark.parametrize(("ids", "message"), [(["a", "a"], "have the id"), (["a/b"], "file name"), ([""], "file name")])
+def test_ids_are_unique_file_names(tmp_path, ids, message):
+    with pytest.raises(ValueError, match=message):
         render([Line(i, "Yes.") for i in ids], TRAIN_VOICES, tmp_path / "c", 1, jobs=1)
 
 

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.errors import UserError
 
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of a second, between our own
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve their neighbours on few cores
     try:
         return int(args.run(args))

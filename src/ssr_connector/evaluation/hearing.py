@@ -1,8 +1,10 @@
 """Recordings as all systems of a comparison hear them: the same frames and the same best-path alignment."""
 
-from collections.abc import Callable, Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 from ssr_connector.aligners import Unalignable
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.data.audio import load_audio
+from ssr_connector.data.cuts import cut_audio
 from ssr_connector.data.noise import add_noise
 from ssr_connector.encoders.front_end import pad_frames
 from ssr_connector.model.modeling import SSRForConditionalGeneration
@@ -18,6 +21,7 @@ from ssr_connector.model.sequence import Speech
 from ssr_connector.types import Alignment, Frames, Waveform
 
 Progress = Callable[[int, int], None]
+Load = Callable[[], Waveform]
 
 
 @dataclass(frozen=True)
@@ -36,27 +40,36 @@ class Hearing:
         self.bundle, self.batch_s, self.snr_db = bundle, batch_s, snr_db
         self.heard: dict[str, Heard] = {}
 
-    def add(self, paths: Iterable[str], progress: Progress = lambda *_: None) -> None:
-        """Hear recordings that were not heard yet."""
-        new = sorted(set(paths) - set(self.heard))
+    def add(self, sources: Mapping[str, Load], progress: Progress = lambda *_: None) -> None:
+        """Hear recordings that were not heard yet: a key, and how to load what it names."""
+        new = sorted(set(sources) - set(self.heard))
         loaded: list[tuple[str, Waveform]] = []
         seconds = 0.0
-        for k, path in enumerate(new):
-            waveform = self.load(path)
-            loaded.append((path, waveform))
+        for k, key in enumerate(new):
+            waveform = self._degrade(key, sources[key]())
+            loaded.append((key, waveform))
             seconds += waveform.duration_s
             if seconds >= self.batch_s or k == len(new) - 1:
                 self._hear(loaded)
                 loaded, seconds = [], 0.0
                 progress(k + 1, len(new))
 
-    def load(self, path: str) -> Waveform:
-        """A recording, with noise of its own where asked for."""
-        waveform = load_audio(Path(path), self.bundle.encoder.clock.sampling_rate_hz)
+    def files(self, paths: Iterable[str]) -> dict[str, Load]:
+        """Recordings that are whole files, keyed by their paths."""
+        rate = self.bundle.encoder.clock.sampling_rate_hz
+        return {path: functools.partial(load_audio, Path(path), rate) for path in paths}
+
+    def cuts(self, cuts: Iterable[Any]) -> dict[str, Load]:
+        """Recordings that are cuts, keyed by their ids."""
+        rate = self.bundle.encoder.clock.sampling_rate_hz
+        return {cut.id: functools.partial(cut_audio, cut, rate) for cut in cuts}
+
+    def _degrade(self, key: str, waveform: Waveform) -> Waveform:
+        """The same noise for the same recording, whatever else is heard."""
         if self.snr_db is None:
             return waveform
-        seed = [int(b) for b in Path(path).name.encode()]
-        return Waveform(add_noise(waveform.samples, self.snr_db, np.random.default_rng(seed)), waveform.sampling_rate_hz)
+        rng = np.random.default_rng(list(Path(key).name.encode()))
+        return Waveform(add_noise(waveform.samples, self.snr_db, rng), waveform.sampling_rate_hz)
 
     def _hear(self, loaded: Sequence[tuple[str, Waveform]]) -> None:
         frames = self.bundle.encoder([w for _, w in loaded])

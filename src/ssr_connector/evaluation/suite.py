@@ -69,7 +69,7 @@ class Suite:
                 if condition == "clean" or SPEECH_TO_TEXT in task.modes:
                     contexts, choices = tasks.recordings(task, self.items(task))
                     paths |= contexts | (choices if condition == "clean" else set())
-            hearing.add(paths, lambda done, total, c=condition: progress(c, done, total))
+            hearing.add(hearing.files(paths), lambda done, total, c=condition: progress(c, done, total))
 
     def score(
         self, model: SSRForConditionalGeneration, parts: Parts, task: str, mode: str, system: str, condition: str = "clean"

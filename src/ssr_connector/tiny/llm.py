@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ssr_connector.tiny.tokenizer import split_share, train_tokenizer
+from ssr_connector.tiny.muon import Muon
+from ssr_connector.tiny.questions import LETTERS
+from ssr_connector.tiny.tokenizer import BLANK, split_share, train_tokenizer
 from ssr_connector.tiny.world import World, words_of
 
 IGNORED = -100
@@ -32,14 +35,15 @@ class LLMTrainingConfig:
     layers: int = 4
     heads: int = 4
     kv_heads: int = 2
-    feed_forward_width: int = 640
+    feed_forward_width: int = 512
     max_positions_tokens: int = 512
     steps: int = 600
-    rows_per_step: int = 16
-    lr: float = 2e-3
-    warmup_steps: int = 60
+    rows_per_step: int = 8
+    lr: float = 3e-3  # AdamW: embeddings, norms and the output layer
+    matrix_lr: float = 0.02  # Muon: the matrices of the layers
+    warmup_steps: int = 30
     final_lr_ratio: float = 0.05
-    weight_decay: float = 0.05
+    letter_weight: float = 3.0  # of the loss on an answer's letter, one token in thirty
     clip_norm: float = 1.0
 
 
@@ -86,11 +90,16 @@ def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> list[list[in
     return [[*ids, tokenizer.eos_token_id] for ids in tokenizer(texts)["input_ids"]]
 
 
-def next_token_loss(model: LlamaForCausalLM, rows: PackedRows) -> Tensor:
-    """Mean negative log-likelihood per token, in nats."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+def next_token_loss(model: LlamaForCausalLM, rows: PackedRows, letters: Tensor, letter_weight: float) -> Tensor:
+    """Mean negative log-likelihood in nats per token; the tokens ``letters`` count ``letter_weight`` times."""
+    capable = torch.cpu.get_capabilities()
+    with torch.autocast("cpu", torch.bfloat16, enabled=capable.get("amx_bf16") or capable.get("avx512_bf16") or False):
         logits = model(input_ids=rows.tokens, position_ids=rows.positions, use_cache=False).logits
-    return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), rows.labels.flatten(), ignore_index=IGNORED)
+    weights = torch.ones(logits.shape[-1])
+    weights[letters] = letter_weight
+    return torch.nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), rows.labels.flatten(), weights, ignore_index=IGNORED
+    )
 
 
 def train_llm(
@@ -109,7 +118,7 @@ def train_llm(
     torch.manual_seed(config.seed)
     tokenizer = train_tokenizer(world.text_train, config.vocabulary_tokens)
     model = _new_model(config, tokenizer)
-    train_loss = _fit(model, encode(world.text_train, tokenizer), tokenizer.pad_token_id, config, progress)
+    train_loss = _fit(model, encode(world.text_train, tokenizer), tokenizer, config, progress)
     words = words_of(world.text_train)
     figures = {
         "parameters": float(sum(parameter.numel() for parameter in model.parameters())),
@@ -163,35 +172,38 @@ def _lr_factor(step: int, config: LLMTrainingConfig) -> float:
 def _fit(
     model: LlamaForCausalLM,
     documents: list[list[int]],
-    pad_token: int,
+    tokenizer: PreTrainedTokenizerFast,
     config: LLMTrainingConfig,
     progress: Callable[[int, int, dict[str, float]], None],
 ) -> float:
     """Train; returns the running mean of the loss at the end."""
-    decayed = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    kept = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _lr_factor(step, config))
-    batches = _batches(documents, pad_token, config.rows_per_step, random.Random(config.seed))
+    matrices = [p for layer in model.model.layers for p in layer.parameters() if p.dim() == 2]
+    others = [p for p in model.parameters() if not any(p is matrix for matrix in matrices)]
+    optimizers: list[torch.optim.Optimizer] = [
+        Muon(matrices, lr=config.matrix_lr),
+        torch.optim.AdamW(others, lr=config.lr, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+    ]
+    schedules = [torch.optim.lr_scheduler.LambdaLR(o, partial(_lr_factor, config=config)) for o in optimizers]
+    batches = _batches(documents, tokenizer.pad_token_id, config.rows_per_step, random.Random(config.seed))
+    letters = torch.tensor(tokenizer.convert_tokens_to_ids([f"{BLANK}{letter}" for letter in LETTERS]))
     model.train()
     running = math.log(model.config.vocab_size)
     for step in range(1, config.steps + 1):
-        loss = next_token_loss(model, next(batches))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
+        loss = next_token_loss(model, next(batches), letters, config.letter_weight)
+        loss.backward()  # type: ignore[no-untyped-call]
+        # Muon's steps do not depend on the size of its gradients.
+        torch.nn.utils.clip_grad_norm_(others, config.clip_norm)
+        for optimizer, schedule in zip(optimizers, schedules, strict=True):
+            optimizer.step()
+            optimizer.zero_grad()
+            schedule.step()
         running += (loss.item() - running) * 0.05
         progress(step, config.steps, {"loss": running})
     return running
 
 
 @torch.no_grad()
-def _mean_loss(
-    model: LlamaForCausalLM, documents: list[list[int]], pad_token: int, config: LLMTrainingConfig
-) -> float:
+def _mean_loss(model: LlamaForCausalLM, documents: list[list[int]], pad_token: int, config: LLMTrainingConfig) -> float:
     model.eval()
     rows = pack(documents, pad_token, random.Random(config.seed))
     total, n = 0.0, 0
@@ -199,7 +211,7 @@ def _mean_loss(
         chosen = slice(start, start + config.rows_per_step)
         batch = PackedRows(rows.tokens[chosen], rows.positions[chosen], rows.labels[chosen])
         predicted = int((batch.labels != IGNORED).sum())
-        total += next_token_loss(model, batch).item() * predicted
+        total += next_token_loss(model, batch, torch.tensor([], dtype=torch.long), 1.0).item() * predicted
         n += predicted
     return total / n
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ssr_connector.tiny.facts import Fact
 
 LETTERS = ("A", "B", "C", "D")
+SPOKEN_PROMPT, WRITTEN_PROMPT = " The answer is:", "\nAnswer:"
 HEADER = "The following are multiple choice questions (with answers) about {subject}.\n\n"
 
 
@@ -22,7 +23,7 @@ class Question:
     @property
     def written(self) -> str:
         """One option a line, up to and including ``Answer:``."""
-        return "\n".join((self.question, *_listed(self.options), "Answer:"))
+        return "\n".join((self.question, *_listed(self.options))) + WRITTEN_PROMPT
 
     @property
     def spoken(self) -> str:
@@ -73,7 +74,8 @@ class Quiz:
     def answered_openly(self, rng: random.Random) -> str:
         """Training questions answered by their value, without options."""
         asked = rng.sample(self._templates["train"], rng.randint(1, 4))
-        return " ".join(f"{fact.question(template)} {fact.value.capitalize()}." for fact, template in asked)
+        prompt = rng.choice((SPOKEN_PROMPT, WRITTEN_PROMPT))
+        return "\n\n".join(f"{fact.question(template)}{prompt} {fact.value}" for fact, template in asked)
 
     def document(self, rng: random.Random) -> str:
         """One to six answered training questions with options, all written or all in the spoken form.
@@ -114,7 +116,7 @@ def _read_out(options: Sequence[str]) -> str:
 
 
 def _answered(question: Question, spoken: bool) -> str:
-    prompt = f"{question.spoken} The answer is:" if spoken else question.written
+    prompt = question.spoken + SPOKEN_PROMPT if spoken else question.written
     return f"{prompt} {question.letter}"
 
 

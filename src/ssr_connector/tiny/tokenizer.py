@@ -6,12 +6,14 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import PreTrainedTokenizerFast
 
 BOS, EOS, PAD = "<|begin|>", "<|end|>", "<|pad|>"
+BLANK = "Ġ"  # how a byte-level vocabulary writes a blank
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary_tokens: int) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE in the manner of Llama 3: no blank is put before a text, and encoding gives a BOS first.
 
-    ``vocabulary_tokens`` counts the 256 bytes and the three special tokens. Raises ValueError where it is too small for them.
+    ``vocabulary_tokens`` counts the 256 bytes and the three special tokens. Raises ValueError where it is too small
+    for them.
     """
     if vocabulary_tokens < 256 + 3:
         raise ValueError(f"a byte-level vocabulary has at least 259 tokens, not {vocabulary_tokens}")

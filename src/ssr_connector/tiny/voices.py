@@ -181,6 +181,7 @@ def _synthesise(text: str, voice: Voice, rate_wpm: int, pitch: int, pitch_range:
                 raise ValueError(f"eSpeak has no voice {voice.name!r}")
             for parameter, value in ((_RATE, rate_wpm), (_PITCH, pitch), (_PITCH_RANGE, pitch_range)):
                 library.espeak_SetParameter(parameter, value, 0)
+            library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath is noise, seeded by the clock if not here
             encoded = text.encode()
             if library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, _UTF8, None, None):
                 raise RuntimeError(f"eSpeak NG failed to speak {text!r}")

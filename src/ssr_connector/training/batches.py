@@ -1,5 +1,6 @@
 """Batches of speech and of text, in an order that follows from the seed, the epoch and the number of the batch."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -97,18 +98,18 @@ class SpeechBatches:
     def plan(self, epoch: int) -> Iterator[list[Any]]:
         """The cuts of each batch."""
         from lhotse import CutSet
-        from lhotse.dataset import DynamicBucketingSampler
+        from lhotse.dataset import DynamicBucketingSampler, SimpleCutSampler
 
-        sampler = DynamicBucketingSampler(
-            CutSet.from_cuts(self.cuts),
-            max_duration=self.batch_s,
-            shuffle=True,
-            num_buckets=max(1, min(20, len(self.cuts) // 50)),
-            seed=self.seed,
-            rank=self.rank,
-            world_size=self.world_size,
-            drop_last=False,
-        )
+        shared = {"max_duration": self.batch_s, "shuffle": True, "seed": self.seed, "drop_last": False}
+        shared |= {"rank": self.rank, "world_size": self.world_size}
+        cuts = CutSet.from_cuts(self.cuts)
+        n_buckets = min(20, len(self.cuts) // 50)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "You are using DynamicBucketingSampler with an eagerly read CutSet")
+            if n_buckets > 1:
+                sampler = DynamicBucketingSampler(cuts, num_buckets=n_buckets, **shared)
+            else:
+                sampler = SimpleCutSampler(cuts, **shared)
         sampler.set_epoch(epoch)
         for group in sampler:
             yield list(group)

@@ -1,0 +1,150 @@
+"""What a result says in three sentences: what was gained, against what, what was kept. Nothing it does not bear out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ssr_connector.evaluation.labels import interval, number, task_name
+from ssr_connector.evaluation.pivot import Cell, Pivot, read_interval
+
+HEADLINES = (("storycloze", "S→T"), ("spoken_mmlu", "speech"))
+STAGE_1 = "SSR stage 1"
+FEW_ITEMS = 100  # below it, intervals are about 10 points to either side
+MARGIN_POINTS = 1.0  # a loss that counts as none
+
+
+def findings(results: Mapping[str, Any], table: Pivot) -> list[str]:
+    """Up to three sentences, then what to be careful about."""
+    heard = [cell for task, mode in HEADLINES if (cell := headline(table, task, mode))]
+    sentences = [gained(heard, table), against(heard, table), kept(results, table), caution(table)]
+    return [sentence for sentence in sentences if sentence] or ["No task was evaluated in this run."]
+
+
+def headline(table: Pivot, task: str, mode: str) -> Cell | None:
+    """Stage 1 on a task heard, in the mode that the paper reports where that was run."""
+    return table.find(task, STAGE_1, mode=mode) or table.find(task, STAGE_1)
+
+
+def gained(heard: list[Cell], table: Pivot) -> str:
+    """How far listening comes to reading."""
+    parts = []
+    for cell in heard:
+        part = f"{score(cell)} on {task_name(cell.task)} {cell.mode}"
+        if cell.at_chance and cell.chance is not None:
+            part += f", not distinguishable from chance ({number(cell.chance)} %)"
+        if text := table.ceiling(cell.task):
+            part += f", {difference(cell, text)} the {number(text.value)} % of the same LLM reading the text"
+            part += intervals(cell, text)
+        parts.append(part)
+    return f"From audio alone, {STAGE_1} scores {'; and '.join(parts)}." if parts else ""
+
+
+def against(heard: list[Cell], table: Pivot) -> str:
+    """Baselines, the cascade, and the control, on the same items."""
+    parts = []
+    for cell in heard:
+        others = [o for name in ("stack", "stack+layers") if (o := rival(table, cell, name))]
+        comparisons: list[str] = []
+        said: list[str] = []
+        if others:
+            best = max(others, key=lambda other: other.value)
+            comparisons.append(versus(cell, best, "frame stacking"))
+        if cascade := rival(table, cell, "hard cascade"):
+            comparisons.append(versus(cell, cascade, "the hard cascade"))
+        if wrong := rival(table, cell, "another item's audio"):
+            said.append(control(wrong))
+        if comparisons:
+            said.insert(0, f"it is {' and '.join(comparisons)}")
+        if said:
+            parts.append(f"on {task_name(cell.task)} {cell.mode} {', and '.join(said)}")
+    return capital("; ".join(parts)) + "." if parts else ""
+
+
+def kept(results: Mapping[str, Any], table: Pivot) -> str:
+    """What stage 2 gained, and what it did to the text tasks."""
+    figures = {figure["name"]: figure for figure in results.get("figures", ())}
+    parts = []
+    if "asr_wer_stage1" in figures and "asr_wer_stage2" in figures:
+        before, after = figures["asr_wer_stage1"], figures["asr_wer_stage2"]
+        parts.append(
+            f"stage 2 changed the prompted word error rate from {number(before['value'])} to {number(after['value'])} %"
+        )
+    for variant in ("multitask", "vanilla"):
+        if change := text_change(figures.get(f"text_drop_{variant}"), table, variant):
+            parts.append(change)
+    return capital("; ".join(parts)) + "." if parts else ""
+
+
+def text_change(figure: Mapping[str, Any] | None, table: Pivot, variant: str) -> str:
+    """The worst change of a text task after stage 2: paired where the figure is there (after − before, points)."""
+    changes = []
+    for line in table.lines:
+        before, after = line.cells.get("text model"), line.cells.get(f"SSR stage 2 {variant}")
+        if line.mode == "T" and before and after:
+            changes.append((after.value - before.value, task_name(line.task)))
+    if figure is None and not changes:
+        return ""
+    value, ci95 = (figure["value"], read_interval(figure.get("ci95"))) if figure else (min(changes)[0], None)
+    where = f" ({min(changes)[1]})" if changes else ""
+    text = f"after {variant} stage 2 the text task that fared worst{where} changed by {number(value, 'points')} points"
+    if ci95 is None:
+        return text
+    low, high = ci95
+    text += f", 95 % interval {interval(ci95, 'points')}: "
+    if low > -MARGIN_POINTS:
+        return text + f"not worse by {MARGIN_POINTS:g} point"
+    return text + ("a loss" if high < 0 else f"a loss of {MARGIN_POINTS:g} point is not excluded")
+
+
+def caution(table: Pivot) -> str:
+    """A smoke run's figures say nothing."""
+    counts = [cell.n for line in table.lines for cell in line.cells.values()]
+    if not counts or min(counts) >= FEW_ITEMS:
+        return ""
+    return (
+        f"Careful: some of these figures are over as few as {min(counts)} items; "
+        "they show that the stages run, not how well the method works."
+    )
+
+
+def rival(table: Pivot, cell: Cell, system: str) -> Cell | None:
+    """Another system on the same items."""
+    return table.find(cell.task, system, mode=cell.mode, condition=cell.condition)
+
+
+def score(cell: Cell) -> str:
+    """Value, interval and number of items."""
+    ci = f"95 % interval {interval(cell.ci95)}, " if cell.ci95 else ""
+    return f"{number(cell.value)} % ({ci}n = {cell.n})"
+
+
+def difference(ours: Cell, theirs: Cell) -> str:
+    """`7.4 points below`, as a person would say it of the rounded figures."""
+    points = round(ours.value, 1) - round(theirs.value, 1)
+    if abs(points) < 0.05:
+        return "level with"
+    return f"{number(abs(points))} points {'above' if points > 0 else 'below'}"
+
+
+def intervals(ours: Cell, theirs: Cell) -> str:
+    """Says so where two intervals overlap."""
+    return " (the intervals overlap)" if ours.overlaps(theirs) else ""
+
+
+def versus(ours: Cell, theirs: Cell, name: str) -> str:
+    """A comparison with both numbers."""
+    overlap = "; the intervals overlap" if ours.overlaps(theirs) else ""
+    weak = "; itself at chance, so a weak comparison" if theirs.at_chance else ""
+    return f"{difference(ours, theirs)} {name} ({number(theirs.value)} %{overlap}{weak})"
+
+
+def control(wrong: Cell) -> str:
+    """What is left when the audio is another item's: nothing should be."""
+    text = f"with another item's audio it scores {number(wrong.value)} %"
+    if wrong.chance is None or wrong.ci95 is None:
+        return text
+    return f"{text}, {'which is' if wrong.at_chance else 'which is not'} chance ({number(wrong.chance)} %)"
+
+
+def capital(text: str) -> str:
+    """The first letter of a sentence."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,85 @@
+"""What a reader calls the tasks, modes and systems of a result, in the order they are shown; and how numbers look."""
+
+from collections.abc import Iterable
+
+# key: (name, what it is)
+TASKS = {
+    "storycloze": ("StoryCloze", "which of the given endings fits the beginning of a story"),
+    "spoken_mmlu": ("Spoken MMLU", "multiple-choice questions, read out"),
+    "swuggy": ("sWUGGY", "a word against a made-up word that sounds like one"),
+    "sblimp": ("sBLIMP", "a grammatical sentence against an ungrammatical one, read out"),
+    "mmlu": ("MMLU", "multiple-choice questions, written"),
+    "blimp": ("BLIMP", "a grammatical sentence against an ungrammatical one, written"),
+}
+
+MODES = {
+    "T": "everything written",
+    "S→T": "context spoken, answers written",
+    "T→S": "context written, answers spoken",
+    "S": "everything spoken",
+    "speech": "question and options spoken, the answer's letter written",
+    "speech+text": "question spoken, options written",
+}
+
+TEXT, OURS, ORACLE, CASCADE, BASELINE, CONTROL = "text", "ours", "oracle", "cascade", "baseline", "control"
+
+# key: (family, what it is)
+SYSTEMS = {
+    "text model": (TEXT, "the base LLM, reading the text: the ceiling"),
+    "SSR stage 1": (OURS, "the connector of this project: one vector per text token, the LLM untouched"),
+    "SSR stage 2 multitask": (OURS, "the LLM fine-tuned on speech, with text and transcription mixed in"),
+    "SSR stage 2 vanilla": (OURS, "the LLM fine-tuned on speech alone"),
+    "oracle alignment": (
+        ORACLE,
+        "stage 1 with the true transcript's boundaries: leaks the answer's length, never a headline",
+    ),
+    "hard cascade": (CASCADE, "the same recogniser's transcript, handed to the LLM as text"),
+    "stack": (BASELINE, "frame stacking and an MLP on the same data and steps"),
+    "stack+layers": (BASELINE, "frame stacking behind SSR's own decoder layers: as many parameters as SSR"),
+    "another item's audio": (CONTROL, "SSR stage 1 hearing some other item's recording"),
+    "no context": (CONTROL, "the answers alone, without what comes before them"),
+}
+
+# A spoken task whose written version is measured under another name.
+WRITTEN_AS = {"spoken_mmlu": "mmlu", "sblimp": "blimp"}
+
+
+def task_name(task: str) -> str:
+    """The name of a task as papers write it."""
+    return TASKS[task][0] if task in TASKS else task
+
+
+def family(system: str) -> str:
+    """What kind of system it is; one that is not listed is a baseline, whatever the frames it stacks."""
+    if system in SYSTEMS:
+        return SYSTEMS[system][0]
+    return OURS if system.startswith("SSR") else BASELINE
+
+
+def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Distinct names: those that are known first, in their order, then the others as they came."""
+    names = list(dict.fromkeys(found))
+    ranked = [name for name in known if name in names]
+    return ranked + [name for name in names if name not in ranked]
+
+
+def number(value: float, unit: str = "%") -> str:
+    """One decimal for percentages, points and times; two for rates; three for what has no unit and is small, a cosine."""
+    digits = 2 if unit == "/s" else 3 if not unit and abs(value) < 10 else 1
+    if not unit and float(value).is_integer():
+        digits = 0
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", "−")
+
+
+def interval(ci95: tuple[float, float], unit: str = "%") -> str:
+    """Both ends; with a word between them where a minus would look like a dash."""
+    low, high = (number(end, unit) for end in ci95)
+    return f"{low} to {high}" if "−" in low + high else f"{low}–{high}"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A value as it stands in a sentence."""
+    return f"{number(value, unit)} {unit}".rstrip()

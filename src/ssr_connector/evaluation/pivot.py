@@ -1,0 +1,123 @@
+"""Scores laid out as task × mode × condition against systems."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ssr_connector.evaluation.labels import MODES, SYSTEMS, TASKS, WRITTEN_AS, in_order, task_name
+
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One score, in percent."""
+
+    task: str
+    mode: str
+    condition: str
+    system: str
+    value: float
+    n: int
+    ci95: tuple[float, float] | None
+    chance: float | None
+    ties: float  # percent of the items
+    groups: Mapping[str, float]
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the interval holds the chance level, so that the score shows nothing."""
+        return self.chance is not None and self.ci95 is not None and self.ci95[0] <= self.chance <= self.ci95[1]
+
+    def overlaps(self, other: "Cell") -> bool | None:
+        """Whether the two intervals do; None where one is missing."""
+        if self.ci95 is None or other.ci95 is None:
+            return None
+        return max(self.ci95[0], other.ci95[0]) <= min(self.ci95[1], other.ci95[1])
+
+
+@dataclass(frozen=True)
+class Line:
+    """All systems on one task in one mode under one condition."""
+
+    task: str
+    mode: str
+    condition: str
+    cells: Mapping[str, Cell]
+
+    @property
+    def name(self) -> str:
+        """`StoryCloze S→T`, with the condition where it is not clean."""
+        return f"{task_name(self.task)} {self.how}"
+
+    @property
+    def how(self) -> str:
+        """Mode, with the condition where it is not clean."""
+        return self.mode if self.condition == CLEAN else f"{self.mode} {self.condition}"
+
+    @property
+    def chance(self) -> float | None:
+        """Chance level, the same for every system."""
+        return next((cell.chance for cell in self.cells.values() if cell.chance is not None), None)
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """The lines in the order of presentation, and the systems that any of them has."""
+
+    lines: Sequence[Line]
+    systems: Sequence[str]
+
+    def find(self, task: str, system: str, *, mode: str | None = None, condition: str = CLEAN) -> Cell | None:
+        """The score of a system; without a mode, of the first in which something is spoken."""
+        for line in self.lines:
+            right_mode = line.mode != "T" if mode is None else line.mode == mode
+            if line.task == task and right_mode and line.condition == condition and system in line.cells:
+                return line.cells[system]
+        return None
+
+    def ceiling(self, task: str) -> Cell | None:
+        """What the text model makes of a task when it reads it."""
+        for written in (task, WRITTEN_AS.get(task, task)):
+            if cell := self.find(written, "text model", mode="T"):
+                return cell
+        return None
+
+
+def pivot(rows: Iterable[Mapping[str, Any]]) -> Pivot:
+    """Lay out the rows of `results.json`. Raises ValueError where two rows are about the same thing."""
+    lines: dict[tuple[str, str, str], dict[str, Cell]] = {}
+    for row in rows:
+        cell = read_cell(row)
+        cells = lines.setdefault((cell.task, cell.mode, cell.condition), {})
+        if cell.system in cells:
+            raise ValueError(f"two scores of {cell.system!r} on {cell.task} {cell.mode} {cell.condition}")
+        cells[cell.system] = cell
+    systems = in_order((system for cells in lines.values() for system in cells), SYSTEMS)
+    tasks = in_order((task for task, _, _ in lines), TASKS)
+    modes = in_order((mode for _, mode, _ in lines), MODES)
+    conditions = in_order((condition for _, _, condition in lines), [CLEAN])
+    ranks = (tasks.index, modes.index, conditions.index)
+    ordered = sorted(lines, key=lambda key: tuple(rank(part) for rank, part in zip(ranks, key, strict=True)))
+    return Pivot([Line(*key, {s: lines[key][s] for s in systems if s in lines[key]}) for key in ordered], systems)
+
+
+def read_cell(row: Mapping[str, Any]) -> Cell:
+    """One row of `results.json`."""
+    return Cell(
+        task=row["task"],
+        mode=row["mode"],
+        condition=row.get("condition", CLEAN),
+        system=row["system"],
+        value=row["value"],
+        n=row["n"],
+        ci95=read_interval(row.get("ci95")),
+        chance=row.get("chance"),
+        ties=row.get("ties") or 0.0,
+        groups=row.get("groups") or {},
+    )
+
+
+def read_interval(ci95: Sequence[float] | None) -> tuple[float, float] | None:
+    """A pair, or nothing."""
+    return None if ci95 is None else (ci95[0], ci95[1])

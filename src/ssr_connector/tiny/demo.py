@@ -1,0 +1,360 @@
+"""From nothing to a measured SpeechLM: every stage of the tiny world, through the same doors that users take."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ssr_connector.cli.align import align_cuts
+from ssr_connector.cli.encode import encode
+from ssr_connector.config import Recipe, check_keys, load_recipe, to_dict
+from ssr_connector.data.preparation import prepare
+from ssr_connector.files import replace_file, write_json
+from ssr_connector.progress import Report, summary
+from ssr_connector.tiny.encoder import EncoderTrainingConfig
+from ssr_connector.tiny.llm import LLMTrainingConfig
+from ssr_connector.tiny.speak import NoiseMix
+from ssr_connector.tiny.stage import Stages
+from ssr_connector.tiny.tasks import ChoiceItem
+from ssr_connector.tiny.world import Utterance, World, WorldSizes, build_world
+
+SPEECH_PROMPT = " The answer is:"
+SPOKEN_ALOUD = ("storycloze", "swuggy", "sblimp")  # tasks whose choices are spoken too
+STAGE_2 = ("vanilla", "multitask")
+
+
+@dataclasses.dataclass(frozen=True)
+class TinySection:
+    """What the recipe's section `tiny` holds."""
+
+    world: dict[str, Any]
+    llm: dict[str, Any]
+    encoder: dict[str, Any]
+    noise: dict[str, Any]
+    baselines: dict[str, dict[str, Any]]  # name: how its learning rate is chosen (`lrs`, `trial_steps`)
+
+    @classmethod
+    def read(cls, recipe: Recipe, where: str) -> "TinySection":
+        """Check every key against what it configures."""
+        check_keys(recipe.tiny, cls, where, "tiny.")
+        section = cls(**recipe.tiny)
+        for values, target in (
+            (section.world, WorldSizes),
+            (section.llm, LLMTrainingConfig),
+            (section.encoder, EncoderTrainingConfig),
+            (section.noise, NoiseMix),
+        ):
+            check_keys(values, target, f"{where}, section tiny")
+        return section
+
+
+class Demo:
+    """The whole run in one folder."""
+
+    def __init__(self, config: Path, out: Path, overrides: Sequence[str], console: Console) -> None:
+        self.config, self.out, self.overrides, self.console = config, out, list(overrides), console
+        self.recipe = load_recipe(config, None, self.overrides)
+        self.tiny = TinySection.read(self.recipe, str(config))
+        self.stages = Stages(out, console)
+        self.world = build_world(self.recipe.seed, WorldSizes(**self.tiny.world))
+
+    def run(self) -> dict[str, Any]:
+        """All stages, in the order of the data flow. Returns the results."""
+        seed, names = self.recipe.seed, ("train", "stories", "dev", "test")
+        self.stages.do(
+            "world", "writing stories, facts, grammar and tests", [seed, self.tiny.world], [], [self.out / "world"], self.write
+        )
+        self.stages.do(
+            "voices",
+            "speaking the utterances and the tests with eSpeak",
+            [self.tiny.noise],
+            ["world"],
+            [self.out / "speech"],
+            self.speak,
+        )
+        self.stages.do("LLM", "training a tiny Llama on the text", self.tiny.llm, ["world"], [self.llm], self.train_llm)
+        self.stages.do(
+            "encoder", "training a tiny speech encoder", self.tiny.encoder, ["voices"], [self.encoder], self.train_encoder
+        )
+        self.stages.do("prepare", "transcript tables to cuts", [], ["voices"], [self.out / "data"], self.prepare)
+        layer = self.recipe.encoder.layer
+        self.stages.do(
+            "encode", "encoder frames of all training speech", [layer], ["encoder", "prepare"], [self.out / "frames"], self.encode
+        )
+        self.train("aligner", ["encode", "LLM"])
+        self.stages.do("align", "forced alignment of all training speech", [], ["aligner"], [self.out / "align"], self.align)
+        self.train("distill", ["align"])
+        for name in self.tiny.baselines:
+            self.train(name, ["align"], self.choose_lr)
+        for name in STAGE_2:
+            self.train(name, ["distill"])
+        self.stages.do("model", "the model to use", [], [STAGE_2[-1]], [self.out / "model"], self.publish)
+        systems = ["distill", *self.tiny.baselines, *STAGE_2]
+        evaluation = to_dict(self.recipe)["evaluation"]
+        self.stages.do("evaluate", "everything from audio alone", [evaluation], systems, [self.out / "scores.json"], self.evaluate)
+        _ = names
+        return self.results()
+
+    # --- where things are ---
+
+    @property
+    def llm(self) -> Path:
+        """The tiny LLM."""
+        return self.out / "base" / "llm"
+
+    @property
+    def encoder(self) -> Path:
+        """The tiny speech encoder."""
+        return self.out / "base" / "encoder"
+
+    def cuts(self, name: str) -> Path:
+        """Cuts of one part of the speech."""
+        return self.out / "data" / name / "cuts.jsonl.gz"
+
+    def stage_recipe(self, name: str, extra: Sequence[str] = ()) -> Recipe:
+        """The recipe of a training stage: its variant, with this run's paths."""
+        paths = {
+            "out": self.out / name,
+            "encoder.name": self.encoder,
+            "llm.name": self.llm,
+            "data.train": self.cuts("stories" if name in STAGE_2 else "train"),
+            "data.dev": self.cuts("dev"),
+            "data.frames": self.out / "frames",
+            "data.alignments": self.out / "align",
+            "data.text": self.out / "world" / "text.jsonl",
+            "data.dev_text": self.out / "world" / "dev_text.jsonl",
+        }
+        if name in STAGE_2:
+            paths["training.start_from"] = self.out / "distill" / "model"
+        elif name != "aligner":
+            paths["training.aligner"] = self.out / "aligner" / "aligner"
+        words = [f"--{key}={value}" for key, value in paths.items()]
+        return load_recipe(self.config, name, [*self.overrides, *words, *extra])
+
+    # --- stages ---
+
+    def write(self, report: Report) -> str:  # noqa: ARG002 - one signature for all stages
+        """Text and tests to files."""
+        folder = self.out / "world"
+        for name, texts in (("text", self.world.text_train), ("dev_text", self.world.text_dev)):
+            write_lines(folder / f"{name}.jsonl", ({"text": t} for t in texts))
+        for task, items in self.world.tests.items():
+            write_lines(folder / "tests" / f"{task}.jsonl", (question(task, item) for item in items))
+        n = sum(len(items) for items in self.world.tests.values())
+        return f"{len(self.world.text_train)} documents, {n} test items"
+
+    def speak(self, report: Report) -> str:
+        """All speech as FLAC files with transcript tables and true word times."""
+        from ssr_connector.tiny.speak import render
+        from ssr_connector.tiny.voices import DEV_VOICES, TEST_VOICES, TRAIN_VOICES
+
+        noise = NoiseMix(**self.tiny.noise)
+        half = len(self.world.speech_dev) // 2
+        tests, keys = test_utterances(self.world)
+        parts = (
+            ("train", self.world.speech_train, TRAIN_VOICES, noise),
+            ("stories", self.world.speech_stories, TRAIN_VOICES, noise),
+            ("dev", self.world.speech_dev[:half], DEV_VOICES, None),
+            ("test", self.world.speech_dev[half:], TEST_VOICES, None),
+            ("tests", tests, TEST_VOICES, None),
+        )
+        total, before = sum(len(p[1]) for p in parts), 0
+        for name, utterances, voices, mix in parts:
+            out = self.out / "speech" / name
+
+            def forward(done: int, _: int, before: int = before) -> None:
+                report(before + done, total, {})
+
+            render(utterances, voices, out, self.recipe.seed, mix, progress=forward, voice_keys=keys)
+            before += len(utterances)
+        return f"{total} recordings in {len(TRAIN_VOICES)} training and {len(TEST_VOICES)} test voices"
+
+    def train_llm(self, report: Report) -> str:
+        """The text LLM."""
+        from ssr_connector.tiny.llm import train_llm
+
+        figures = train_llm(self.world, self.llm, LLMTrainingConfig(**self.tiny.llm), report)
+        return f"{figures['parameters'] / 1e6:.1f} M parameters, {figures['dev_loss_nats']:.3f} nats per token on new text"
+
+    def train_encoder(self, report: Report) -> str:
+        """The speech encoder."""
+        from ssr_connector.tiny.encoder import train_encoder
+
+        speech = self.out / "speech"
+        config = EncoderTrainingConfig(**self.tiny.encoder)
+        facts = train_encoder(speech / "train", self.encoder, config, report, speech / "dev")
+        return f"{facts['parameters'] / 1e6:.1f} M parameters, {100 * facts['dev_frame_accuracy']:.1f} % of frames right in new voices"
+
+    def prepare(self, report: Report) -> str:
+        """`ssr prepare` on every part."""
+        hours, rejected = 0.0, 0
+        for k, name in enumerate(("train", "stories", "dev", "test")):
+            folder = self.out / "speech" / name
+            made = prepare(folder / "table.tsv", self.out / "data" / name, words=folder / "words.ctm", check="header")
+            hours, rejected = hours + made.hours, rejected + sum(made.rejected.values())
+            report(k + 1, 4, {})
+        return f"{hours:.2f} h of speech, {rejected} utterances rejected"
+
+    def encode(self, report: Report) -> str:
+        """`ssr encode` on what is trained on."""
+        manifests = [self.cuts(name) for name in ("train", "stories", "dev")]
+        n = encode(manifests, str(self.encoder), self.recipe.encoder.layer, self.out / "frames", 200.0, report)
+        return f"{n} recordings encoded"
+
+    def align(self, report: Report) -> str:
+        """`ssr align` on what is trained on."""
+        from ssr_connector.aligners.bundle import load_bundle
+
+        manifests = [self.cuts(name) for name in ("train", "stories", "dev")]
+        bundle = load_bundle(self.out / "aligner" / "aligner")
+        done = align_cuts(manifests, bundle, self.out / "align", 200.0, report, self.out / "frames")
+        share = 100 * done.shared / done.tokens
+        return f"{done.aligned} aligned, {len(done.rejected)} rejected, {share:.2f} % of tokens share a frame"
+
+    def train(self, name: str, after: list[str], choose: Callable[[str, Report], list[str]] | None = None) -> None:
+        """`ssr train` with the variant of that name."""
+        from ssr_connector.training import stages
+
+        kind = stages.finetune if name in STAGE_2 else stages.train_aligner if name == "aligner" else stages.train_connector
+
+        def work(report: Report) -> str:
+            extra = choose(name, report) if choose else []
+            figures = kind(self.stage_recipe(name, extra), report)
+            return " ".join([summary(figures) or "already trained", *extra])
+
+        recipe = to_dict(self.stage_recipe(name))
+        inputs = [recipe["seed"], recipe["aligner"], recipe["connector"], recipe["training"], self.tiny.baselines.get(name)]
+        outputs = [self.out / name, self.out / "trials" / name]
+        what = {"aligner": "a CTC head on characters", "distill": "stage 1: the SSR connector", "vanilla": "stage 2: speech alone",
+                "multitask": "stage 2: speech and text"}.get(name, "a baseline on the same data")
+        outputs[1].mkdir(parents=True, exist_ok=True)
+        self.stages.do(name, what, inputs, after, outputs, work)
+
+    def choose_lr(self, name: str, report: Report) -> list[str]:
+        """The learning rate with the lowest development loss after a short trial each."""
+        from ssr_connector.training.stages import train_connector
+
+        plan = self.tiny.baselines[name]
+        losses: dict[float, float] = {}
+        for lr in plan["lrs"]:
+            out = self.out / "trials" / name / f"{lr:g}"
+            extra = [f"--out={out}", f"--training.lr={lr}", f"--training.steps={plan['trial_steps']}"]
+            figures = train_connector(self.stage_recipe(name, extra), report) or last_metrics(out)
+            losses[lr] = figures["dev_loss"]
+        write_json(self.out / "trials" / name / "losses.json", losses)
+        return [f"--training.lr={min(losses, key=lambda lr: losses[lr])}"]
+
+    def publish(self, report: Report) -> str:  # noqa: ARG002 - one signature for all stages
+        """The model to use: stage 2, multitask."""
+        from ssr_connector.model import SSRForConditionalGeneration
+
+        SSRForConditionalGeneration.from_pretrained(str(self.out / STAGE_2[-1] / "model")).save_pretrained(str(self.out / "model"))
+        return str(self.out / "model")
+
+    def evaluate(self, report: Report) -> str:
+        """`ssr evaluate` on all systems."""
+        from ssr_connector.evaluation.comparison import Spec, compare
+        from ssr_connector.evaluation.tasks import TASKS
+
+        systems = {"ssr": self.out / "distill" / "model"}
+        systems |= {name: self.out / name / "model" for name in (*self.tiny.baselines, *STAGE_2)}
+        tests = self.out / "speech" / "tests"
+        for file in {task.file for task in TASKS.values()}:
+            with replace_file(tests / file) as new:
+                new.write_bytes((self.out / "world" / "tests" / file).read_bytes())
+        prompt = self.stage_recipe("multitask").training.transcribe_prompt
+        spec = Spec(systems, list(TASKS), tests, self.cuts("test"), self.recipe.evaluation, prompt)
+        results = compare(spec, lambda line: self.console.print(f"    {line}"), lambda _, d, t: report(d, t, {}))
+        write_json(self.out / "scores.json", results)
+        return f"{len(results['rows'])} scores"
+
+    # --- the end ---
+
+    def results(self) -> dict[str, Any]:
+        """Everything that the report shows."""
+        results = json.loads((self.out / "scores.json").read_text())
+        results.pop("outcomes")
+        results["figures"] += better_baselines(results["figures"], list(self.tiny.baselines))
+        results["figures"] += renamed(results["figures"], {"asr_wer_ssr": "asr_wer_stage1", "asr_wer_multitask": "asr_wer_stage2"})
+        curves = {p.parent.name: metrics(p) for p in sorted(self.out.glob("*/metrics.jsonl"))}
+        results["curves"] = {n: curves[n] for n in ("aligner", "distill", *self.tiny.baselines, *STAGE_2) if n in curves}
+        results["cost"] = [{"stage": name, "seconds": s} for name, s in self.stages.seconds.items()]
+        results["command"] = f"ssr demo --config {self.config} --out {self.out}"
+        results["recipe"], results["seed"] = to_dict(self.recipe), self.recipe.seed
+        results["next"] = self.next_commands()
+        n = {task: len(items) for task, items in self.world.tests.items()}
+        results["notes"] = [f"items made: {n}; voices of the tests are of accents and kinds that training never heard"]
+        return results
+
+    def next_commands(self) -> list[str]:
+        """Commands that work as they stand."""
+        story, question_ = self.world.tests["storycloze"][0], self.world.tests["mmlu"][0]
+        audio, model = self.out / "speech" / "tests" / "audio", self.out / "model"
+        quoted = [json.dumps(choice) for choice in story.choices]
+        return [
+            f"ssr generate transcribe {model} {audio / f'{story.id}-context.flac'}",
+            f"ssr generate ask {model} {audio / f'{question_.id}-context.flac'} {json.dumps(SPEECH_PROMPT)}",
+            f"ssr generate score {model} {audio / f'{story.id}-context.flac'} {' '.join(quoted)}",
+            f"ssr align {audio / f'{story.id}-context.flac'} --aligner {model} --text {json.dumps(story.context)}",
+        ]
+
+
+def test_utterances(world: World) -> tuple[list[Utterance], dict[str, str]]:
+    """Every spoken part of every test item, and the item that it shares its voice with."""
+    utterances: list[Utterance] = []
+    keys: dict[str, str] = {}
+    for task, items in world.tests.items():
+        for item in items:
+            parts = [("context", item.spoken)] if item.spoken else []
+            parts += [(f"choice{k}", c) for k, c in enumerate(item.choices)] if task in SPOKEN_ALOUD else []
+            for name, text in parts:
+                utterances.append(Utterance(f"{item.id}-{name}", text, task))
+                keys[utterances[-1].id] = item.id
+    return utterances, keys
+
+
+def question(task: str, item: ChoiceItem) -> dict[str, Any]:
+    """A test item in the form that `ssr evaluate` reads."""
+    row: dict[str, Any] = {"id": item.id, "group": item.group, "answer": item.answer}
+    if item.spoken:
+        row["context"] = {"text": item.spoken, "audio": f"audio/{item.id}-context.flac"}
+    aloud = task in SPOKEN_ALOUD
+    row["choices"] = [
+        {"text": c, **({"audio": f"audio/{item.id}-choice{k}.flac"} if aloud else {})} for k, c in enumerate(item.choices)
+    ]
+    return row | ({"written": item.context, "prompt": SPEECH_PROMPT} if task == "mmlu" else {})
+
+
+def better_baselines(figures: Sequence[dict[str, Any]], baselines: Sequence[str]) -> list[dict[str, Any]]:
+    """`…_stack`: the better of the baselines, task by task."""
+    out = []
+    for task in ("storycloze_s2t", "spoken_mmlu"):
+        found = [f for f in figures if f["name"] in {f"{task}_{b}" for b in baselines}]
+        if found:
+            best = max(found, key=lambda f: f["value"])
+            out.append({**best, "name": f"{task}_stack"})
+    return out
+
+
+def renamed(figures: Sequence[dict[str, Any]], names: dict[str, str]) -> list[dict[str, Any]]:
+    """The same figures under the names of the stages."""
+    return [{**f, "name": names[f["name"]]} for f in figures if f["name"] in names]
+
+
+def write_lines(path: Path, rows: Iterator[dict[str, Any]]) -> None:
+    """JSON lines, atomically."""
+    with replace_file(path) as new, new.open("w") as out:
+        out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def metrics(path: Path) -> list[dict[str, Any]]:
+    """What a training run logged."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def last_metrics(out: Path) -> dict[str, Any]:
+    """The last figures of a run that is done."""
+    return metrics(out / "metrics.jsonl")[-1]

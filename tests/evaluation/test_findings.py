@@ -1,0 +1,100 @@
+from typing import Any
+
+import pytest
+
+from ssr_connector.evaluation.findings import findings
+from ssr_connector.evaluation.pivot import pivot
+
+
+def row(system: str, value: float, ci95: tuple[float, float] | None, mode: str = "S→T", **more: Any) -> dict[str, Any]:
+    base = {"task": "storycloze", "mode": mode, "system": system, "condition": "clean", "value": value, "n": 400}
+    return base | {"ci95": ci95, "chance": 50.0} | more
+
+
+def said(rows: list[dict[str, Any]], *figures: dict[str, Any]) -> str:
+    return " ".join(findings({"figures": figures}, pivot(rows)))
+
+
+SSR = row("SSR stage 1", 88.1, (84.9, 91.0))
+
+
+def test_distance_to_the_text_model() -> None:
+    assert "88.1 % (95 % interval 84.9–91.0, n = 400) on StoryCloze S→T, 7.4 points below the 95.5 %" in said(
+        [SSR, row("text model", 95.5, (93.2, 97.3), "T")]
+    )
+    assert "overlap" not in said([SSR, row("text model", 95.5, (93.2, 97.3), "T")])
+    assert "(the intervals overlap)" in said([SSR, row("text model", 92.0, (89.0, 94.6), "T")])
+    assert "level with the 88.1 %" in said([SSR, row("text model", 88.14, (85.0, 91.0), "T")])
+
+
+def test_a_score_at_chance_is_called_so() -> None:
+    assert "not distinguishable from chance (50.0 %)" in said([row("SSR stage 1", 53.0, (48.1, 57.9))])
+    assert "chance" not in said([SSR])
+    assert "chance" not in said([row("SSR stage 1", 53.0, None)])
+
+
+@pytest.mark.parametrize(
+    ("value", "ci95", "words"),
+    [
+        (68.0, (63.3, 72.4), "it is 20.1 points above frame stacking (68.0 %)."),
+        (52.0, (47.0, 57.0), "36.1 points above frame stacking (52.0 %; itself at chance, so a weak comparison)"),
+        (90.0, (87.0, 92.8), "1.9 points below frame stacking (90.0 %; the intervals overlap)"),
+    ],
+)
+def test_against_the_baseline(value: float, ci95: tuple[float, float], words: str) -> None:
+    assert words in said([SSR, row("stack", value, ci95)])
+
+
+def test_the_better_baseline_counts() -> None:
+    text = said([SSR, row("stack", 61.0, (56.0, 66.0)), row("stack+layers", 68.0, (63.3, 72.4))])
+    assert "68.0 %" in text
+    assert "61.0" not in text
+
+
+def test_a_cascade_that_is_better_is_said_to_be() -> None:
+    assert "4.9 points below the hard cascade (93.0 %)." in said([SSR, row("hard cascade", 93.0, (91.5, 95.2))])
+
+
+def test_control_with_wrong_audio() -> None:
+    wrong = "another item's audio"
+    assert "it scores 51.8 %, which is chance (50.0 %)" in said([SSR, row(wrong, 51.8, (46.9, 56.7))])
+    assert "it scores 61.8 %, which is not chance (50.0 %)" in said([SSR, row(wrong, 61.8, (56.9, 66.7))])
+
+
+def test_another_condition_or_mode_is_not_compared() -> None:
+    noisy = row("hard cascade", 70.0, None, condition="5 dB")
+    assert "cascade" not in said([SSR, noisy, row("hard cascade", 70.0, None, "S")])
+
+
+@pytest.mark.parametrize(
+    ("value", "ci95", "verdict"),
+    [
+        (-0.2, (-0.9, 0.5), "changed by −0.2 points, 95 % interval −0.9 to 0.5: not worse by 1 point"),
+        (-0.7, (-1.9, 0.4), "a loss of 1 point is not excluded"),
+        (-9.1, (-12.6, -5.8), "95 % interval −12.6 to −5.8: a loss"),
+    ],
+)
+def test_what_was_kept(value: float, ci95: tuple[float, float], verdict: str) -> None:
+    figure = {"name": "text_drop_multitask", "value": value, "n": 400, "ci95": ci95, "unit": "points"}
+    assert f"{verdict}." in said([], figure)
+
+
+def test_without_paired_figures_only_the_difference_is_said() -> None:
+    rows = [row("text model", 95.5, (93.2, 97.3), "T"), row("SSR stage 2 vanilla", 88.3, (85.0, 91.2), "T")]
+    text = said(rows)
+    assert "After vanilla stage 2 the text task that fared worst (StoryCloze) changed by −7.2 points." in text
+    assert "loss" not in text
+    assert "multitask" not in text
+
+
+def test_what_stage_2_gained() -> None:
+    before = {"name": "asr_wer_stage1", "value": 43.3, "n": 211, "ci95": (40.1, 46.8), "unit": "%"}
+    after = {"name": "asr_wer_stage2", "value": 41.0, "n": 211, "ci95": (38.0, 44.0), "unit": "%"}
+    assert "word error rate from 43.3 to 41.0 % (the intervals overlap)." in said([], before, after)
+    assert "from 43.3 to 12.4 %." in said([], before, after | {"value": 12.4, "ci95": (10.2, 14.7)})
+    assert "word error" not in said([], before)
+
+
+def test_few_items_are_warned_about() -> None:
+    assert "as few as 20 items" in said([SSR, row("stack", 60.0, None, n=20)])
+    assert "Careful" not in said([SSR])

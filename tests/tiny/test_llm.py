@@ -1,0 +1,73 @@
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ssr_connector.tiny.llm import IGNORED, LLMTrainingConfig, pack, train_llm
+from ssr_connector.tiny.world import World, WorldSizes, build_world
+
+CONFIG = LLMTrainingConfig(
+    vocabulary_tokens=400, width=32, layers=2, heads=4, kv_heads=2, feed_forward_width=64, steps=8, rows_per_step=2,
+    warmup_steps=2,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return build_world(0, WorldSizes(120, 1, 1, 1, 8, 8, 8, 8, 8))
+
+
+def quiet(step: int, steps: int, losses: dict[str, float]) -> None:
+    pass
+
+
+def test_packed_rows_keep_documents_apart() -> None:
+    documents = [[0, 5, 6, 1], [0, 7, 1], [0, 8, 9, 10, 11, 1], [0, 3, 1]]
+    rows = pack(documents, 2, random.Random(0))
+    assert rows.tokens.shape[1] == 6
+    assert int((rows.positions == 0).logical_and(rows.tokens == 0).sum()) == 4
+    assert int((rows.labels != IGNORED).sum()) == sum(len(document) - 1 for document in documents)
+    for row in range(len(rows.tokens)):
+        for column in range(5):
+            if rows.labels[row, column] != IGNORED:
+                assert rows.labels[row, column] == rows.tokens[row, column + 1]
+
+
+def test_a_trained_llm_loads_like_any_other(world: World, tmp_path: Path) -> None:
+    seen: list[tuple[int, int, float]] = []
+    out = tmp_path / "llm"
+    figures = train_llm(world, out, CONFIG, lambda step, steps, losses: seen.append((step, steps, losses["loss"])))
+    assert [step for step, _, _ in seen] == list(range(1, 9))
+    assert seen[-1][2] < seen[0][2]
+    assert figures["dev_loss_nats"] > 0
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(out), AutoTokenizer.from_pretrained(out)
+    assert type(model).__name__ == "LlamaForCausalLM"
+    assert model.config.vocab_size == len(tokenizer) == 400
+    assert model.config.bos_token_id == tokenizer.bos_token_id == tokenizer("Anna")["input_ids"][0]
+    assert not list(tmp_path.glob("*.tmp-*"))
+
+    packed = pack([tokenizer(text)["input_ids"] for text in world.text_train[:6]], 2, random.Random(0))
+    begins = torch.nonzero((packed.positions[0] == 0) & (packed.tokens[0] == 0)).flatten().tolist()
+    begin, end = begins[-1], int((packed.tokens[0] != 2).sum())
+    with torch.no_grad():
+        together = model(input_ids=packed.tokens[:1], position_ids=packed.positions[:1], use_cache=False).logits
+        alone = model(input_ids=packed.tokens[:1, begin:end]).logits
+    torch.testing.assert_close(together[:, begin:end], alone, rtol=1e-4, atol=1e-4)
+
+
+def test_training_is_reused_only_for_the_same_configuration(world: World, tmp_path: Path) -> None:
+    out = tmp_path / "llm"
+    train_llm(world, out, CONFIG, quiet)
+    first = (out / "model.safetensors").read_bytes()
+    steps: list[int] = []
+    train_llm(world, out, CONFIG, lambda step, *_: steps.append(step))
+    assert steps == []
+    train_llm(world, out, replace(CONFIG, steps=4), lambda step, *_: steps.append(step))
+    assert steps == [1, 2, 3, 4]
+    assert json.loads((out / "world.json").read_text())["config"]["steps"] == 4
+    train_llm(world, tmp_path / "again", CONFIG, quiet)
+    assert (tmp_path / "again" / "model.safetensors").read_bytes() == first

@@ -1,0 +1,45 @@
+import numpy as np
+from transformers import SeamlessM4TFeatureExtractor
+
+from ssr_connector.encoders.front_end import Filterbank
+from ssr_connector.tiny.phone_targets import CLOCK, IGNORED, PhoneCorpus, frame_labels
+
+
+def test_the_clock_is_the_one_the_front_end_reads_from_the_extractor():
+    assert Filterbank.build(None, SeamlessM4TFeatureExtractor()).clock == CLOCK
+
+
+def test_frames_take_the_phone_at_their_centre_and_pauses_their_punctuation():
+    words = [("Oh,", 0.10, 0.20), ("no", 0.26, 0.34)]
+    phones = [("oʊ", 0.10, 0.20), ("n", 0.26, 0.30), ("oʊ", 0.30, 0.34)]
+    labels = frame_labels(words, phones, 20)  # centres at 17.5, 37.5, … ms
+    assert labels[:5] == [" "] * 4 + ["oʊ"]
+    assert labels[4:10] == ["oʊ"] * 5 + [" ,"]
+    assert labels[11:17] == [" ,", "n", "n", "oʊ", "oʊ", " "]
+
+
+def corpus() -> PhoneCorpus:
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(10, 400, 60)
+    features = [rng.standard_normal((n, 160)).astype(np.float16) for n in lengths]
+    targets = [rng.integers(-1, 3, n).astype(np.int16) for n in lengths]
+    return PhoneCorpus(("a", "b", "c"), features, targets)
+
+
+def test_a_pass_takes_every_utterance_once_within_the_budget():
+    data = corpus()
+    batches = list(data.batches(20.0, np.random.default_rng(1)))
+    assert sorted(i for batch in batches for i in batch) == list(range(60))
+    assert all(len(b) == 1 or len(b) * max(len(data.targets[i]) for i in b) <= 1000 for b in batches)
+    assert len(batches) < 30
+
+
+def test_padding_and_unknown_phones_are_no_targets():
+    data = corpus()
+    features, mask, targets = data.collate(np.array([3, 7]))
+    for row, i in enumerate((3, 7)):
+        n = len(data.targets[i])
+        assert mask[row].sum() == n
+        assert (targets[row, n:] == IGNORED).all()
+        assert ((targets[row, :n] == IGNORED).numpy() == (data.targets[i] < 0)).all()
+        assert (features[row, n:] == 0).all()
