@@ -19,7 +19,13 @@ def bar(console: Console, what: str) -> Iterator[Report]:
     if not console.is_terminal:
         yield lines(console, what)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+    )
     with Progress(*columns, console=console, transient=True) as screen:
         task = screen.add_task(what, total=None, figures="")
         yield lambda done, total, figures: screen.update(task, completed=done, total=total, figures=summary(figures))

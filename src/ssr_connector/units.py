@@ -59,4 +59,6 @@ class FrameClock:
     def upsampled(self, factor: int) -> "FrameClock":
         """The clock of a head that emits ``factor`` frames for each of these, on the same span of time."""
         hop = exact_div(self.hop_samples, factor)
-        return FrameClock(self.sampling_rate_hz, hop, max(0.0, self.first_centre_samples - (self.hop_samples - hop) / 2))
+        return FrameClock(
+            self.sampling_rate_hz, hop, max(0.0, self.first_centre_samples - (self.hop_samples - hop) / 2)
+        )

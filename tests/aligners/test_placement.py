@@ -78,7 +78,9 @@ def test_more_pieces_than_frames_share_within_the_word_only():
     alignment = place("ab cd", ["a", "b", " c", "d"], per_char=1)
     assert alignment.ends == (1, 2, 3, 4)
     frames = [(0, 1), None, None, (1, 2), (2, 3)]  # "abc" has one frame, "d", "e" one each
-    alignment = place_tokens("abc d", [(0, 1), None, None, None, (1, 2)], [1, 2, 3, 4], [(0, 1), (1, 2), (2, 3), (3, 5)], 2)
+    alignment = place_tokens(
+        "abc d", [(0, 1), None, None, None, (1, 2)], [1, 2, 3, 4], [(0, 1), (1, 2), (2, 3), (3, 5)], 2
+    )
     assert alignment.ends == (1, 1, 1, 2)
     assert len(frames) == 5
 

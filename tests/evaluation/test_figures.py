@@ -23,7 +23,9 @@ def test_scores_show_both_conditions_and_the_reference_lines() -> None:
     rows = [
         {"task": "storycloze", "mode": "S→T", "system": system, "condition": condition, "value": value, "n": 9,
          "ci95": [value - 5, value + 4], "chance": 50.0}
-        for system, condition, value in (("SSR stage 1", "clean", 88.1), ("SSR stage 1", "5 dB", 81.6), ("stack", "clean", 61.3))
+        for system, condition, value in (
+            ("SSR stage 1", "clean", 88.1), ("SSR stage 1", "5 dB", 81.6), ("stack", "clean", 61.3),
+        )
     ]  # fmt: skip
     svg = scores_figure(pivot(rows).lines, 95.5, "scores0")
     for text in ("88.1", "81.6", "61.3", "chance 50.0", "text 95.5", "5 dB", "SSR stage 1"):

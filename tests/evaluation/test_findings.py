@@ -55,6 +55,24 @@ def test_a_cascade_that_is_better_is_said_to_be() -> None:
     assert "4.9 points below the hard cascade (93.0 %)." in said([SSR, row("hard cascade", 93.0, (91.5, 95.2))])
 
 
+@pytest.mark.parametrize(
+    ("ci95", "words"),
+    [
+        ((-3.9, 0.2), "(90.2 %; paired 95 % interval −3.9 to 0.2, no clear difference)"),
+        ((-3.9, -0.3), "(90.2 %; paired 95 % interval −3.9 to −0.3, a clear difference)"),
+    ],
+)
+def test_the_paired_difference_counts_where_it_is_known(ci95: tuple[float, float], words: str) -> None:
+    figure = {"name": "storycloze_s2t_ssr_minus_cascade", "value": -2.1, "n": 400, "ci95": ci95, "unit": "points"}
+    text = said([SSR, row("hard cascade", 90.2, (87.0, 93.0))], figure)
+    assert f"2.1 points below the hard cascade {words}" in text
+
+
+def test_somebody_s_own_systems_are_compared_with_the_first() -> None:
+    rows = [row("text model", 95.5, None, "T"), row("distill", 80.0, None), row("multitask", 85.0, None)]
+    assert "From audio alone, distill scores 80.0 % (n = 400)" in said(rows)
+
+
 def test_control_with_wrong_audio() -> None:
     wrong = "another item's audio"
     assert "it scores 51.8 %, which is chance (50.0 %)" in said([SSR, row(wrong, 51.8, (46.9, 56.7))])
@@ -76,13 +94,14 @@ def test_another_condition_or_mode_is_not_compared() -> None:
 )
 def test_what_was_kept(value: float, ci95: tuple[float, float], verdict: str) -> None:
     figure = {"name": "text_drop_multitask", "value": value, "n": 400, "ci95": ci95, "unit": "points"}
-    assert f"{verdict}." in said([], figure)
+    rows = [row("text model", 95.5, (93.2, 97.3), "T"), row("multitask", 95.5 + value, None, "T")]
+    assert f"{verdict}." in said(rows, figure)
 
 
 def test_without_paired_figures_only_the_difference_is_said() -> None:
-    rows = [row("text model", 95.5, (93.2, 97.3), "T"), row("SSR stage 2 vanilla", 88.3, (85.0, 91.2), "T")]
+    rows = [row("text model", 95.5, (93.2, 97.3), "T"), row("vanilla", 88.3, (85.0, 91.2), "T")]
     text = said(rows)
-    assert "After vanilla stage 2 the text task that fared worst (StoryCloze) changed by −7.2 points." in text
+    assert "With SSR stage 2 vanilla the text task that fared worst (StoryCloze) changed by −7.2 points." in text
     assert "loss" not in text
     assert "multitask" not in text
 

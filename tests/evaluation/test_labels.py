@@ -1,6 +1,6 @@
 import pytest
 
-from ssr_connector.evaluation.labels import family, in_order, interval, number, with_unit
+from ssr_connector.evaluation.labels import family, in_order, interval, number, slug, system_name, with_unit
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,8 @@ def test_interval_and_unit() -> None:
 
 
 def test_systems_that_are_not_listed() -> None:
-    assert family("SSR stage 3") == "ours"
-    assert family("Q-Former") == "baseline"
+    assert family(system_name("ssr")) == "ours"
+    assert family("my own") == "ours"
+    assert family(system_name("stack_layers")) == "baseline"
+    assert [slug(system_name(name)) for name in ("ssr", "mine")] == ["ssr", "mine"]
     assert in_order(["z", "b", "z", "a"], ["a", "b", "c"]) == ["a", "b", "z"]

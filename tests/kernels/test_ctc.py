@@ -46,7 +46,10 @@ def test_forced_path_is_optimal_on_ties_repeats_and_short_inputs(data):
     log_probs = torch.tensor(values, dtype=torch.float32).view(T, 3)
     best = brute_force(log_probs, target)
     path = ctc_forced_align(
-        log_probs[None], torch.tensor([target], dtype=torch.long).view(1, -1), torch.tensor([T]), torch.tensor([len(target)])
+        log_probs[None],
+        torch.tensor([target], dtype=torch.long).view(1, -1),
+        torch.tensor([T]),
+        torch.tensor([len(target)]),
     )
     assert bool(path.feasible[0]) == (best is not None)
     if best is not None:
@@ -80,7 +83,9 @@ def test_batch_composition_changes_nothing():
     together = ctc_forced_align(log_probs, targets, lengths, target_lengths)
     for i in range(4):
         n, m = int(lengths[i]), int(target_lengths[i])
-        alone = ctc_forced_align(log_probs[i : i + 1, :n], targets[i : i + 1, :m], lengths[i : i + 1], target_lengths[i : i + 1])
+        alone = ctc_forced_align(
+            log_probs[i : i + 1, :n], targets[i : i + 1, :m], lengths[i : i + 1], target_lengths[i : i + 1]
+        )
         assert torch.equal(alone.starts[0], together.starts[i, :m])
         assert torch.equal(alone.ends[0], together.ends[i, :m])
         assert torch.equal(alone.scores[0], together.scores[i, :m])

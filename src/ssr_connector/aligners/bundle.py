@@ -74,7 +74,9 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
     aligner, values = read_aligner(folder)
     encoder = PretrainedEncoder.from_pretrained(resolve(values["encoder_name"], folder), values["encoder_layer"])
     if encoder.width != values["encoder_width"]:
-        raise UserError(f"{folder} was trained on frames {values['encoder_width']} wide, its encoder has {encoder.width}")
+        raise UserError(
+            f"{folder} was trained on frames {values['encoder_width']} wide, its encoder has {encoder.width}"
+        )
     tokenizer = load_tokenizer(resolve(values["llm_name"], folder))
     return AlignerBundle(aligner, encoder, offset_tokenize(tokenizer), values["text_form"])
 

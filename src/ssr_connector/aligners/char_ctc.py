@@ -69,16 +69,18 @@ class CharCTC(nn.Module):
         places = [i for i, char in enumerate(text) if char in self.label_of]
         return [self.label_of[text[i]] for i in places], places
 
-    def loss(self, frames: Frames, transcripts: Sequence[str]) -> Tensor:
-        """CTC loss per character, averaged over the batch; an utterance too short for its text counts as zero."""
+    def loss(self, frames: Frames, transcripts: Sequence[str]) -> tuple[Tensor, int]:
+        """CTC loss per character over the batch, and how many utterances are too short for their text (loss zero)."""
         labels = [self.spell(t)[0] for t in transcripts]
+        needed = [len(row) + sum(a == b for a, b in zip(row, row[1:], strict=False)) for row in labels]
+        infeasible = sum(n > t for n, t in zip(needed, frames.lengths.tolist(), strict=True))
         lengths = torch.tensor([len(x) for x in labels])
         flat = torch.tensor([x for row in labels for x in row])
         log_probs = self(frames).transpose(0, 1)
         total = nn.functional.ctc_loss(
             log_probs, flat.to(log_probs.device), frames.lengths, lengths, BLANK, reduction="sum", zero_infinity=True
         )
-        return total / lengths.sum().clamp(min=1)
+        return total / lengths.sum().clamp(min=1), infeasible
 
     @torch.no_grad()
     def align(

@@ -28,11 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.add_argument("sources", metavar="SOURCE", type=Path, nargs="+", help="cuts (.jsonl.gz), or one recording")
-    parser.add_argument("--aligner", metavar="DIR", type=Path, required=True, help="a trained aligner, or a whole model")
+    parser.add_argument(
+        "--aligner", metavar="DIR", type=Path, required=True, help="a trained aligner, or a whole model"
+    )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder for alignments.jsonl (cuts: needed)")
     parser.add_argument("--text", help="the transcript of a recording")
     parser.add_argument("--frames", metavar="DIR", type=Path, help="frames of `ssr encode`, instead of encoding again")
-    parser.add_argument("--batch-s", metavar="S", type=float, default=120.0, help="seconds of audio at once (default: 120)")
+    parser.add_argument(
+        "--batch-s", metavar="S", type=float, default=120.0, help="seconds of audio at once (default: 120)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,8 +60,12 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("where to? give --out DIR for the alignments of cuts")
     with bar(console, "aligning") as report:
         result = align_cuts(args.sources, load_bundle(args.aligner), args.out, args.batch_s, report, args.frames)
-    console.print(f"{result.aligned} utterances aligned into {args.out}, {len(result.rejected)} rejected", soft_wrap=True)
-    console.print(f"{result.tokens} tokens, {100 * result.shared / max(1, result.tokens):.2f} % share a frame", soft_wrap=True)
+    console.print(
+        f"{result.aligned} utterances aligned into {args.out}, {len(result.rejected)} rejected", soft_wrap=True
+    )
+    console.print(
+        f"{result.tokens} tokens, {100 * result.shared / max(1, result.tokens):.2f} % share a frame", soft_wrap=True
+    )
     for reason, n in Counter(r for _, r in result.rejected).most_common():
         console.print(f"  rejected: {n} × {reason}", soft_wrap=True)
     return 0
@@ -74,7 +82,12 @@ class Aligned:
 
 
 def align_cuts(
-    manifests: Sequence[Path], bundle: "AlignerBundle", out: Path, batch_s: float, report: "Report", frames: Path | None = None
+    manifests: Sequence[Path],
+    bundle: "AlignerBundle",
+    out: Path,
+    batch_s: float,
+    report: "Report",
+    frames: Path | None = None,
 ) -> Aligned:
     """Force all cuts along their transcripts; writes alignments.jsonl and rejected.tsv."""
     from ssr_connector.aligners.record import FILE, write_alignments
@@ -92,7 +105,10 @@ def align_cuts(
     texts = {c.id: write(" ".join(s.text or "" for s in c.supervisions)).text for c in cuts.values()}
     done: dict[str, Alignment] = {}
     rejected: list[tuple[str, str]] = []
-    for key, result in results(list(cuts.values()), texts, source, bundle, batch_s, report):
+    rejected += [
+        (c.id, "too short for a frame, or not among the encoded frames") for c in cuts.values() if not source.has(c)
+    ]
+    for key, result in results([c for c in cuts.values() if source.has(c)], texts, source, bundle, batch_s, report):
         if isinstance(result, Alignment):
             done[key] = result
         else:
@@ -107,7 +123,12 @@ def align_cuts(
 
 
 def results(
-    cuts: list[Any], texts: Mapping[str, str], source: "FrameSource", bundle: "AlignerBundle", batch_s: float, report: "Report"
+    cuts: list[Any],
+    texts: Mapping[str, str],
+    source: "FrameSource",
+    bundle: "AlignerBundle",
+    batch_s: float,
+    report: "Report",
 ) -> Any:
     """(cut id, alignment or why there is none), batch after batch of similar durations."""
     cuts = sorted(cuts, key=lambda c: c.duration)
@@ -142,8 +163,13 @@ def show(bundle: "AlignerBundle", path: Path, text: str | None, console: Any) ->
     console.print(f"{'heard' if text is None else 'text'}: {result.text}", soft_wrap=True)
     for title, rows in (
         ("word", [(w.text, w.start_s, w.end_s) for w in timed_words(result, clock)]),
-        ("token", [(result.text[a:b], clock.edge_s(s), clock.edge_s(e)) for (a, b), s, e in
-                   zip(result.char_spans, result.starts, result.ends, strict=True)]),
+        (
+            "token",
+            [
+                (result.text[a:b], clock.edge_s(s), clock.edge_s(e))
+                for (a, b), s, e in zip(result.char_spans, result.starts, result.ends, strict=True)
+            ],
+        ),
     ):
         table = Table(title, "start s", "end s")
         for word, start, end in rows:

@@ -27,10 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.add_argument("cuts", metavar="CUTS", type=Path, nargs="+", help="cuts.jsonl.gz of `ssr prepare`")
-    parser.add_argument("--encoder", metavar="NAME", required=True, help="hub name or folder of a transformers speech encoder")
+    parser.add_argument(
+        "--encoder", metavar="NAME", required=True, help="hub name or folder of a transformers speech encoder"
+    )
     parser.add_argument("--layer", metavar="K", type=int, help="hidden state to take (default: the last)")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the frames")
-    parser.add_argument("--batch-s", metavar="S", type=float, default=120.0, help="seconds of audio at once (default: 120)")
+    parser.add_argument(
+        "--batch-s", metavar="S", type=float, default=120.0, help="seconds of audio at once (default: 120)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,22 +45,32 @@ def run(args: argparse.Namespace) -> int:
 
     console = Console(highlight=False, markup=False)
     with bar(console, "encoding") as report:
-        n = encode(args.cuts, args.encoder, args.layer, args.out, args.batch_s, report)
+        n, too_short = encode(args.cuts, args.encoder, args.layer, args.out, args.batch_s, report)
     size = sum(f.stat().st_size for f in args.out.iterdir()) / 1e6
     console.print(f"{n} recordings encoded into {args.out}: {size:.0f} MB", soft_wrap=True)
+    if too_short:
+        console.print(
+            f"{len(too_short)} are too short for a frame and were left out: {', '.join(too_short[:8])}", soft_wrap=True
+        )
     return 0
 
 
-def encode(manifests: Sequence[Path], name: str, layer: int | None, out: Path, batch_s: float, report: "Report") -> int:
-    """Encode all cuts of some manifests into a frame store; returns how many."""
+def encode(
+    manifests: Sequence[Path], name: str, layer: int | None, out: Path, batch_s: float, report: "Report"
+) -> tuple[int, list[str]]:
+    """Encode all cuts of some manifests into a frame store; returns how many, and the ids of those too short."""
     from ssr_connector.data.cuts import read_cuts
     from ssr_connector.encoders import PretrainedEncoder
     from ssr_connector.encoders.store import encoder_key, write_frames
+    from ssr_connector.units import seconds_to_samples
 
     encoder = PretrainedEncoder.from_pretrained(name, layer)
     cuts = {cut.id: cut for path in manifests for cut in read_cuts(path)}
-    ordered = sorted(cuts.values(), key=lambda c: c.duration)
-    return write_frames(out, encoder_key(name, layer), encoder.clock, encoded(encoder, ordered, batch_s, report))
+    rate = encoder.clock.sampling_rate_hz
+    long_enough = [c for c in cuts.values() if encoder.hears(seconds_to_samples(c.duration, rate))]
+    ordered = sorted(long_enough, key=lambda c: c.duration)
+    n = write_frames(out, encoder_key(name, layer), encoder.clock, encoded(encoder, ordered, batch_s, report))
+    return n, sorted(set(cuts) - {c.id for c in ordered})
 
 
 def encoded(

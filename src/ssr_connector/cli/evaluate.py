@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", metavar="A,B", help="which tasks (default: every one whose file is there)")
     parser.add_argument("--cuts", metavar="CUTS", type=Path, help="transcribed speech for word errors and closeness")
     parser.add_argument("--config", metavar="YAML", type=Path, help="a recipe, for its section `evaluation`")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for results.json and report.html")
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="folder for results.json and report.html"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,7 +39,9 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.errors import UserError
 
     if args.data is None and args.cuts is None:
-        raise UserError("nothing to measure on: give --data DIR with tasks, --cuts CUTS with transcribed speech, or both")
+        raise UserError(
+            "nothing to measure on: give --data DIR with tasks, --cuts CUTS with transcribed speech, or both"
+        )
     import shlex
     import sys
 
@@ -56,7 +60,12 @@ def run(args: argparse.Namespace) -> int:
         name, _, folder = model.rpartition("=")
         systems[name or Path(folder).resolve().parent.name] = Path(folder)
     spec = Spec(
-        systems, chosen_tasks(args.tasks, args.data), args.data, args.cuts, recipe.evaluation, recipe.training.transcribe_prompt
+        systems,
+        chosen_tasks(args.tasks, args.data),
+        args.data,
+        args.cuts,
+        recipe.evaluation,
+        recipe.training.transcribe_prompt,
     )
     with bar(console, "listening") as report:
         results = compare(spec, lambda line: console.print(f"  {line}"), lambda _, done, total: report(done, total, {}))

@@ -19,8 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("task", choices=["transcribe", "ask", "score"])
     parser.add_argument("model", metavar="MODEL", help="a model folder, such as runs/demo/model")
-    parser.add_argument("audio", metavar="AUDIO", type=Path, help="a recording (WAV, FLAC, MP3, Ogg; any sampling rate)")
-    parser.add_argument("text", metavar="TEXT", nargs="*", help="ask: what to write after the recording; score: the endings")
+    parser.add_argument(
+        "audio", metavar="AUDIO", type=Path, help="a recording (WAV, FLAC, MP3, Ogg; any sampling rate)"
+    )
+    parser.add_argument(
+        "text", metavar="TEXT", nargs="*", help="ask: what to write after the recording; score: the endings"
+    )
     parser.add_argument("--max-new-tokens", metavar="N", type=int, default=48, help="of an answer (default: 48)")
     parser.add_argument("--prompt", default="\nTranscript:", help="transcribe: the prompt of its training")
 
@@ -44,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
         heard, written = transcribe(model, processor, args.audio, args.prompt)
         console.print(f"aligner: {heard}\nLLM:     {written}", soft_wrap=True)
     elif args.task == "ask":
-        console.print(ask(model, processor, args.audio, args.text[0] if args.text else "", args.max_new_tokens), soft_wrap=True)
+        console.print(
+            ask(model, processor, args.audio, args.text[0] if args.text else "", args.max_new_tokens), soft_wrap=True
+        )
     else:
         ranked = score(model, processor, args.audio, args.text)
         for ending, value in ranked:

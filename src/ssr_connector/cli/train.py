@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("stage", choices=["aligner", "distill", "finetune"])
     parser.add_argument("--config", metavar="YAML", type=Path, help="the recipe")
-    parser.add_argument("--variant", metavar="NAME", help="which of the recipe's variants (default: the stage's own name)")
+    parser.add_argument(
+        "--variant", metavar="NAME", help="which of the recipe's variants (default: the stage's own name)"
+    )
     parser.add_argument("--print-recipe", action="store_true", help="print the resolved recipe and stop")
 
 
@@ -50,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.training.run import inherited
 
     console = Console(highlight=False, markup=False)
-    train = {"aligner": stages.train_aligner, "distill": stages.train_connector, "finetune": stages.finetune}[args.stage]
+    train = {"aligner": stages.train_aligner, "distill": stages.train_connector, "finetune": stages.finetune}[
+        args.stage
+    ]
     for line in inherited(recipe):
         console.print(f"  differs from stage 1: {line}", soft_wrap=True)
     with bar(console, f"training {args.stage}") as report:

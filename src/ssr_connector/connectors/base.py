@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from ssr_connector.config import ConnectorConfig
 from ssr_connector.types import Frames, Segments, SpeechEmbeds
 
-
 __all__ = ["Connector", "ConnectorConfig"]
 
 

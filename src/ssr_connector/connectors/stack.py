@@ -26,7 +26,10 @@ class StackConnector(Connector):
         frame_width = width if self.decoder is not None else encoder_width
         self.norm_in = nn.RMSNorm(frame_width * config.stack)
         self.mlp = nn.Sequential(
-            nn.Linear(frame_width * config.stack, 4 * width), nn.SiLU(), nn.Dropout(config.dropout), nn.Linear(4 * width, width)
+            nn.Linear(frame_width * config.stack, 4 * width),
+            nn.SiLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(4 * width, width),
         )
         self.norm_out = nn.RMSNorm(width)
 

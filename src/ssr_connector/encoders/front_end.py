@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ssr_connector.encoders.log_mel import LogMel
 from ssr_connector.units import FrameClock
 
 Samples = npt.NDArray[np.float32]
@@ -80,7 +81,7 @@ class ConvolutionStack:
 class Filterbank:
     """wav2vec2-BERT: stacked log-mel frames, masked."""
 
-    extractor: Any
+    log_mel: LogMel
     clock: FrameClock
     batched: bool = True
     max_samples: int | None = None
@@ -91,20 +92,17 @@ class Filterbank:
         rate = extractor.sampling_rate
         window, shift = rate // 40, rate // 100
         first = (window + (extractor.stride - 1) * shift) / 2
-        return cls(extractor, FrameClock(rate, shift * extractor.stride, first))
+        return cls(LogMel(extractor), FrameClock(rate, shift * extractor.stride, first))
 
     def n_frames(self, n_samples: int) -> int:
         """Whole stacks of whole windows: the extractor pads up to a stack and masks it where it is not full."""
-        rate, stride = self.extractor.sampling_rate, self.extractor.stride
+        rate = self.clock.sampling_rate_hz
         windows = max(0, (n_samples - rate // 40) // (rate // 100) + 1)
-        return windows // stride
+        return windows // self.log_mel.stride
 
     def inputs(self, recordings: Sequence[Samples]) -> dict[str, Tensor]:
-        """Filterbanks [B, T, 160] and their mask."""
-        out = self.extractor(
-            list(recordings), sampling_rate=self.clock.sampling_rate_hz, padding=True, return_tensors="pt"
-        )
-        return {"input_features": out["input_features"], "attention_mask": out["attention_mask"]}
+        """Filterbanks [B, T, stride × mels] and their mask."""
+        return self.log_mel(recordings)
 
 
 @dataclass(frozen=True)

@@ -62,14 +62,25 @@ class PretrainedEncoder(nn.Module):
         self.backbone.eval()
         return self
 
+    def hears(self, n_samples: int) -> bool:
+        """Whether a recording of that many samples is long enough for a frame."""
+        return self.front_end.n_frames(n_samples) > 0
+
     @torch.no_grad()
     def forward(self, recordings: Sequence[Waveform]) -> Frames:
-        """Encode recordings of any lengths; longer ones than the model's window go through window after window."""
+        """Encode recordings of any lengths; longer ones than the model's window go through window after window.
+
+        Raises ValueError for another sampling rate, or a recording too short for a frame (see `hears`).
+        """
         pieces: list[Samples] = []
         owner: list[int] = []
         for i, recording in enumerate(recordings):
             if recording.sampling_rate_hz != self.clock.sampling_rate_hz:
-                raise ValueError(f"the encoder hears {self.clock.sampling_rate_hz} Hz, not {recording.sampling_rate_hz}")
+                raise ValueError(
+                    f"the encoder hears {self.clock.sampling_rate_hz} Hz, not {recording.sampling_rate_hz}"
+                )
+            if not self.hears(len(recording.samples)):
+                raise ValueError(f"recording {i}, {recording.duration_s:.3f} s, is too short for this encoder")
             window = self.front_end.max_samples or max(1, len(recording.samples))
             for start in range(0, max(1, len(recording.samples)), window):
                 pieces.append(recording.samples[start : start + window])
@@ -107,5 +118,3 @@ def drop_layers_above(backbone: nn.Module, layer: int) -> None:
     holder: Any = getattr(backbone, "encoder", backbone)
     if isinstance(getattr(holder, "layers", None), nn.ModuleList):
         holder.layers = holder.layers[: layer + 1]
-
-

@@ -51,11 +51,17 @@ def read_choices(path: Path) -> list[Choice]:
             context = spoken(row.get("context", {}), path.parent)
             choices = tuple(spoken(c, path.parent) for c in row["choices"])
             item = Choice(
-                row["id"], row.get("group", ""), context, choices, row["answer"], row.get("prompt", ""), row.get("written", "")
+                row["id"],
+                row.get("group", ""),
+                context,
+                choices,
+                row["answer"],
+                row.get("prompt", ""),
+                row.get("written", ""),
             )
             if not 0 <= item.answer < len(choices) or len(choices) < 2:
                 raise ValueError("the answer is none of the choices")
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}, line {number}, is not a question ({error})") from error
         items.append(item)
     if not items:

@@ -77,7 +77,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         "title": "SSR-Connector",
         "commit": commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        "machine": machine(),
         "seconds": time.monotonic() - started,
         "figures": figures,
         "rows": suite.table(),
@@ -94,7 +94,8 @@ def plain_model(model: SSRForConditionalGeneration) -> SSRForConditionalGenerati
 
     config = type(model.config).from_dict(model.config.to_dict())
     base = SSRForConditionalGeneration(config, model.encoder, load_llm(model.config.llm_name), model.tokenizer)
-    return base.eval()
+    base.eval()
+    return base
 
 
 class Measures:
@@ -136,7 +137,9 @@ class Measures:
             self.density.append({"system": "encoder frames", "positions_per_s": rate})
             self._closeness(name, model, keys)
             self._boundaries()
-            self._words("ctc_wer", "word error rate, aligner", "CHAR-CTC", keys, [speech[k].alignment.text for k in keys])
+            self._words(
+                "ctc_wer", "word error rate, aligner", "CHAR-CTC", keys, [speech[k].alignment.text for k in keys]
+            )
         positions = sum(len(speech[k].vectors) for k in keys)
         self.density.append({"system": name, "positions_per_s": positions / seconds})
         if model.config.llm_trained or detailed or not model.connector.needs_segments:
@@ -231,12 +234,22 @@ def change_figures(suite: Suite, systems: Mapping[str, Path], main: str) -> list
     return figures
 
 
+def machine() -> str:
+    """What this ran on."""
+    kind = platform.processor() or platform.machine()
+    return f"{kind}, {torch.get_num_threads()} threads, Python {platform.python_version()}, torch {torch.__version__}"
+
+
 def commit() -> str:
     """The commit of the code that runs, where it is a git checkout; with a mark if it was changed since."""
     here = Path(__file__).parent
     try:
         run = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=here, capture_output=True, text=True, check=True
+            ["git", "describe", "--always", "--dirty", "--exclude=*"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

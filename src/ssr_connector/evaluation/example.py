@@ -33,7 +33,9 @@ def draw_example(
         "hypothesis": hearing.heard[key].alignment.text,
         "duration_s": waveform.duration_s,
         "sampling_rate_hz": waveform.sampling_rate_hz,
-        "samples": [v for b in np.array_split(waveform.samples, BINS) if len(b) for v in (float(b.min()), float(b.max()))],
+        "samples": [
+            v for b in np.array_split(waveform.samples, BINS) if len(b) for v in (float(b.min()), float(b.max()))
+        ],
         "words": plain(timed_words(alignment, clock)),
         "gold_words": plain(known_words(cuts[key])),
         "tokens": [

@@ -112,7 +112,7 @@ def scores_figure(lines: Sequence[Line], ceiling: float | None, name: str) -> st
                 face = colour if k == 0 else COLOURS["card"]
                 axes.plot([cell.value], [y], marker="os^D"[k % 4], markersize=5.5, color=colour, markerfacecolor=face)
                 where = axes.get_yaxis_transform()
-                axes.text(1.03, y, number(cell.value), transform=where, va="center", color=colour, fontsize=8.5)
+                axes.text(1.03, y, number(cell.value), transform=where, va="center", color=INK, fontsize=8.5)
         title = f"{lines[0].name}, % right"
         if len(lines) > 1:
             title += f"   ({', '.join(f'{mark} {li.condition}' for mark, li in zip('●□△◇', lines, strict=False))})"
@@ -131,7 +131,7 @@ def axis_range(lines: Sequence[Line], chance: float | None, ceiling: float | Non
 
 def reference(axes: Axes, x: float, label: str, colour: str, style: str) -> None:
     """A labelled vertical line behind the points."""
-    axes.axvline(x, color=colour, linestyle=style, linewidth=1, zorder=0)
+    axes.axvline(x, color=colour, linestyle=style, linewidth=1, zorder=1)
     axes.text(
         x, 1.02, label, transform=axes.get_xaxis_transform(), ha="center", va="bottom", color=colour, fontsize=7.5
     )
@@ -202,7 +202,7 @@ def example_figure(example: Mapping[str, Any], name: str) -> str:
     duration_s = float(example["duration_s"])
     with drawing(10.4, 4.5) as figure:
         boxes = figure.subplots(3, 1, sharex=True, height_ratios=(2.0, 0.75, 1.0))
-        figure.subplots_adjust(0.065, 0.1, 0.99, 0.87, hspace=0.1)
+        figure.subplots_adjust(0.065, 0.1, 0.99, 0.86, hspace=0.1)
         wave, tokens, cosines = boxes
         for axes in boxes:
             axes.set(xlim=(0, duration_s))

@@ -3,25 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ssr_connector.evaluation.labels import interval, number, task_name
-from ssr_connector.evaluation.pivot import Cell, Pivot, read_interval
+from ssr_connector.evaluation.labels import BASELINE, OURS, family, interval, number, slug, task_name
+from ssr_connector.evaluation.pivot import Cell, Pivot, intervals_overlap, read_interval
 
-HEADLINES = (("storycloze", "S→T"), ("spoken_mmlu", "speech"))
-STAGE_1 = "SSR stage 1"
+HEADLINES = ("storycloze", "spoken_mmlu")
 FEW_ITEMS = 100  # below it, intervals are about 10 points to either side
 MARGIN_POINTS = 1.0  # a loss that counts as none
 
 
 def findings(results: Mapping[str, Any], table: Pivot) -> list[str]:
     """Up to three sentences, then what to be careful about."""
-    heard = [cell for task, mode in HEADLINES if (cell := headline(table, task, mode))]
-    sentences = [gained(heard, table), against(heard, table), kept(results, table), caution(table)]
+    heard = [cell for task in HEADLINES if table.main and (cell := headline(table, task, table.main))]
+    sentences = [gained(heard, table), against(results, heard, table), kept(results, table), caution(table)]
     return [sentence for sentence in sentences if sentence] or ["No task was evaluated in this run."]
 
 
-def headline(table: Pivot, task: str, mode: str) -> Cell | None:
-    """Stage 1 on a task heard, in the mode that the paper reports where that was run."""
-    return table.find(task, STAGE_1, mode=mode) or table.find(task, STAGE_1)
+def headline(table: Pivot, task: str, system: str) -> Cell | None:
+    """A task heard, in the mode that the paper reports where that was run."""
+    return table.find(task, system, mode="S→T") or table.find(task, system)
 
 
 def gained(heard: list[Cell], table: Pivot) -> str:
@@ -35,11 +34,12 @@ def gained(heard: list[Cell], table: Pivot) -> str:
             part += f", {difference(cell, text)} the {number(text.value)} % of the same LLM reading the text"
             part += intervals(cell, text)
         parts.append(part)
-    return f"From audio alone, {STAGE_1} scores {'; and '.join(parts)}." if parts else ""
+    return f"From audio alone, {table.main} scores {'; and '.join(parts)}." if parts else ""
 
 
-def against(heard: list[Cell], table: Pivot) -> str:
+def against(results: Mapping[str, Any], heard: list[Cell], table: Pivot) -> str:
     """Baselines, the cascade, and the control, on the same items."""
+    figures = {figure["name"]: figure for figure in results.get("figures", ())}
     parts = []
     for cell in heard:
         others = [o for name in ("stack", "stack+layers") if (o := rival(table, cell, name))]
@@ -49,7 +49,7 @@ def against(heard: list[Cell], table: Pivot) -> str:
             best = max(others, key=lambda other: other.value)
             comparisons.append(versus(cell, best, "frame stacking"))
         if cascade := rival(table, cell, "hard cascade"):
-            comparisons.append(versus(cell, cascade, "the hard cascade"))
+            comparisons.append(versus(cell, cascade, "the hard cascade", paired(figures, cell)))
         if wrong := rival(table, cell, "another item's audio"):
             said.append(control(wrong))
         if comparisons:
@@ -65,27 +65,31 @@ def kept(results: Mapping[str, Any], table: Pivot) -> str:
     parts = []
     if "asr_wer_stage1" in figures and "asr_wer_stage2" in figures:
         before, after = figures["asr_wer_stage1"], figures["asr_wer_stage2"]
-        parts.append(
-            f"stage 2 changed the prompted word error rate from {number(before['value'])} to {number(after['value'])} %"
-        )
-    for variant in ("multitask", "vanilla"):
-        if change := text_change(figures.get(f"text_drop_{variant}"), table, variant):
+        change = f"from {number(before['value'])} to {number(after['value'])} %"
+        overlap = intervals_overlap(read_interval(before.get("ci95")), read_interval(after.get("ci95")))
+        note = " (the intervals overlap)" if overlap else ""
+        parts.append(f"stage 2 changed the prompted word error rate {change}{note}")
+    for system in table.systems:
+        if family(system) in (OURS, BASELINE) and (change := text_change(figures, table, system)):
             parts.append(change)
     return capital("; ".join(parts)) + "." if parts else ""
 
 
-def text_change(figure: Mapping[str, Any] | None, table: Pivot, variant: str) -> str:
-    """The worst change of a text task after stage 2: paired where the figure is there (after − before, points)."""
+def text_change(figures: Mapping[str, Mapping[str, Any]], table: Pivot, system: str) -> str:
+    """The worst change of a text task: paired where that figure is there (after − before, points)."""
     changes = []
     for line in table.lines:
-        before, after = line.cells.get("text model"), line.cells.get(f"SSR stage 2 {variant}")
+        before, after = line.cells.get("text model"), line.cells.get(system)
         if line.mode == "T" and before and after:
             changes.append((after.value - before.value, task_name(line.task)))
-    if figure is None and not changes:
+    if not changes:
         return ""
-    value, ci95 = (figure["value"], read_interval(figure.get("ci95"))) if figure else (min(changes)[0], None)
-    where = f" ({min(changes)[1]})" if changes else ""
-    text = f"after {variant} stage 2 the text task that fared worst{where} changed by {number(value, 'points')} points"
+    worst, task = min(changes)
+    figure = figures.get(f"text_drop_{slug(system)}", {"value": worst})
+    text = (
+        f"with {system} the text task that fared worst ({task}) changed by {number(figure['value'], 'points')} points"
+    )
+    ci95 = read_interval(figure.get("ci95"))
     if ci95 is None:
         return text
     low, high = ci95
@@ -127,14 +131,27 @@ def difference(ours: Cell, theirs: Cell) -> str:
 
 def intervals(ours: Cell, theirs: Cell) -> str:
     """Says so where two intervals overlap."""
-    return " (the intervals overlap)" if ours.overlaps(theirs) else ""
+    return " (the intervals overlap)" if intervals_overlap(ours.ci95, theirs.ci95) else ""
 
 
-def versus(ours: Cell, theirs: Cell, name: str) -> str:
-    """A comparison with both numbers."""
-    overlap = "; the intervals overlap" if ours.overlaps(theirs) else ""
-    weak = "; itself at chance, so a weak comparison" if theirs.at_chance else ""
-    return f"{difference(ours, theirs)} {name} ({number(theirs.value)} %{overlap}{weak})"
+def paired(figures: Mapping[str, Mapping[str, Any]], cell: Cell) -> tuple[float, float] | None:
+    """Interval of the difference from the cascade over the same items, where it was computed."""
+    names = (f"{cell.task}{mode}_{slug(cell.system)}_minus_cascade" for mode in ("_s2t", ""))
+    return next((read_interval(figures[name].get("ci95")) for name in names if name in figures), None)
+
+
+def versus(ours: Cell, theirs: Cell, name: str, paired_ci95: tuple[float, float] | None = None) -> str:
+    """A comparison with both numbers; what the intervals say of it, the paired one where there is one."""
+    notes = [f"{number(theirs.value)} %"]
+    if paired_ci95:
+        low, high = paired_ci95
+        verdict = "no clear difference" if low <= 0 <= high else "a clear difference"
+        notes.append(f"paired 95 % interval {interval(paired_ci95, 'points')}, {verdict}")
+    elif intervals_overlap(ours.ci95, theirs.ci95):
+        notes.append("the intervals overlap")
+    if theirs.at_chance:
+        notes.append("itself at chance, so a weak comparison")
+    return f"{difference(ours, theirs)} {name} ({'; '.join(notes)})"
 
 
 def control(wrong: Cell) -> str:

@@ -10,6 +10,7 @@ TASKS = {
     "sblimp": ("sBLIMP", "a grammatical sentence against an ungrammatical one, read out"),
     "mmlu": ("MMLU", "multiple-choice questions, written"),
     "blimp": ("BLIMP", "a grammatical sentence against an ungrammatical one, written"),
+    "wuggy": ("WUGGY", "a word against a made-up word, written"),
 }
 
 MODES = {
@@ -23,7 +24,7 @@ MODES = {
 
 TEXT, OURS, ORACLE, CASCADE, BASELINE, CONTROL = "text", "ours", "oracle", "cascade", "baseline", "control"
 
-# key: (family, what it is)
+# name: (family, what it is)
 SYSTEMS = {
     "text model": (TEXT, "the base LLM, reading the text: the ceiling"),
     "SSR stage 1": (OURS, "the connector of this project: one vector per text token, the LLM untouched"),
@@ -31,17 +32,25 @@ SYSTEMS = {
     "SSR stage 2 vanilla": (OURS, "the LLM fine-tuned on speech alone"),
     "oracle alignment": (
         ORACLE,
-        "stage 1 with the true transcript's boundaries: leaks the answer's length, never a headline",
+        "stage 1 with the true transcript's boundaries: leaks the answer's length, no headline",
     ),
     "hard cascade": (CASCADE, "the same recogniser's transcript, handed to the LLM as text"),
-    "stack": (BASELINE, "frame stacking and an MLP on the same data and steps"),
-    "stack+layers": (BASELINE, "frame stacking behind SSR's own decoder layers: as many parameters as SSR"),
+    "stack": (BASELINE, "frame stacking and an MLP on the same data"),
+    "stack+layers": (BASELINE, "frame stacking behind SSR's own decoder layers, on the same data"),
     "another item's audio": (CONTROL, "SSR stage 1 hearing some other item's recording"),
     "no context": (CONTROL, "the answers alone, without what comes before them"),
 }
 
+# What `results.json` calls some of them.
+SLUGS = {
+    "ssr": "SSR stage 1",
+    "multitask": "SSR stage 2 multitask",
+    "vanilla": "SSR stage 2 vanilla",
+    "stack_layers": "stack+layers",
+}
+
 # A spoken task whose written version is measured under another name.
-WRITTEN_AS = {"spoken_mmlu": "mmlu", "sblimp": "blimp"}
+WRITTEN_AS = {"spoken_mmlu": "mmlu", "sblimp": "blimp", "swuggy": "wuggy"}
 
 
 def task_name(task: str) -> str:
@@ -49,11 +58,19 @@ def task_name(task: str) -> str:
     return TASKS[task][0] if task in TASKS else task
 
 
-def family(system: str) -> str:
-    """What kind of system it is; one that is not listed is a baseline, whatever the frames it stacks."""
-    if system in SYSTEMS:
-        return SYSTEMS[system][0]
-    return OURS if system.startswith("SSR") else BASELINE
+def system_name(system: str) -> str:
+    """The name of a system for a reader."""
+    return SLUGS.get(system, system)
+
+
+def slug(name: str) -> str:
+    """What the figures' names call a system."""
+    return next((short for short, known in SLUGS.items() if known == name), name)
+
+
+def family(name: str) -> str:
+    """What kind of system it is; one that is not listed is somebody's own model."""
+    return SYSTEMS[name][0] if name in SYSTEMS else OURS
 
 
 def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -64,7 +81,7 @@ def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
 
 
 def number(value: float, unit: str = "%") -> str:
-    """One decimal for percentages, points and times; two for rates; three for what has no unit and is small, a cosine."""
+    """One decimal for percentages, points and times; two for rates; three for what is small without a unit."""
     digits = 2 if unit == "/s" else 3 if not unit and abs(value) < 10 else 1
     if not unit and float(value).is_integer():
         digits = 0

@@ -9,7 +9,7 @@ STYLE = """
   --text: #1a7f4c; --ours: #2457d6; --oracle: #7d9ff0; --cascade: #c2571a; --baseline: #8a4fc4; --control: #8d93a2; }
 @media (prefers-color-scheme: dark) { :root {
   --page: #14161c; --card: #1d2028; --ink: #e8eaf0; --muted: #a0a6b5; --grid: #343946; --shade: #262a34;
-  --text: #5cc98f; --ours: #7ba1ff; --oracle: #4d6cb8; --cascade: #f0935a; --baseline: #bd93ea; --control: #7c8394; } }
+  --text: #5cc98f; --ours: #7ba1ff; --oracle: #5f82d6; --cascade: #f0935a; --baseline: #bd93ea; --control: #7c8394; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
@@ -27,7 +27,8 @@ table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabula
 th, td { padding: 5px 12px 5px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--grid); }
 th { font-weight: 600; }
 thead th { color: var(--muted); font-size: 12.5px; vertical-align: bottom; line-height: 1.25; }
-td small, th small { display: block; font-weight: 400; color: var(--muted); font-size: 11px; line-height: 1.3; white-space: nowrap; }
+td small, th small { display: block; color: var(--muted); font-size: 11px; font-weight: 400; }
+td small, th small { line-height: 1.3; white-space: nowrap; }
 td .chance { color: var(--cascade); }
 .scores td, .scores th { padding-right: 14px; }
 .scores tbody th { white-space: nowrap; }

@@ -1,12 +1,24 @@
 """Scores laid out as task × mode × condition against systems."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ssr_connector.evaluation.labels import MODES, SYSTEMS, TASKS, WRITTEN_AS, in_order, task_name
+from ssr_connector.evaluation.labels import (
+    BASELINE,
+    MODES,
+    OURS,
+    SYSTEMS,
+    TASKS,
+    WRITTEN_AS,
+    family,
+    in_order,
+    system_name,
+    task_name,
+)
 
 CLEAN = "clean"
+STAGE_1 = "SSR stage 1"
 
 
 @dataclass(frozen=True)
@@ -28,12 +40,6 @@ class Cell:
     def at_chance(self) -> bool:
         """Whether the interval holds the chance level, so that the score shows nothing."""
         return self.chance is not None and self.ci95 is not None and self.ci95[0] <= self.chance <= self.ci95[1]
-
-    def overlaps(self, other: "Cell") -> bool | None:
-        """Whether the two intervals do; None where one is missing."""
-        if self.ci95 is None or other.ci95 is None:
-            return None
-        return max(self.ci95[0], other.ci95[0]) <= min(self.ci95[1], other.ci95[1])
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class Pivot:
 
     lines: Sequence[Line]
     systems: Sequence[str]
+    main: str | None  # the system that the others are compared with
 
     def find(self, task: str, system: str, *, mode: str | None = None, condition: str = CLEAN) -> Cell | None:
         """The score of a system; without a mode, of the first in which something is spoken."""
@@ -84,7 +91,7 @@ class Pivot:
         return None
 
 
-def pivot(rows: Iterable[Mapping[str, Any]]) -> Pivot:
+def pivot(rows: Sequence[Mapping[str, Any]]) -> Pivot:
     """Lay out the rows of `results.json`. Raises ValueError where two rows are about the same thing."""
     lines: dict[tuple[str, str, str], dict[str, Cell]] = {}
     for row in rows:
@@ -93,13 +100,16 @@ def pivot(rows: Iterable[Mapping[str, Any]]) -> Pivot:
         if cell.system in cells:
             raise ValueError(f"two scores of {cell.system!r} on {cell.task} {cell.mode} {cell.condition}")
         cells[cell.system] = cell
-    systems = in_order((system for cells in lines.values() for system in cells), SYSTEMS)
+    found = [system for cells in lines.values() for system in cells]
+    own = [system_name(row["system"]) for row in rows if family(system_name(row["system"])) in (OURS, BASELINE)]
+    main = STAGE_1 if STAGE_1 in found else next(iter(own), None)
+    systems = in_order(found, SYSTEMS)
     tasks = in_order((task for task, _, _ in lines), TASKS)
     modes = in_order((mode for _, mode, _ in lines), MODES)
     conditions = in_order((condition for _, _, condition in lines), [CLEAN])
     ranks = (tasks.index, modes.index, conditions.index)
     ordered = sorted(lines, key=lambda key: tuple(rank(part) for rank, part in zip(ranks, key, strict=True)))
-    return Pivot([Line(*key, {s: lines[key][s] for s in systems if s in lines[key]}) for key in ordered], systems)
+    return Pivot([Line(*key, {s: lines[key][s] for s in systems if s in lines[key]}) for key in ordered], systems, main)
 
 
 def read_cell(row: Mapping[str, Any]) -> Cell:
@@ -108,7 +118,7 @@ def read_cell(row: Mapping[str, Any]) -> Cell:
         task=row["task"],
         mode=row["mode"],
         condition=row.get("condition", CLEAN),
-        system=row["system"],
+        system=system_name(row["system"]),
         value=row["value"],
         n=row["n"],
         ci95=read_interval(row.get("ci95")),
@@ -121,3 +131,8 @@ def read_cell(row: Mapping[str, Any]) -> Cell:
 def read_interval(ci95: Sequence[float] | None) -> tuple[float, float] | None:
     """A pair, or nothing."""
     return None if ci95 is None else (ci95[0], ci95[1])
+
+
+def intervals_overlap(a: tuple[float, float] | None, b: tuple[float, float] | None) -> bool:
+    """Whether two intervals are known to: one that is missing overlaps with nothing."""
+    return a is not None and b is not None and max(a[0], b[0]) <= min(a[1], b[1])

@@ -32,11 +32,13 @@ def word_errors(reference: str, hypothesis: str) -> WordErrors:
     """Substitutions, deletions and insertions after normalisation."""
     import jiwer
 
-    reference, hypothesis = normaliser()(reference), normaliser()(hypothesis)
-    if not reference:
-        return WordErrors(len(hypothesis.split()), 0)
-    counts = jiwer.process_words(reference, hypothesis)
-    return WordErrors(counts.substitutions + counts.deletions + counts.insertions, len(reference.split()))
+    spoken, written = (
+        [w for w in normaliser()(text).split() if any(c.isalnum() for c in w)] for text in (reference, hypothesis)
+    )
+    if not spoken:
+        return WordErrors(len(written), 0)
+    counts = jiwer.process_words(" ".join(spoken), " ".join(written))
+    return WordErrors(counts.substitutions + counts.deletions + counts.insertions, len(spoken))
 
 
 @torch.no_grad()
@@ -68,9 +70,7 @@ def transcribe(
     texts: list[str] = []
     for start in range(0, len(heard), batch):
         group = heard[start : start + batch]
-        rows = [
-            [Piece.text(model.prefix_ids), Piece.speech(s), Piece.text(model.tokenize(prompt)[0])] for s in group
-        ]
+        rows = [[Piece.text(model.prefix_ids), Piece.speech(s), Piece.text(model.tokenize(prompt)[0])] for s in group]
         inputs = Sequences.build(rows, model.embed_tokens, pad_left=True)
         longest = max(len(s.alignment) for s in group)
         out = model.llm.generate(

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ssr_connector.evaluation.findings import findings
-from ssr_connector.evaluation.labels import interval, number, task_name, with_unit
+from ssr_connector.evaluation.labels import interval, number, system_name, task_name, with_unit
 from ssr_connector.evaluation.page import join, page
 from ssr_connector.evaluation.pivot import Cell, Line, Pivot, pivot, read_interval
 from ssr_connector.files import replace_file
@@ -112,14 +112,14 @@ def quality_rows(results: Mapping[str, Any]) -> list[list[str]]:
     for row in results.get("quality", ()):
         unit, ci95 = row.get("unit", ""), read_interval(row.get("ci95"))
         ends = f"95 % interval {interval(ci95, unit)}" if ci95 else ""
-        rows.append([row["measure"], row["system"], with_unit(row["value"], unit), ends, f"n {row['n']}"])
+        rows.append([row["measure"], system_name(row["system"]), with_unit(row["value"], unit), ends, f"n {row['n']}"])
     return rows
 
 
 def density_rows(results: Mapping[str, Any]) -> list[list[str]]:
     """System, positions per second."""
     rows = results.get("density", ())
-    return [["positions a second", row["system"], number(row["positions_per_s"], "/s")] for row in rows]
+    return [["positions a second", system_name(row["system"]), number(row["positions_per_s"], "/s")] for row in rows]
 
 
 def cost_rows(results: Mapping[str, Any]) -> list[list[str]]:

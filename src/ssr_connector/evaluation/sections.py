@@ -6,7 +6,7 @@ from typing import Any
 
 from ssr_connector.evaluation.figures import GOOD_COSINE, bars_figure, curves_figure, example_figure, scores_figure
 from ssr_connector.evaluation.findings import findings
-from ssr_connector.evaluation.labels import MODES, SYSTEMS, TASKS, interval, number, task_name, with_unit
+from ssr_connector.evaluation.labels import MODES, SYSTEMS, TASKS, interval, number, system_name, task_name, with_unit
 from ssr_connector.evaluation.page import Html, definitions, details, element, join, section, table
 from ssr_connector.evaluation.pivot import Cell, Line, Pivot, read_interval
 
@@ -35,8 +35,9 @@ def score_table(scores: Pivot) -> Html:
         for line in scores.lines
     ]
     intro = (
-        "Percent right; below each, its 95 % interval and the number of items. Every spoken score is from audio alone."
+        "Percent right; below each, its 95 % interval and the number of items. Every spoken score is from audio alone"
     )
+    intro += ", but for the oracle alignment." if "oracle alignment" in scores.systems else "."
     used = [
         *((task_name(k), TASKS[k][1]) for k in TASKS if any(line.task == k for line in scores.lines)),
         *((k, MODES[k]) for k in MODES if any(line.mode == k for line in scores.lines)),
@@ -108,8 +109,8 @@ def example(results: Results) -> Html:
     said = [("said", item["text"]), ("heard", item["hypothesis"]), ("utterance", item["id"])]
     text = (
         "Blue lines (upper half): word boundaries found; orange, dashed (lower half): true ones. Below, the LLM's "
-        "tokens where they were found, and the cosine of each one's speech vector with its text embedding (orange: under "
-        f"{GOOD_COSINE})."
+        "tokens where they were found, and the cosine of each one's speech vector with its text embedding (orange: "
+        f"under {GOOD_COSINE})."
     )
     return section(
         "An utterance as the LLM receives it",
@@ -122,7 +123,13 @@ def example(results: Results) -> Html:
 def quality(results: Results) -> Html:
     """How close speech vectors come to text embeddings, and boundaries to the true ones."""
     rows = [
-        [row["measure"], row["system"], with_unit(row["value"], row.get("unit", "")), row_interval(row), row["n"]]
+        [
+            row["measure"],
+            system_name(row["system"]),
+            with_unit(row["value"], row.get("unit", "")),
+            row_interval(row),
+            row["n"],
+        ]
         for row in results.get("quality", ())
     ]
     return section(
@@ -141,7 +148,7 @@ def density(results: Results) -> Html:
     rows = results.get("density", ())
     if not rows:
         return Html()
-    names, values = [row["system"] for row in rows], [row["positions_per_s"] for row in rows]
+    names, values = [system_name(row["system"]) for row in rows], [row["positions_per_s"] for row in rows]
     chart = bars_figure(names, values, "/s", "density", "Positions per second of speech")
     text = "Positions that a second of speech takes: what the LLM's attention and its cache pay for."
     return section("Density", element("p", text, "quiet"), Html(chart))
@@ -173,7 +180,7 @@ def figures(results: Results) -> Html:
         [element("code", row["name"]), with_unit(row["value"], row.get("unit", "")), row_interval(row), row["n"]]
         for row in results.get("figures", ())
     ]
-    text = "Differences (`text_drop_…`, `…_change_…`) are after − before over the same items, in points."
+    text = "Differences (text_drop, change, minus) are paired, after − before over the same items: a loss is negative."
     return section(
         "Figures by name",
         element("p", text, "quiet") if rows else "",

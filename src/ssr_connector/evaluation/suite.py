@@ -1,5 +1,6 @@
 """A comparison: several systems on the same recordings, with the cascade, the ceilings and the controls beside them."""
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -69,10 +70,16 @@ class Suite:
                 if condition == "clean" or SPEECH_TO_TEXT in task.modes:
                     contexts, choices = tasks.recordings(task, self.items(task))
                     paths |= contexts | (choices if condition == "clean" else set())
-            hearing.add(hearing.files(paths), lambda done, total, c=condition: progress(c, done, total))
+            hearing.add(hearing.files(paths), functools.partial(progress, condition))
 
     def score(
-        self, model: SSRForConditionalGeneration, parts: Parts, task: str, mode: str, system: str, condition: str = "clean"
+        self,
+        model: SSRForConditionalGeneration,
+        parts: Parts,
+        task: str,
+        mode: str,
+        system: str,
+        condition: str = "clean",
     ) -> None:
         """Score a system on a task, and keep the row and its items' outcomes."""
         items = self.items(TASKS[task])

@@ -139,5 +139,3 @@ def resolve(name: str, checkpoint: str | Path) -> str:
     if name.startswith((".", "/")):
         raise UserError(f"the checkpoint {checkpoint} needs its base model at {local}, which is missing")
     return name
-
-

@@ -22,6 +22,7 @@ from ssr_connector.model.scoring import Part, Score, score_pairs
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
 from ssr_connector.types import Alignment, Frames, Segments, Waveform
 
+
 class SSRForConditionalGeneration(PreTrainedModel):
     """A frozen speech encoder, an aligner, a connector and a text LLM as one model."""
 
@@ -117,7 +118,9 @@ class SSRForConditionalGeneration(PreTrainedModel):
         return self.llm.generate(inputs_embeds=batch.embeds, attention_mask=batch.mask, **kwargs)
 
     @torch.no_grad()
-    def loglikelihood(self, pairs: Sequence[tuple[Sequence[Part], Sequence[Part]]], batch_tokens: int = 8192) -> list[Score]:
+    def loglikelihood(
+        self, pairs: Sequence[tuple[Sequence[Part], Sequence[Part]]], batch_tokens: int = 8192
+    ) -> list[Score]:
         """Log-likelihood of continuations given contexts, each a list of texts, recordings and heard speech.
 
         A spoken continuation is scored on the tokens that the aligner's best path hears (METHOD §5).

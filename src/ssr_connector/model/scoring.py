@@ -60,7 +60,10 @@ def _listen_once(
 
 
 def _pieces(
-    model: "SSRForConditionalGeneration", context: Sequence[Part], continuation: Sequence[Part], heard: dict[int, Speech]
+    model: "SSRForConditionalGeneration",
+    context: Sequence[Part],
+    continuation: Sequence[Part],
+    heard: dict[int, Speech],
 ) -> list[Piece]:
     if len(context) == len(continuation) == 1 and isinstance(context[0], str) and isinstance(continuation[0], str):
         # As lm-evaluation-harness: tokenise the whole, so that a token over the seam counts to the continuation.

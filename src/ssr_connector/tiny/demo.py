@@ -63,9 +63,14 @@ class Demo:
 
     def run(self) -> dict[str, Any]:
         """All stages, in the order of the data flow. Returns the results."""
-        seed, names = self.recipe.seed, ("train", "stories", "dev", "test")
+        seed = self.recipe.seed
         self.stages.do(
-            "world", "writing stories, facts, grammar and tests", [seed, self.tiny.world], [], [self.out / "world"], self.write
+            "world",
+            "writing stories, facts, grammar and tests",
+            [seed, self.tiny.world],
+            [],
+            [self.out / "world"],
+            self.write,
         )
         self.stages.do(
             "voices",
@@ -77,15 +82,27 @@ class Demo:
         )
         self.stages.do("LLM", "training a tiny Llama on the text", self.tiny.llm, ["world"], [self.llm], self.train_llm)
         self.stages.do(
-            "encoder", "training a tiny speech encoder", self.tiny.encoder, ["voices"], [self.encoder], self.train_encoder
+            "encoder",
+            "training a tiny speech encoder",
+            self.tiny.encoder,
+            ["voices"],
+            [self.encoder],
+            self.train_encoder,
         )
         self.stages.do("prepare", "transcript tables to cuts", [], ["voices"], [self.out / "data"], self.prepare)
         layer = self.recipe.encoder.layer
         self.stages.do(
-            "encode", "encoder frames of all training speech", [layer], ["encoder", "prepare"], [self.out / "frames"], self.encode
+            "encode",
+            "encoder frames of all training speech",
+            [layer],
+            ["encoder", "prepare"],
+            [self.out / "frames"],
+            self.encode,
         )
         self.train("aligner", ["encode", "LLM"])
-        self.stages.do("align", "forced alignment of all training speech", [], ["aligner"], [self.out / "align"], self.align)
+        self.stages.do(
+            "align", "forced alignment of all training speech", [], ["aligner"], [self.out / "align"], self.align
+        )
         self.train("distill", ["align"])
         for name in self.tiny.baselines:
             self.train(name, ["align"], self.choose_lr)
@@ -94,8 +111,9 @@ class Demo:
         self.stages.do("model", "the model to use", [], [STAGE_2[-1]], [self.out / "model"], self.publish)
         systems = ["distill", *self.tiny.baselines, *STAGE_2]
         evaluation = to_dict(self.recipe)["evaluation"]
-        self.stages.do("evaluate", "everything from audio alone", [evaluation], systems, [self.out / "scores.json"], self.evaluate)
-        _ = names
+        self.stages.do(
+            "evaluate", "everything from audio alone", [evaluation], systems, [self.out / "scores.json"], self.evaluate
+        )
         return self.results()
 
     # --- where things are ---
@@ -177,7 +195,9 @@ class Demo:
         from ssr_connector.tiny.llm import train_llm
 
         figures = train_llm(self.world, self.llm, LLMTrainingConfig(**self.tiny.llm), report)
-        return f"{figures['parameters'] / 1e6:.1f} M parameters, {figures['dev_loss_nats']:.3f} nats per token on new text"
+        return (
+            f"{figures['parameters'] / 1e6:.1f} M parameters, {figures['dev_loss_nats']:.3f} nats per token on new text"
+        )
 
     def train_encoder(self, report: Report) -> str:
         """The speech encoder."""
@@ -186,7 +206,8 @@ class Demo:
         speech = self.out / "speech"
         config = EncoderTrainingConfig(**self.tiny.encoder)
         facts = train_encoder(speech / "train", self.encoder, config, report, speech / "dev")
-        return f"{facts['parameters'] / 1e6:.1f} M parameters, {100 * facts['dev_frame_accuracy']:.1f} % of frames right in new voices"
+        right = f"{100 * facts['dev_frame_accuracy']:.1f} % of frames right in new voices"
+        return f"{facts['parameters'] / 1e6:.1f} M parameters, {right}"
 
     def prepare(self, report: Report) -> str:
         """`ssr prepare` on every part."""
@@ -201,7 +222,7 @@ class Demo:
     def encode(self, report: Report) -> str:
         """`ssr encode` on what is trained on."""
         manifests = [self.cuts(name) for name in ("train", "stories", "dev")]
-        n = encode(manifests, str(self.encoder), self.recipe.encoder.layer, self.out / "frames", 200.0, report)
+        n, _ = encode(manifests, str(self.encoder), self.recipe.encoder.layer, self.out / "frames", 200.0, report)
         return f"{n} recordings encoded"
 
     def align(self, report: Report) -> str:
@@ -218,7 +239,13 @@ class Demo:
         """`ssr train` with the variant of that name."""
         from ssr_connector.training import stages
 
-        kind = stages.finetune if name in STAGE_2 else stages.train_aligner if name == "aligner" else stages.train_connector
+        kind = (
+            stages.finetune
+            if name in STAGE_2
+            else stages.train_aligner
+            if name == "aligner"
+            else stages.train_connector
+        )
 
         def work(report: Report) -> str:
             extra = choose(name, report) if choose else []
@@ -226,10 +253,20 @@ class Demo:
             return " ".join([summary(figures) or "already trained", *extra])
 
         recipe = to_dict(self.stage_recipe(name))
-        inputs = [recipe["seed"], recipe["aligner"], recipe["connector"], recipe["training"], self.tiny.baselines.get(name)]
+        inputs = [
+            recipe["seed"],
+            recipe["aligner"],
+            recipe["connector"],
+            recipe["training"],
+            self.tiny.baselines.get(name),
+        ]
         outputs = [self.out / name, self.out / "trials" / name]
-        what = {"aligner": "a CTC head on characters", "distill": "stage 1: the SSR connector", "vanilla": "stage 2: speech alone",
-                "multitask": "stage 2: speech and text"}.get(name, "a baseline on the same data")
+        what = {
+            "aligner": "a CTC head on characters",
+            "distill": "stage 1: the SSR connector",
+            "vanilla": "stage 2: speech alone",
+            "multitask": "stage 2: speech and text",
+        }.get(name, "a baseline on the same data")
         outputs[1].mkdir(parents=True, exist_ok=True)
         self.stages.do(name, what, inputs, after, outputs, work)
 
@@ -251,7 +288,9 @@ class Demo:
         """The model to use: stage 2, multitask."""
         from ssr_connector.model import SSRForConditionalGeneration
 
-        SSRForConditionalGeneration.from_pretrained(str(self.out / STAGE_2[-1] / "model")).save_pretrained(str(self.out / "model"))
+        SSRForConditionalGeneration.from_pretrained(str(self.out / STAGE_2[-1] / "model")).save_pretrained(
+            str(self.out / "model")
+        )
         return str(self.out / "model")
 
     def evaluate(self, report: Report) -> str:
@@ -275,12 +314,16 @@ class Demo:
 
     def results(self) -> dict[str, Any]:
         """Everything that the report shows."""
-        results = json.loads((self.out / "scores.json").read_text())
+        results: dict[str, Any] = json.loads((self.out / "scores.json").read_text())
         results.pop("outcomes")
         results["figures"] += better_baselines(results["figures"], list(self.tiny.baselines))
-        results["figures"] += renamed(results["figures"], {"asr_wer_ssr": "asr_wer_stage1", "asr_wer_multitask": "asr_wer_stage2"})
+        results["figures"] += renamed(
+            results["figures"], {"asr_wer_ssr": "asr_wer_stage1", "asr_wer_multitask": "asr_wer_stage2"}
+        )
         curves = {p.parent.name: metrics(p) for p in sorted(self.out.glob("*/metrics.jsonl"))}
-        results["curves"] = {n: curves[n] for n in ("aligner", "distill", *self.tiny.baselines, *STAGE_2) if n in curves}
+        results["curves"] = {
+            n: curves[n] for n in ("aligner", "distill", *self.tiny.baselines, *STAGE_2) if n in curves
+        }
         results["cost"] = [{"stage": name, "seconds": s} for name, s in self.stages.seconds.items()]
         results["command"] = f"ssr demo --config {self.config} --out {self.out}"
         results["recipe"], results["seed"] = to_dict(self.recipe), self.recipe.seed
@@ -323,7 +366,8 @@ def question(task: str, item: ChoiceItem) -> dict[str, Any]:
         row["context"] = {"text": item.spoken, "audio": f"audio/{item.id}-context.flac"}
     aloud = task in SPOKEN_ALOUD
     row["choices"] = [
-        {"text": c, **({"audio": f"audio/{item.id}-choice{k}.flac"} if aloud else {})} for k, c in enumerate(item.choices)
+        {"text": c, **({"audio": f"audio/{item.id}-choice{k}.flac"} if aloud else {})}
+        for k, c in enumerate(item.choices)
     ]
     return row | ({"written": item.context, "prompt": SPEECH_PROMPT} if task == "mmlu" else {})
 

@@ -73,7 +73,7 @@ class Quiz:
 
     def answered_openly(self, rng: random.Random) -> str:
         """Training questions answered by their value, without options."""
-        asked = rng.sample(self._templates["train"], rng.randint(1, 4))
+        asked = rng.sample(self._templates["train"], rng.randint(2, 5))
         prompt = rng.choice((SPOKEN_PROMPT, WRITTEN_PROMPT))
         return "\n\n".join(f"{fact.question(template)}{prompt} {fact.value}" for fact, template in asked)
 
@@ -85,9 +85,9 @@ class Quiz:
         n = rng.choice((1, 1, 2, 2, 3, 6))
         spoken = rng.random() < 0.5
         kind = rng.random()
-        if kind < 0.2:
+        if kind < 0.3:
             return self._letter_drill(spoken, rng)
-        if kind < 0.35:
+        if kind < 0.45:
             return "\n\n".join(self._open_book(spoken, rng) for _ in range(n))
         asked = [self.ask("train", rng) for _ in range(n)]
         header = HEADER.format(subject=asked[0].subject) if not spoken and rng.random() < 0.15 else ""

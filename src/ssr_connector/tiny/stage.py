@@ -1,4 +1,4 @@
-"""Stages of a pipeline: each done once, taken up where it was stopped, and done anew when what it depends on changed."""
+"""Stages of a pipeline: done once, taken up where stopped, and done anew when what they depend on changed."""
 
 import hashlib
 import json
@@ -38,7 +38,9 @@ class Stages:
         `inputs` are plain values that its result follows from, together with the stages in `after`. `work` returns one
         line that says what came of it, and must itself go on from a state that it was stopped in.
         """
-        key = hashlib.blake2b(json.dumps([inputs, [self.keys[a] for a in after]], sort_keys=True).encode()).hexdigest()[:16]
+        key = hashlib.blake2b(json.dumps([inputs, [self.keys[a] for a in after]], sort_keys=True).encode()).hexdigest()[
+            :16
+        ]
         self.keys[name] = key
         marker = self.folder / "stages" / f"{name}.json"
         state = json.loads(marker.read_text()) if marker.is_file() else {}

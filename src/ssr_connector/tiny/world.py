@@ -90,11 +90,11 @@ class Writer:
     def document(self) -> str:
         """A document for the LLM, of any domain."""
         kind = self._rng.random()
-        if kind < 0.32:
+        if kind < 0.28:
             return " ".join(self.story())
-        if kind < 0.46:
+        if kind < 0.40:
             return " ".join(self.grammar() for _ in range(self._rng.randint(1, 3)))
-        if kind < 0.54:
+        if kind < 0.48:
             return self._quiz.statements(self._rng)
         if kind < 0.64:
             return self._quiz.answered_openly(self._rng)

@@ -12,6 +12,7 @@ from torch import Tensor
 from ssr_connector.encoders.store import FrameStore
 from ssr_connector.errors import UserError
 from ssr_connector.types import Alignment, Frames, Waveform
+from ssr_connector.units import seconds_to_samples
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class Batch:
 class FrameSource(Protocol):
     """Where the frames of cuts come from: a store, or the encoder itself."""
 
+    def has(self, cut: Any) -> bool:
+        """Whether a cut has frames: one may be too short for the encoder."""
+
     def frames(self, cuts: Sequence[Any]) -> Frames:
         """Frames of a batch of cuts."""
 
@@ -44,6 +48,10 @@ class StoredFrames:
 
     def __init__(self, store: FrameStore) -> None:
         self.store = store
+
+    def has(self, cut: Any) -> bool:
+        """Whether it was encoded."""
+        return cut.id in self.store
 
     def frames(self, cuts: Sequence[Any]) -> Frames:
         """Read by cut id."""
@@ -55,6 +63,10 @@ class EncodedFrames:
 
     def __init__(self, encoder: Any) -> None:
         self.encoder = encoder
+
+    def has(self, cut: Any) -> bool:
+        """Whether it is long enough."""
+        return bool(self.encoder.hears(seconds_to_samples(cut.duration, self.encoder.clock.sampling_rate_hz)))
 
     def frames(self, cuts: Sequence[Any]) -> Frames:
         """Load the audio of each cut and encode it."""
@@ -80,9 +92,9 @@ class SpeechBatches:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        usable = [c for c in cuts if alignments is None or c.id in alignments]
+        usable = [c for c in cuts if source.has(c) and (alignments is None or c.id in alignments)]
         if not usable:
-            raise UserError("no utterance is left to train on: none of the cuts has an alignment")
+            raise UserError("no utterance is left to train on: no cut has frames and an alignment")
         too_long = [c.id for c in usable if c.duration > batch_s]
         if too_long:
             raise UserError(f"{too_long[0]} alone is longer than training.batch_s={batch_s:g} s ({len(too_long)} such)")

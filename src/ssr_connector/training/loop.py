@@ -126,7 +126,9 @@ def train(
         log.close()
     seconds = time.monotonic() - started
     if at.step > first:
-        write_json(out / SUMMARY, {"steps": at.step, "seconds_this_run": seconds, "steps_this_run": at.step - first, **figures})
+        write_json(
+            out / SUMMARY, {"steps": at.step, "seconds_this_run": seconds, "steps_this_run": at.step - first, **figures}
+        )
     return figures
 
 

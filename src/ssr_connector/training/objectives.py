@@ -31,8 +31,8 @@ class AlignerCTC:
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Per character."""
         speech = spoken(batch)
-        loss = self.aligner.loss(speech.frames, speech.transcripts)
-        return loss, {"ctc": loss.item()}
+        loss, infeasible = self.aligner.loss(speech.frames, speech.transcripts)
+        return loss, {"ctc": loss.item(), "infeasible": float(infeasible)}
 
 
 class Distil:

@@ -23,7 +23,9 @@ def open_run(out: Path, recipe: Recipe) -> bool:
     if (out / RECIPE).is_file():
         changed = [d for d in differences(saved_recipe(out), wanted) if not d.startswith(FREE)]
         if changed:
-            raise UserError(f"{out} holds a run of another recipe ({'; '.join(changed)}); choose another --out or remove it")
+            raise UserError(
+                f"{out} holds a run of another recipe ({'; '.join(changed)}); choose another --out or remove it"
+            )
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RECIPE, wanted)
     return is_done(out, recipe.training.steps)

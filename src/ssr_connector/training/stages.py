@@ -56,7 +56,9 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
             delay = round(statistics.median(delays) / clock.frame_s)
             aligner.with_delay(aligner.config.delay_frames + delay)
             figures["delay_frames"] = aligner.config.delay_frames
-    save_aligner(out / "aligner", aligner, recipe.encoder.name, recipe.encoder.layer, recipe.llm.name, section.text_form)
+    save_aligner(
+        out / "aligner", aligner, recipe.encoder.name, recipe.encoder.layer, recipe.llm.name, section.text_form
+    )
     return figures
 
 
@@ -172,7 +174,11 @@ def known_words(cut: Any) -> list[TimedWord]:
 
 
 def speech_batches(
-    recipe: Recipe, cuts: Sequence[Any], source: FrameSource, texts: Mapping[str, str], alignments: Mapping[str, Any] | None
+    recipe: Recipe,
+    cuts: Sequence[Any],
+    source: FrameSource,
+    texts: Mapping[str, str],
+    alignments: Mapping[str, Any] | None,
 ) -> SpeechBatches:
     """Batches as the recipe wants them, for this process among all."""
     from accelerate import PartialState

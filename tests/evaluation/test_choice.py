@@ -1,0 +1,91 @@
+import json
+
+import pytest
+
+from ssr_connector.errors import UserError
+from ssr_connector.evaluation.choice import Choice, Spoken, read_choices, score_choices, value
+from ssr_connector.model.scoring import Score
+
+
+class Planted:
+    """Stands for a model whose log-likelihoods are written in the continuation: "sum/tokens"."""
+
+    def loglikelihood(self, pairs, batch_tokens):
+        out = []
+        for _, (continuation,) in pairs:
+            total, n = continuation.split("/")
+            out.append(Score(float(total), int(n)))
+        return out
+
+
+def item(*choices, answer=0, group=""):
+    return Choice("q", group, Spoken(""), tuple(Spoken(c) for c in choices), answer)
+
+
+def parts(question):
+    return [], [[c.text] for c in question.choices]
+
+
+def test_right_wrong_and_ties():
+    items = [
+        item("-1/1", "-2/1"),
+        item("-1/1", "-2/1", answer=1),
+        item("-3/1", "-3/1"),
+        item("-3/1", "-3/1", "-9/1", answer=2),
+    ]
+    outcome = score_choices(Planted(), items, parts, "sum", 100)
+    assert outcome.correct == [1.0, 0.0, 0.5, 0.0]
+    assert outcome.ties == 2
+
+
+def test_mean_and_sum_can_disagree():
+    long_ending = [item("-4/4", "-3/1")]
+    assert score_choices(Planted(), long_ending, parts, "mean", 100).correct == [1.0]
+    assert score_choices(Planted(), long_ending, parts, "sum", 100).correct == [0.0]
+
+
+def test_silence_never_wins_either_way():
+    assert value(Score(0.0, 0), "sum") == value(Score(0.0, 0), "mean") == float("-inf")
+
+
+def test_reading_resolves_recordings_beside_the_file(tmp_path):
+    row = {
+        "id": "a",
+        "group": "g",
+        "context": {"text": "Hello.", "audio": "audio/a.flac"},
+        "choices": [{"text": "A"}, {"text": "B", "audio": "b.wav"}],
+        "answer": 1,
+        "prompt": " So:",
+    }
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    (found,) = read_choices(path)
+    assert found.context == Spoken("Hello.", str(tmp_path / "audio" / "a.flac"))
+    assert found.choices == (Spoken("A"), Spoken("B", str(tmp_path / "b.wav")))
+    assert (found.answer, found.prompt, found.group) == (1, " So:", "g")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json",
+        '{"id": "a"}',
+        '{"id": "a", "choices": [{"text": "x"}], "answer": 0}',
+        '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": 2}',
+        '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": "0"}',
+        "[]",
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, line):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"id": "ok", "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}\n' + line + "\n")
+    with pytest.raises(UserError, match="line 2"):
+        read_choices(path)
+
+
+def test_missing_and_empty_files(tmp_path):
+    with pytest.raises(UserError, match="cannot read"):
+        read_choices(tmp_path / "none.jsonl")
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(UserError, match="no questions"):
+        read_choices(tmp_path / "empty.jsonl")

@@ -1,0 +1,55 @@
+import numpy as np
+import torch
+
+from ssr_connector.aligners.bundle import AlignerBundle
+from ssr_connector.evaluation.hearing import Hearing, batches
+
+
+def hearing(model, snr_db=None, batch_s=1.0):
+    return Hearing(AlignerBundle(model.aligner, model.encoder, model.tokenize, "cased"), batch_s, snr_db)
+
+
+def test_batched_hearing_equals_one_by_one(model, recordings):
+    together, alone = hearing(model, batch_s=100), hearing(model, batch_s=0.1)
+    told = []
+    together.add(together.files(recordings), lambda done, total: told.append((done, total)))
+    alone.add(alone.files(recordings))
+    assert told[-1] == (4, 4)
+    for path in recordings:
+        assert torch.allclose(together.heard[path].frames.float(), alone.heard[path].frames.float(), atol=1e-2)
+        assert together.heard[path].alignment.text == alone.heard[path].alignment.text
+
+
+def test_noise_belongs_to_the_recording_not_to_the_order(model, recordings):
+    one, other = hearing(model, 5.0), hearing(model, 5.0)
+    one.add(one.files(recordings))
+    other.add(other.files(recordings[::-1][:2]))
+    for path in recordings[::-1][:2]:
+        assert torch.equal(one.heard[path].frames, other.heard[path].frames)
+    clean = hearing(model)
+    clean.add(clean.files(recordings[:1]))
+    assert not torch.equal(clean.heard[recordings[0]].frames, one.heard[recordings[0]].frames)
+
+
+def test_speech_follows_the_alignment_that_is_given(model, recordings):
+    heard = hearing(model)
+    heard.add(heard.files(recordings))
+    forced = heard.align(recordings, ["Tom", "the dog", "Anna found the lamp. " * 20, "lamp"])
+    assert recordings[2] not in forced  # 420 characters do not fit into less than a second
+    speech = heard.speech(model, recordings, forced)
+    assert set(speech) == set(forced)
+    for path, spoken in speech.items():
+        assert len(spoken.vectors) == len(spoken.alignment) == len(forced[path])
+        alone = model.connect(heard.frames([path]), [forced[path]])[0]
+        assert torch.allclose(alone.vectors, spoken.vectors, atol=1e-5)
+
+
+def test_batches_hold_every_recording_once_and_bound_the_padded_length(model, recordings):
+    heard = hearing(model)
+    heard.add(heard.files(recordings))
+    groups = list(batches(recordings, heard.heard, 2.0))
+    assert sorted(i for g in groups for i in g) == [0, 1, 2, 3]
+    for group in groups:
+        longest = max(heard.heard[recordings[i]].duration_s for i in group)
+        assert len(group) == 1 or longest * len(group) <= 2.0
+    assert np.isclose(heard.heard[recordings[0]].duration_s, 0.5)

@@ -1,0 +1,48 @@
+import torch
+
+from ssr_connector.evaluation.quality import closeness, nearest_text, transcribe, word_errors
+from ssr_connector.model.sequence import Speech
+from ssr_connector.types import Alignment
+
+
+def planted(model, text, noise=0.0):
+    """Speech vectors that are the text's own embeddings, and some noise."""
+    ids, spans = model.tokenize(text)
+    n = len(ids)
+    alignment = Alignment(text, tuple(ids), tuple(range(n)), tuple(range(1, n + 1)), tuple(spans), n)
+    vectors = model.embed_tokens(torch.tensor(ids)).detach()
+    return Speech(alignment, vectors + noise * torch.randn(vectors.shape, generator=torch.Generator().manual_seed(0)))
+
+
+def test_word_errors_count_after_normalisation():
+    assert (word_errors("The colour, isn't red!", "the color is not red").errors) == 0
+    counted = word_errors("a quick brown fox", "a quick fox jumps now")
+    assert (counted.errors, counted.words) == (3, 4)
+    empty = word_errors("...", "two words")
+    assert (empty.errors, empty.words) == (2, 0)
+
+
+def test_embeddings_themselves_are_read_back_without_error(model):
+    speech = planted(model, "Anna found the lamp.")
+    cosine, squared = closeness(model, speech)
+    assert torch.allclose(cosine, torch.ones(len(cosine)), atol=1e-5)
+    assert squared.abs().max() < 1e-10
+    assert nearest_text(model, [speech, planted(model, "Tom")]) == ["Anna found the lamp.", "Tom"]
+
+
+def test_noise_is_seen_in_both_measures(model):
+    noisy = planted(model, "The dog barks at noon.", noise=0.1)
+    cosine, squared = closeness(model, noisy)
+    assert cosine.mean() < 0.9
+    expected = 0.01 * noisy.vectors.shape[1]
+    assert 0.5 * expected < squared.mean() < 2 * expected
+
+
+def test_transcribing_in_batches_equals_one_by_one(model):
+    heard = [planted(model, t) for t in ("Tom wanted some tea.", "The king", "Anna found the lamp.")]
+    together = transcribe(model, heard, "\nTranscript:", batch=3)
+    assert together == transcribe(model, heard, "\nTranscript:", batch=3)
+    assert len(together) == 3
+    # A batch shares its limit of new tokens, so compare with equal lengths only.
+    twins = [heard[0], heard[0]]
+    assert transcribe(model, twins, "\nTranscript:", batch=2) == transcribe(model, twins, "\nTranscript:", batch=1)

@@ -1,0 +1,50 @@
+import math
+
+import numpy as np
+import pytest
+
+from ssr_connector.evaluation.stats import mean, paired_difference
+
+
+def test_mean_and_interval_of_a_known_proportion():
+    estimate = mean([1.0] * 70 + [0.0] * 30, 4000)
+    assert estimate.value == pytest.approx(0.7)
+    half = 1.96 * math.sqrt(0.7 * 0.3 / 100)
+    assert estimate.ci95[0] == pytest.approx(0.7 - half, abs=0.02)
+    assert estimate.ci95[1] == pytest.approx(0.7 + half, abs=0.02)
+
+
+def test_interval_covers_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(200):
+        low, high = mean(list((rng.random(80) < 0.6).astype(float)), 300).ci95
+        hits += low <= 0.6 <= high
+    assert 180 <= hits <= 200
+
+
+def test_weighted_mean_is_the_ratio_of_sums():
+    assert mean([1, 0, 3], 100, weights=[10, 20, 10]).value == pytest.approx(0.1)
+
+
+def test_pairing_narrows_the_interval():
+    rng = np.random.default_rng(2)
+    before = rng.random(300)
+    after = before + 0.01
+    assert paired_difference(list(after), list(before), 500).ci95 == pytest.approx((0.01, 0.01))
+    unpaired = mean(list(after), 500)
+    assert unpaired.ci95[1] - unpaired.ci95[0] > 0.05
+    with pytest.raises(ValueError, match="paired"):
+        paired_difference([1.0], [1.0, 2.0], 10)
+
+
+def test_one_item_has_no_interval_and_none_no_mean():
+    assert mean([0.5], 100).ci95 is None
+    with pytest.raises(ValueError, match="no items"):
+        mean([], 100)
+
+
+def test_scaling_keeps_the_sides_of_the_interval():
+    scaled = mean([0.0, 1.0, 1.0], 200).scaled(100)
+    assert scaled.value == pytest.approx(200 / 3)
+    assert 0 <= scaled.ci95[0] <= scaled.value <= scaled.ci95[1] <= 100

@@ -1,0 +1,66 @@
+import json
+
+import pytest
+
+from ssr_connector.aligners.bundle import AlignerBundle
+from ssr_connector.config import EvaluationSection
+from ssr_connector.evaluation.choice import Choice, Outcome, Spoken
+from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL, Suite, rotated
+
+
+@pytest.fixture
+def suite(model, recordings, tmp_path):
+    rows = [
+        {
+            "id": f"q{k}",
+            "group": "even" if k % 2 == 0 else "odd",
+            "context": {"text": "Anna found the lamp.", "audio": recordings[k]},
+            "choices": [
+                {"text": "The dog barks.", "audio": recordings[(k + 1) % 4]},
+                {"text": "The king sleeps.", "audio": recordings[(k + 2) % 4]},
+            ],
+            "answer": k % 2,
+        }
+        for k in range(4)
+    ]
+    (tmp_path / "storycloze.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, "cased")
+    hearings = {"clean": Hearing(bundle, 10), "5 dB": Hearing(bundle, 10, 5.0)}
+    return Suite(tmp_path, EvaluationSection(bootstrap=50), ["storycloze"], hearings)
+
+
+def test_every_mode_system_and_condition_gets_its_row(suite, model):
+    suite.listen(lambda *_: None)
+    assert len(suite.hearings["clean"].heard) == 4
+    suite.score_text(model, TEXT_MODEL)
+    suite.score_cascade(model)
+    suite.score_speech(model, "ssr")
+    suite.score_controls(model)
+    found = {(r.mode, r.system, r.condition) for r in suite.rows}
+    assert found == {
+        ("T", TEXT_MODEL, "clean"),
+        *((m, s, "clean") for m in ("S→T", "T→S", "S") for s in ("ssr", CASCADE)),
+        *(("S→T", s, "5 dB") for s in ("ssr", CASCADE)),
+        *(("S→T", s, "clean") for s in (ORACLE, OTHER_AUDIO, NO_CONTEXT)),
+    }
+    assert all(r.n == 4 and r.chance == 50 for r in suite.rows)
+
+
+def test_rows_and_differences_are_counted_right(suite):
+    items = [Choice(str(k), "g", Spoken(""), (Spoken("a"), Spoken("b")), 0) for k in range(4)]
+    suite.keep(Outcome([1, 1, 1, 0], 0, ["a", "a", "b", "b"]), items, "storycloze", "T", TEXT_MODEL, "clean", 0.0)
+    suite.keep(Outcome([1, 0, 1, 0.5], 1, ["a", "a", "b", "b"]), items, "storycloze", "T", "tuned", "clean", 0.0)
+    first, second = suite.rows
+    assert (first.value, first.groups) == (75, {"a": 100, "b": 50})
+    assert (second.value, second.ties) == (62.5, 25)
+    name, drop = suite.worst_text_drop("tuned")
+    assert (name, drop.value) == ("storycloze", -12.5)
+    assert suite.worst_text_drop("nobody") is None
+
+
+def test_controls_never_hear_their_own_audio():
+    items = [Choice(str(k), "", Spoken("x", f"{k}.wav"), (Spoken("a"), Spoken("b")), 0) for k in range(5)]
+    heard = rotated(items)
+    assert sorted(heard) == sorted(i.context.audio for i in items)
+    assert all(h != i.context.audio for h, i in zip(heard, items, strict=True))

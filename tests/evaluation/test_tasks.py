@@ -1,0 +1,53 @@
+from ssr_connector.evaluation.choice import Choice, Spoken
+from ssr_connector.evaluation.tasks import (
+    SPEECH,
+    SPEECH_TO_TEXT,
+    TASKS,
+    TEXT_TO_SPEECH,
+    cascade_parts,
+    context_free_parts,
+    recordings,
+    spoken_parts,
+    text_parts,
+)
+
+STORY = Choice("s", "true", Spoken("He ran.", "c.wav"), (Spoken("He won.", "0.wav"), Spoken("It ate.", "1.wav")), 0)
+QUIZ = Choice("q", "geo", Spoken("Where? A, up. B, down.", "q.wav"), (Spoken("A"), Spoken("B")), 1, " So:", "Where?\nA. up\nAnswer:")
+PAIR = Choice("p", "", Spoken(""), (Spoken("dog", "0.wav"), Spoken("dag", "1.wav")), 0)
+
+
+def hear(spoken):
+    return f"<{spoken.audio}>"
+
+
+def test_text_modes_read_what_is_written_for_them():
+    assert text_parts(TASKS["storycloze"])(STORY) == (["He ran."], [[" He won."], [" It ate."]])
+    assert text_parts(TASKS["mmlu"])(QUIZ) == (["Where?\nA. up\nAnswer:"], [[" A"], [" B"]])
+    assert text_parts(TASKS["spoken_mmlu"])(QUIZ) == (["Where? A, up. B, down. So:"], [[" A"], [" B"]])
+    assert text_parts(TASKS["blimp"])(PAIR) == ([""], [["dog"], ["dag"]])
+
+
+def test_spoken_modes_put_speech_where_it_belongs():
+    assert spoken_parts(SPEECH_TO_TEXT, hear)(QUIZ) == (["<q.wav>", " So:"], [[" A"], [" B"]])
+    assert spoken_parts(TEXT_TO_SPEECH, hear)(STORY) == (["He ran."], [["<0.wav>"], ["<1.wav>"]])
+    assert spoken_parts(SPEECH, hear)(STORY) == (["<c.wav>"], [["<0.wav>"], ["<1.wav>"]])
+    assert spoken_parts(SPEECH, hear)(PAIR) == ([], [["<0.wav>"], ["<1.wav>"]])
+
+
+def test_cascade_writes_what_was_heard_and_scores_written_choices_as_they_are():
+    heard = {"c.wav": "He rang.", "0.wav": "He one.", "1.wav": "It ate.", "q.wav": "Where?"}
+    assert cascade_parts(SPEECH_TO_TEXT, heard)(STORY) == (["He rang."], [[" He won."], [" It ate."]])
+    assert cascade_parts(SPEECH, heard)(STORY) == (["He rang."], [[" He one."], [" It ate."]])
+    assert cascade_parts(TEXT_TO_SPEECH, heard)(STORY)[0] == ["He ran."]
+    assert cascade_parts(SPEECH_TO_TEXT, heard)(QUIZ)[0] == ["Where? So:"]
+    assert cascade_parts(SPEECH, heard)(PAIR) == ([""], [["He one."], ["It ate."]])
+
+
+def test_the_control_keeps_the_prompt_alone():
+    assert context_free_parts(QUIZ) == ([" So:"], [[" A"], [" B"]])
+
+
+def test_only_needed_recordings_are_listed():
+    assert recordings(TASKS["storycloze"], [STORY]) == ({"c.wav"}, {"0.wav", "1.wav"})
+    assert recordings(TASKS["spoken_mmlu"], [QUIZ]) == ({"q.wav"}, set())
+    assert recordings(TASKS["sblimp"], [PAIR]) == (set(), {"0.wav", "1.wav"})
