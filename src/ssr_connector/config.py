@@ -7,6 +7,7 @@ Values on the command line win over the variant, the variant over the sections, 
 
 import dataclasses
 import difflib
+import re
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,6 +125,23 @@ class Recipe:
     tiny: dict[str, Any] = field(default_factory=dict)  # the tiny world, read by `ssr demo`
 
 
+class RecipeLoader(yaml.SafeLoader):
+    """YAML whose `1e-3` is a number, as in YAML 1.2, and where no key may stand twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse what SafeLoader would drop silently: all but the last of equal keys."""
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.constructor.ConstructorError(problem=f"{key.value} comes twice", problem_mark=key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+RecipeLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
 def load_recipe(path: str | Path | None, variant: str | None = None, overrides: list[str] | None = None) -> Recipe:
     """Read a recipe, merge a variant and `--section.key value` overrides. Raises UserError that names what is wrong."""
     tree = read_tree(path) if path else {}
@@ -137,14 +155,19 @@ def load_recipe(path: str | Path | None, variant: str | None = None, overrides: 
 def read_tree(path: str | Path) -> dict[str, Any]:
     """The plain mapping of a YAML file."""
     try:
-        tree = yaml.safe_load(Path(path).read_text())
+        tree = yaml.load(Path(path).read_text(encoding="utf-8"), RecipeLoader)
     except FileNotFoundError as error:
         raise UserError(f"there is no recipe {path}") from error
+    except OSError as error:
+        raise UserError(f"cannot read the recipe {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(tree, dict):
         raise UserError(f"{path} is not a recipe: it must be a mapping of sections")
-    for name, part in (tree.get("variants") or {}).items():
+    variants = tree.get("variants") or {}
+    if not isinstance(variants, dict) or not all(isinstance(part, dict) for part in variants.values()):
+        raise UserError(f"{path}: variants must be a mapping of names to partial recipes")
+    for name, part in variants.items():
         check_keys(part, Recipe, f"{path}, variant {name}")
     return tree
 
@@ -164,15 +187,17 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_keys(tree: dict[str, Any], cls: type, where: str, prefix: str = "") -> None:
-    """Raise UserError at the first key that is no field, and name the nearest one."""
+    """Raise UserError at the first key that is no field, and name the nearest one; or at one that lacks its value."""
     hints = typing.get_type_hints(cls)
     for key, value in tree.items():
         if key not in hints:
-            raise UserError(f"{where}: unknown key {prefix}{key}{nearest(key, list(hints), prefix)}")
+            raise UserError(f"{where}: unknown key {prefix}{key}{nearest(str(key), list(hints), prefix)}")
         if dataclasses.is_dataclass(hints[key]):
             if not isinstance(value, dict):
                 raise UserError(f"{where}: {prefix}{key} is a section, not {value!r}")
             check_keys(value, typing.cast(type, hints[key]), where, f"{prefix}{key}.")
+        elif value is None and type(None) not in typing.get_args(hints[key]):
+            raise UserError(f"{where}: {prefix}{key} has no value")
 
 
 def nearest(key: str, known: list[str], prefix: str = "") -> str:
@@ -193,20 +218,42 @@ def parse(tree: dict[str, Any], overrides: list[str], where: str) -> Recipe:
     """Typed values from a mapping and the rest of a command line."""
     from jsonargparse import ArgumentError, ArgumentParser
 
+    tree, overrides = set_free_values(tree, overrides)
     known = flat_keys()
     for word in overrides:
         name = word[2:].split("=")[0]
-        if word.startswith("--") and name not in known and not name.startswith(("tiny.", "training.objectives.")):
+        if word.startswith("--") and name not in known and not name.startswith("training.objectives."):
             raise UserError(f"unknown option {word.split('=')[0]}{nearest(name, known, '--')}")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(Recipe, None)
     try:
         # jsonargparse: types from the dataclasses, values from a mapping, then from the command line over it.
         namespace = parser.parse_args(overrides, namespace=parser.parse_object(tree))
-        recipe = parser.instantiate_classes(namespace)
+        recipe = parser.instantiate(namespace)
     except (ArgumentError, TypeError, ValueError) as error:
         raise UserError(f"{where}: {' '.join(str(error).split())}") from error
-    return Recipe(**{f.name: recipe[f.name] for f in dataclasses.fields(Recipe)})
+    result = Recipe(**{f.name: recipe[f.name] for f in dataclasses.fields(Recipe)})
+    check_keys(to_dict(result), Recipe, where)  # jsonargparse takes null for any type
+    return result
+
+
+def set_free_values(tree: dict[str, Any], overrides: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Set `--tiny.a.b value` in the tree, as the section has no types of its own. Returns the other overrides too."""
+    rest: list[str] = []
+    words = iter(overrides)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not name.startswith("--tiny."):
+            rest.append(word)
+            continue
+        text = value if equals else next(words, None)
+        if text is None:
+            raise UserError(f"{name} needs a value")
+        over: Any = yaml.load(text, RecipeLoader)
+        for key in reversed(name[2:].split(".")):
+            over = {key: over}
+        tree = merge(tree, over)
+    return tree, rest
 
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:

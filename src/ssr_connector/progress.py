@@ -28,21 +28,33 @@ def bar(console: Console, what: str) -> Iterator[Report]:
     )
     with Progress(*columns, console=console, transient=True) as screen:
         task = screen.add_task(what, total=None, figures="")
-        yield lambda done, total, figures: screen.update(task, completed=done, total=total, figures=summary(figures))
+        begun = False
+
+        def report(done: int, total: int, figures: dict[str, float]) -> None:
+            nonlocal begun
+            if not begun:  # what an earlier run did says nothing of this one's speed
+                screen.reset(task, completed=done, total=total)
+                begun = True
+            screen.update(task, completed=done, total=total, figures=summary(figures))
+
+        yield report
 
 
 def lines(console: Console, what: str) -> Report:
     """One line every while, with time left."""
     started = time.monotonic()
     last = started
+    first: int | None = None
 
     def report(done: int, total: int, figures: dict[str, float]) -> None:
-        nonlocal last
+        nonlocal started, last, first
         now = time.monotonic()
-        if now - last < LINE_EVERY_S or not done:
+        if first is None:  # what an earlier run did says nothing of this one's speed
+            started, first = now, done
+        if now - last < LINE_EVERY_S or done <= first:
             return
         last = now
-        left = (now - started) / done * (total - done)
+        left = (now - started) / (done - first) * (total - done)
         console.print(f"  {what}: {done}/{total}, about {left:.0f} s left  {summary(figures)}", soft_wrap=True)
 
     return report

@@ -3,21 +3,9 @@
 from dataclasses import dataclass
 
 
-def exact_div(x: int, y: int) -> int:
-    """``x / y`` for integers that must divide; raises ValueError where they do not."""
-    if y <= 0 or x % y:
-        raise ValueError(f"{x} is not a multiple of {y}")
-    return x // y
-
-
 def seconds_to_samples(seconds: float, sampling_rate_hz: int) -> int:
     """Nearest sample to a time."""
     return round(seconds * sampling_rate_hz)
-
-
-def samples_to_seconds(samples: int, sampling_rate_hz: int) -> float:
-    """Time of a sample."""
-    return samples / sampling_rate_hz
 
 
 @dataclass(frozen=True)
@@ -55,10 +43,3 @@ class FrameClock:
         """The edge nearest to a time: the inverse of `edge_s`, 0 for times before the first."""
         position = (time_s * self.sampling_rate_hz - self.first_centre_samples) / self.hop_samples + 0.5
         return max(0, round(position))
-
-    def upsampled(self, factor: int) -> "FrameClock":
-        """The clock of a head that emits ``factor`` frames for each of these, on the same span of time."""
-        hop = exact_div(self.hop_samples, factor)
-        return FrameClock(
-            self.sampling_rate_hz, hop, max(0.0, self.first_centre_samples - (self.hop_samples - hop) / 2)
-        )

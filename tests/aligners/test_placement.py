@@ -1,5 +1,7 @@
 """Characters to tokens: planted frames, hostile text, and the properties that every placement has."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -117,7 +119,7 @@ def test_every_placement_is_whole_monotone_and_keeps_word_boundaries(data, text)
     # Any tokenisation: cut points anywhere, and now and then a character in two byte tokens.
     cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(text) - 1)), max_size=len(text))) | {0, len(text)})
     spans = []
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    for a, b in itertools.pairwise(cuts):
         spans.extend([(a, b)] * (2 if b - a == 1 and data.draw(st.booleans()) else 1))
     alignment = place_tokens(text, frames, list(range(len(spans))), spans, n)  # its own checks: monotone, within
     assert len(alignment) == len(spans)

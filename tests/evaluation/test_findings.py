@@ -75,7 +75,7 @@ def test_somebody_s_own_systems_are_compared_with_the_first() -> None:
 
 def test_control_with_wrong_audio() -> None:
     wrong = "another item's audio"
-    assert "it scores 51.8 %, which is chance (50.0 %)" in said([SSR, row(wrong, 51.8, (46.9, 56.7))])
+    assert "it scores 51.8 %, not distinguishable from chance (50.0 %)" in said([SSR, row(wrong, 51.8, (46.9, 56.7))])
     assert "it scores 61.8 %, which is not chance (50.0 %)" in said([SSR, row(wrong, 61.8, (56.9, 66.7))])
 
 

@@ -12,7 +12,15 @@ from ssr_connector.evaluation.tasks import (
 )
 
 STORY = Choice("s", "true", Spoken("He ran.", "c.wav"), (Spoken("He won.", "0.wav"), Spoken("It ate.", "1.wav")), 0)
-QUIZ = Choice("q", "geo", Spoken("Where? A, up. B, down.", "q.wav"), (Spoken("A"), Spoken("B")), 1, " So:", "Where?\nA. up\nAnswer:")
+QUIZ = Choice(
+    "q",
+    "geo",
+    Spoken("Where? A, up. B, down.", "q.wav"),
+    (Spoken("A"), Spoken("B")),
+    1,
+    " So:",
+    "Where?\nA. up\nAnswer:",
+)
 PAIR = Choice("p", "", Spoken(""), (Spoken("dog", "0.wav"), Spoken("dag", "1.wav")), 0)
 
 

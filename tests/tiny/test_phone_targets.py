@@ -2,7 +2,7 @@ import numpy as np
 from transformers import SeamlessM4TFeatureExtractor
 
 from ssr_connector.encoders.front_end import Filterbank
-from ssr_connector.tiny.phone_targets import CLOCK, IGNORED, PhoneCorpus, frame_labels
+from ssr_connector.tiny.phone_targets import CLOCK, IGNORED, PhoneCorpus, frame_labels, usual_phones, usual_pronunciations
 
 
 def test_the_clock_is_the_one_the_front_end_reads_from_the_extractor():
@@ -22,7 +22,7 @@ def corpus() -> PhoneCorpus:
     lengths = rng.integers(10, 400, 60)
     features = [rng.standard_normal((n, 160)).astype(np.float16) for n in lengths]
     targets = [rng.integers(-1, 3, n).astype(np.int16) for n in lengths]
-    return PhoneCorpus(("a", "b", "c"), features, targets)
+    return PhoneCorpus(("a", "b", "c"), {}, features, targets)
 
 
 def test_a_pass_takes_every_utterance_once_within_the_budget():
@@ -42,3 +42,18 @@ def test_padding_and_unknown_phones_are_no_targets():
         assert (targets[row, n:] == IGNORED).all()
         assert ((targets[row, :n] == IGNORED).numpy() == (data.targets[i] < 0)).all()
         assert (features[row, n:] == 0).all()
+
+
+def test_targets_follow_the_usual_pronunciation_not_the_accent():
+    words = {k: [("Bath,", 0.0, 0.3)] for k in "abc"}
+    phones = {
+        "a": [("b", 0.0, 0.1), ("æ", 0.1, 0.2), ("θ", 0.2, 0.3)],
+        "b": [("b", 0.0, 0.1), ("æ", 0.1, 0.2), ("θ", 0.2, 0.3)],
+        "c": [("b", 0.0, 0.1), ("ɑː", 0.1, 0.25), ("θ", 0.25, 0.3)],
+    }
+    usual = usual_pronunciations(words, phones)
+    assert usual == {"bath": ("b", "æ", "θ")}
+    assert usual_phones(words["c"], phones["c"], usual) == [("b", 0.0, 0.1), ("æ", 0.1, 0.25), ("θ", 0.25, 0.3)]
+    fewer = [("b", 0.0, 0.1), ("ɑː", 0.1, 0.3)]
+    assert [name for name, _, _ in usual_phones(words["c"], fewer, usual)] == ["b", "æ", "θ"]
+    assert usual_phones([("new", 0.0, 0.3)], fewer, usual) == fewer

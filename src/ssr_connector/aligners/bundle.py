@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from ssr_connector.aligners.base import Tokenize
 from ssr_connector.aligners.char_ctc import CharCTC, CharCTCConfig
 from ssr_connector.data.text import Form
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.errors import UserError
-from ssr_connector.files import replace_folder
+from ssr_connector.files import replace_folder, write_tensors
 
 CONFIG, WEIGHTS = "aligner.json", "aligner.safetensors"
 
@@ -37,13 +37,13 @@ def save_aligner(
     values = {
         "encoder_name": relative(encoder_name, folder),
         "encoder_layer": encoder_layer,
-        "encoder_width": aligner.project[0].normalized_shape[0],
+        "encoder_width": aligner.encoder_width,
         "llm_name": relative(llm_name, folder),
         "text_form": text_form,
         "aligner": asdict(aligner.config),
     }
     with replace_folder(folder) as new:
-        save_file({k: v.detach().cpu() for k, v in aligner.state_dict().items()}, new / WEIGHTS)
+        write_tensors(new / WEIGHTS, {k: v.detach().cpu() for k, v in aligner.state_dict().items()})
         (new / CONFIG).write_text(json.dumps(values, indent=2, ensure_ascii=False))
 
 
@@ -52,7 +52,10 @@ def read_aligner(folder: Path) -> tuple[CharCTC, dict[str, Any]]:
     from ssr_connector.model.checkpoint import load_exactly
 
     try:
-        values = json.loads((folder / CONFIG).read_text())
+        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        missing = {"encoder_name", "encoder_layer", "llm_name", "text_form"} - set(values)
+        if missing:
+            raise ValueError(f"{CONFIG} lacks {', '.join(sorted(missing))}")
         aligner = CharCTC(CharCTCConfig(**values["aligner"]), values["encoder_width"])
         state = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:

@@ -6,6 +6,7 @@ are split half-way; between words a letter reaches at most `reach_frames` into t
 constant delay, fitted on development data, is taken off all boundaries.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from ssr_connector.aligners.base import Tokenize, Unalignable
 from ssr_connector.aligners.placement import Span, place_tokens, text_words
+from ssr_connector.errors import UserError
 from ssr_connector.kernels import ctc_best_path, ctc_forced_align
 from ssr_connector.types import Alignment, Frames
 
@@ -43,7 +45,9 @@ class CharCTC(nn.Module):
         super().__init__()
         if not config.alphabet:
             raise ValueError("a character aligner needs its alphabet")
-        self.config = config
+        if config.width % config.heads:
+            raise UserError(f"aligner.width is {config.width}, not a multiple of aligner.heads, {config.heads}")
+        self.config, self.encoder_width = config, encoder_width
         self.label_of = {char: i + 1 for i, char in enumerate(config.alphabet)}
         self.project = nn.Sequential(nn.LayerNorm(encoder_width), nn.Linear(encoder_width, config.width))
         self.position = nn.Conv1d(config.width, config.width, config.kernel, padding="same", groups=config.width)
@@ -62,7 +66,8 @@ class CharCTC(nn.Module):
         x = self.project(x).masked_fill(padding[..., None], 0.0)  # [B, T, W]
         x = x + self.position(x.transpose(1, 2)).transpose(1, 2)
         x = self.layers(x, src_key_padding_mask=padding)
-        return self.output(x).float().log_softmax(-1)
+        logits: Tensor = self.output(x)
+        return logits.float().log_softmax(-1)
 
     def spell(self, text: str) -> tuple[list[int], list[int]]:
         """Labels of the characters that the alphabet holds, and their places in the text."""
@@ -72,10 +77,10 @@ class CharCTC(nn.Module):
     def loss(self, frames: Frames, transcripts: Sequence[str]) -> tuple[Tensor, int]:
         """CTC loss per character over the batch, and how many utterances are too short for their text (loss zero)."""
         labels = [self.spell(t)[0] for t in transcripts]
-        needed = [len(row) + sum(a == b for a, b in zip(row, row[1:], strict=False)) for row in labels]
+        needed = [len(row) + sum(a == b for a, b in itertools.pairwise(row)) for row in labels]
         infeasible = sum(n > t for n, t in zip(needed, frames.lengths.tolist(), strict=True))
         lengths = torch.tensor([len(x) for x in labels])
-        flat = torch.tensor([x for row in labels for x in row])
+        flat = torch.tensor([x for row in labels for x in row], dtype=torch.long)
         log_probs = self(frames).transpose(0, 1)
         total = nn.functional.ctc_loss(
             log_probs, flat.to(log_probs.device), frames.lengths, lengths, BLANK, reduction="sum", zero_infinity=True

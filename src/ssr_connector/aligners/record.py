@@ -16,14 +16,16 @@ FILE = "alignments.jsonl"
 
 
 def write_alignments(path: Path, clock: FrameClock, alignments: Iterable[tuple[str, Alignment]]) -> int:
-    """Write (utterance id, alignment) pairs, all or nothing; returns how many."""
-    n = 0
-    with replace_file(path) as new, new.open("w") as out:
+    """Write (utterance id, alignment) pairs, all or nothing; returns how many. Raises ValueError at an id twice."""
+    ids: set[str] = set()
+    with replace_file(path) as new, new.open("w", encoding="utf-8") as out:
         out.write(json.dumps({"clock": asdict(clock)}) + "\n")
         for key, alignment in alignments:
+            if key in ids:
+                raise ValueError(f"{key} comes twice")
+            ids.add(key)
             out.write(json.dumps({"id": key, **to_dict(alignment)}, ensure_ascii=False) + "\n")
-            n += 1
-    return n
+    return len(ids)
 
 
 def read_alignments(path: Path) -> tuple[FrameClock, dict[str, Alignment]]:
@@ -32,16 +34,19 @@ def read_alignments(path: Path) -> tuple[FrameClock, dict[str, Alignment]]:
         raise UserError(f"there are no alignments at {path}; make them with `ssr align`")
     alignments: dict[str, Alignment] = {}
     clock: FrameClock | None = None
-    with path.open() as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
                 if clock is None:
                     clock = FrameClock(**row["clock"])
-                else:
-                    alignments[row.pop("id")] = from_dict(row)
+                    continue
+                key, alignment = row["id"], from_dict(row)
             except (ValueError, KeyError, TypeError) as error:
                 raise UserError(f"{path}, line {number}, is not an alignment ({error}); align again") from error
+            if key in alignments:
+                raise UserError(f"{path}, line {number}: {key} comes twice; align again")
+            alignments[key] = alignment
     if clock is None:
         raise UserError(f"{path} is empty; align again")
     return clock, alignments

@@ -2,11 +2,16 @@
 
 import argparse
 import importlib
+import itertools
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 VERBS = ("prepare", "encode", "train", "align", "evaluate", "generate", "demo")
+
+OPEN = ("tiny.", "training.objectives.")  # sections of a recipe whose keys the verbs check
 
 EPILOG = """\
 from nothing to a trained, measured, speaking-to model:   ssr demo
@@ -18,9 +23,17 @@ Every verb explains itself: ssr VERB --help
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """One that says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with status 2."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb. Returns 0, 2 for an error that the user can mend, 130 after Ctrl-C."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ssr",
         description="Give a pretrained text LLM ears, without taking its text abilities away.",
         epilog=EPILOG,
@@ -29,14 +42,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(title="verbs, in the order of the data flow", metavar="VERB", required=True)
     for name in VERBS:
         module = importlib.import_module(f"ssr_connector.cli.{name}")
-        verb = verbs.add_parser(name, help=module.HELP, description=module.HELP[0].upper() + module.HELP[1:] + ".")
+        description = module.HELP[0].upper() + module.HELP[1:] + "."
+        verb = verbs.add_parser(name, help=module.HELP, description=description, allow_abbrev=False)
         module.add_arguments(verb)
         verb.set_defaults(run=module.run, takes_recipe=getattr(module, "TAKES_RECIPE", False), parser=verb)
-    args, rest = parser.parse_known_args(arguments)
-    if rest and not args.takes_recipe:
-        args.parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    args.overrides = rest
+    words, overrides = split_overrides(sys.argv[1:] if arguments is None else arguments)
+    args, rest = parser.parse_known_args(words)
+    args.overrides = overrides + rest
+    refuse_unknown(args)
     return run(args)
+
+
+def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Take `--section.key value` out, wherever it stands, lest its value be taken for a positional argument."""
+    words: list[str] = []
+    overrides: list[str] = []
+    rest = iter(arguments)
+    for word in rest:
+        if re.match(r"--[\w-]+\.[\w.-]+$", word):
+            overrides += [word, *itertools.islice(rest, 1)]
+        else:
+            (overrides if re.match(r"--[\w-]+\.[\w.-]+=", word) else words).append(word)
+    return words, overrides
+
+
+def refuse_unknown(args: argparse.Namespace) -> None:
+    """Exit with status 2 at an option that neither the verb nor a recipe has, naming the nearest."""
+    if not args.overrides:
+        return
+    from ssr_connector.config import flat_keys, nearest
+
+    own = [option[2:] for option in args.parser._option_string_actions if option.startswith("--")]
+    keys = flat_keys() if args.takes_recipe else []
+    words = iter(args.overrides)
+    for word in words:
+        name, equals, _ = word[2:].partition("=")
+        if not word.startswith("--"):
+            args.parser.error(f"one argument too many: {word}")
+        if name not in keys and not (keys and name.startswith(OPEN)):
+            args.parser.error(f"unknown option --{name}{nearest(name, own + keys, '--')}")
+        if not equals:
+            next(words, None)  # its value
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,5 +101,6 @@ def run(args: argparse.Namespace) -> int:
         print("ssr: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130
     except OSError as error:  # a full disk, no permission: the system's sentence names the file
-        print(f"ssr: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        reason = error.strerror or " ".join(str(error).split())
+        print(f"ssr: {reason}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
         return 2

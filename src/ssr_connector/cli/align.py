@@ -91,7 +91,7 @@ def align_cuts(
 ) -> Aligned:
     """Force all cuts along their transcripts; writes alignments.jsonl and rejected.tsv."""
     from ssr_connector.aligners.record import FILE, write_alignments
-    from ssr_connector.data.cuts import read_cuts
+    from ssr_connector.data.cuts import read_manifests
     from ssr_connector.data.text import SpeechText
     from ssr_connector.encoders.store import FrameStore
     from ssr_connector.errors import UserError
@@ -100,15 +100,13 @@ def align_cuts(
     from ssr_connector.types import Alignment
 
     source: FrameSource = StoredFrames(FrameStore(frames)) if frames else EncodedFrames(bundle.encoder)
-    cuts = {cut.id: cut for path in manifests for cut in read_cuts(path)}
+    cuts = read_manifests(manifests)
     write = SpeechText(bundle.text_form)
-    texts = {c.id: write(" ".join(s.text or "" for s in c.supervisions)).text for c in cuts.values()}
+    texts = {c.id: write(" ".join(s.text or "" for s in c.supervisions)).text for c in cuts}
     done: dict[str, Alignment] = {}
     rejected: list[tuple[str, str]] = []
-    rejected += [
-        (c.id, "too short for a frame, or not among the encoded frames") for c in cuts.values() if not source.has(c)
-    ]
-    for key, result in results([c for c in cuts.values() if source.has(c)], texts, source, bundle, batch_s, report):
+    rejected += [(c.id, "too short for a frame, or not among the encoded frames") for c in cuts if not source.has(c)]
+    for key, result in results([c for c in cuts if source.has(c)], texts, source, bundle, batch_s, report):
         if isinstance(result, Alignment):
             done[key] = result
         else:
@@ -131,15 +129,25 @@ def results(
     report: "Report",
 ) -> Any:
     """(cut id, alignment or why there is none), batch after batch of similar durations."""
-    cuts = sorted(cuts, key=lambda c: c.duration)
-    group: list[Any] = []
-    for k, cut in enumerate(cuts):
-        group.append(cut)
-        if k == len(cuts) - 1 or cuts[k + 1].duration * (len(group) + 1) > batch_s:
-            aligned = bundle.aligner.align(source.frames(group), [texts[c.id] for c in group], bundle.tokenize)
-            yield from zip([c.id for c in group], aligned, strict=True)
-            report(k + 1, len(cuts), {})
-            group = []
+    from ssr_connector.aligners import Unalignable
+    from ssr_connector.data.audio import AudioError
+    from ssr_connector.data.cuts import in_groups
+
+    def aligned(group: list[Any]) -> list[tuple[str, Any]]:
+        try:
+            frames = source.frames(group)
+        except AudioError as error:
+            if len(group) == 1:
+                return [(group[0].id, Unalignable(str(error)))]
+            return [pair for cut in group for pair in aligned([cut])]  # one bad recording spoils no other
+        found = bundle.aligner.align(frames, [texts[c.id] for c in group], bundle.tokenize)
+        return list(zip([c.id for c in group], found, strict=True))
+
+    done = 0
+    for group in in_groups(cuts, batch_s):
+        yield from aligned(group)
+        done += len(group)
+        report(done, len(cuts), {})
 
 
 def show(bundle: "AlignerBundle", path: Path, text: str | None, console: Any) -> None:
@@ -154,7 +162,10 @@ def show(bundle: "AlignerBundle", path: Path, text: str | None, console: Any) ->
 
     clock = bundle.encoder.clock
     spoken = None if text is None else SpeechText(bundle.text_form)(text).text
-    frames = bundle.encoder([load_audio(path, clock.sampling_rate_hz)])
+    recording = load_audio(path, clock.sampling_rate_hz)
+    if not bundle.encoder.hears(len(recording.samples)):
+        raise UserError(f"{path}: {recording.duration_s:.3f} s are too short for the speech encoder")
+    frames = bundle.encoder([recording])
     (result,) = bundle.aligner.align(frames, [spoken], bundle.tokenize)
     if not isinstance(result, Alignment):
         raise UserError(f"{path} cannot be aligned: {result.reason}")

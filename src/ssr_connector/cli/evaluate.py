@@ -55,10 +55,13 @@ def run(args: argparse.Namespace) -> int:
 
     console = Console(highlight=False, markup=False)
     recipe = load_recipe(args.config, None, args.overrides)
-    systems = {}
+    systems: dict[str, Path] = {}
     for model in args.models:
         name, _, folder = model.rpartition("=")
-        systems[name or Path(folder).resolve().parent.name] = Path(folder)
+        name = name or Path(folder).resolve().parent.name
+        if name in systems:
+            raise UserError(f"two models are called {name!r}; call them something: one={systems[name]} other={folder}")
+        systems[name] = Path(folder)
     spec = Spec(
         systems,
         chosen_tasks(args.tasks, args.data),

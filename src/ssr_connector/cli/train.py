@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         console.print(f"  differs from stage 1: {line}", soft_wrap=True)
     with bar(console, f"training {args.stage}") as report:
         figures = train(recipe, report)
+    if figures.get("left_out"):
+        console.print(f"{figures['left_out']:.0f} utterances were left out: no frames, or no alignment", soft_wrap=True)
     result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")
     console.print(f"{summary(figures) or 'already done'}\n{result}", soft_wrap=True)
     return 0

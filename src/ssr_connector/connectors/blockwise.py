@@ -27,13 +27,12 @@ class Windows:
 
     @classmethod
     def build(cls, segments: Segments, n_frames: int, slack_frames: int) -> "Windows":
-        """Segments end at `segments.ends`; the frames after the last end are one more segment."""
-        ends = segments.ends.masked_fill(~segments.mask, n_frames)
-        ends = torch.cat([ends, ends.new_full((len(ends), 1), n_frames)], 1)  # [B, S + 1]
+        """Segments end at `segments.ends`. Frames after the last end are in none: no selected frame sees them."""
+        ends = segments.ends.masked_fill(~segments.mask, 0)  # [B, S]
         starts = torch.cat([ends.new_zeros(len(ends), 1), ends[:, :-1]], 1)
         row, index = (ends > starts).nonzero(as_tuple=True)  # tokens that share a frame add no segment
         start, end = starts[row, index], ends[row, index]
-        width = int((end - start).max())
+        width = int((end - start).max()) if len(row) else 0
         queries = start[:, None] + torch.arange(width, device=ends.device)
         query_mask = queries < end[:, None]
         keys = start[:, None] - slack_frames + torch.arange(width + slack_frames, device=ends.device)
@@ -65,7 +64,7 @@ def blockwise_attention(
         q, k, v, attn_mask=w.allowed, dropout_p=dropout if module.training else 0.0, scale=scaling
     )
     B, H, T, d = query.shape
-    result = query.new_zeros(B, T, H, d)
+    result = out.new_zeros(B, T, H, d)
     rows = w.row[:, None].expand_as(w.queries)[w.query_mask]
     return result.index_put((rows, w.queries[w.query_mask]), out.transpose(1, 2)[w.query_mask]), None
 

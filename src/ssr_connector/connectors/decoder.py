@@ -9,6 +9,35 @@ from torch import Tensor, nn
 from ssr_connector.connectors.base import ConnectorConfig
 from ssr_connector.connectors.blockwise import BLOCKWISE, Windows, register_blockwise_attention
 
+OWN_CLASS = ("llama", "mistral", "qwen2", "qwen3")  # pre-norm RMSNorm, gated MLP, rotary: the layers of METHOD §2
+
+
+def layers_like(llm_config: Any, n_layers: int) -> Any:
+    """The configuration of `n_layers` layers of the LLM's own class, or Llama's in its shape where that does not fit.
+
+    Every layer sees all frames before it: windows that slide over text say nothing about frames.
+    """
+    from transformers import LlamaConfig
+
+    if llm_config.model_type in OWN_CLASS:
+        shape = copy.deepcopy(llm_config)
+        shape.num_hidden_layers = n_layers
+        if hasattr(shape, "sliding_window"):
+            shape.sliding_window = None
+        if hasattr(shape, "layer_types"):
+            shape.layer_types = ["full_attention"] * n_layers
+        return shape
+    heads, width = llm_config.num_attention_heads, llm_config.hidden_size
+    return LlamaConfig(
+        hidden_size=width,
+        intermediate_size=getattr(llm_config, "intermediate_size", None) or 4 * width,
+        num_hidden_layers=n_layers,
+        num_attention_heads=heads,
+        num_key_value_heads=getattr(llm_config, "num_key_value_heads", None) or heads,
+        head_dim=getattr(llm_config, "head_dim", None) or width // heads,
+        max_position_embeddings=llm_config.max_position_embeddings,
+    )
+
 
 class NoPositions(nn.Module):
     """Stands for a rotary embedding: cos = 1, sin = 0, so that queries and keys stay as they are."""
@@ -30,23 +59,20 @@ class FrameDecoder(nn.Module):
         super().__init__()
         from transformers import AutoModel
 
-        text_config = copy.deepcopy(llm_config.get_text_config())
-        text_config.num_hidden_layers = config.layers
-        text_config.vocab_size = 1
-        text_config.pad_token_id = None
-        text_config.attention_dropout = config.dropout
-        text_config._attn_implementation = "sdpa"
+        shape = layers_like(llm_config.get_text_config(), config.layers)
+        shape.vocab_size = 1
+        shape.pad_token_id = None
+        shape.attention_dropout = config.dropout
+        shape._attn_implementation = "sdpa"
         if config.attention == "blockwise":
             register_blockwise_attention()
-            text_config._attn_implementation = BLOCKWISE
-        self.project = nn.Linear(encoder_width, text_config.hidden_size, bias=False)
+            shape._attn_implementation = BLOCKWISE
+        self.project = nn.Linear(encoder_width, shape.hidden_size, bias=False)
         self.dropout = nn.Dropout(config.dropout)
-        self.decoder = AutoModel.from_config(text_config)
+        self.decoder: Any = AutoModel.from_config(shape, dtype=torch.float32)  # trained, whatever the LLM is kept in
         self.decoder.embed_tokens = None  # frames come in its place
         if config.positions == "none":
-            head_width = getattr(text_config, "head_dim", None) or (
-                text_config.hidden_size // text_config.num_attention_heads
-            )
+            head_width = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
             self.decoder.rotary_emb = NoPositions(head_width)
 
     def forward(self, values: Tensor, windows: Windows | None = None) -> Tensor:
@@ -55,9 +81,12 @@ class FrameDecoder(nn.Module):
         B, T = x.shape[:2]
         positions = torch.arange(T, device=x.device).expand(B, T)
         extra = {} if windows is None else {"windows": windows}
-        return self.decoder(inputs_embeds=x, position_ids=positions, use_cache=False, **extra).last_hidden_state
+        out = self.decoder(inputs_embeds=x, position_ids=positions, use_cache=False, **extra)
+        states: Tensor = out.last_hidden_state
+        return states
 
     @property
-    def final_norm(self) -> nn.Module:
-        """The norm after the last layer."""
-        return self.decoder.norm
+    def gain(self) -> nn.Parameter:
+        """[D] gain of the norm after the last layer."""
+        gain: nn.Parameter = self.decoder.norm.weight
+        return gain

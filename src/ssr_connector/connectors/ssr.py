@@ -36,4 +36,4 @@ class SSRConnector(Connector):
     @torch.no_grad()
     def match_scale(self, embeddings: Tensor) -> None:
         """Set the final norm's gain to the embeddings' root mean square."""
-        self.decoder.final_norm.weight.fill_(embeddings.float().square().mean().sqrt())
+        self.decoder.gain.fill_(embeddings.float().square().mean().sqrt())

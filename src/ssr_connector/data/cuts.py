@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,28 @@ def read_cuts(path: str | Path) -> CutSet:
         what = f"a manifest of {other}" if other else "something else"
         raise UserError(f"{path} holds {what}, not cuts: give the cuts.jsonl.gz that `ssr prepare` writes")
     return CutSet.from_jsonl_lazy(path)
+
+
+def read_manifests(paths: Iterable[str | Path]) -> list[Any]:
+    """The cuts of several manifests, the shortest first. Raises UserError where one id is two different cuts."""
+    cuts: dict[str, Any] = {}
+    for path in paths:
+        for cut in read_cuts(path):
+            if cuts.setdefault(cut.id, cut) != cut:
+                raise UserError(f"{path}: the id {cut.id} is another cut elsewhere; give every cut an id of its own")
+    return sorted(cuts.values(), key=lambda c: c.duration)
+
+
+def in_groups(cuts: Sequence[Any], batch_s: float) -> Iterator[list[Any]]:
+    """Cuts that are sorted by duration in groups of at most `batch_s` seconds, padded; a longer one is alone."""
+    group: list[Any] = []
+    for cut in cuts:
+        if group and cut.duration * (len(group) + 1) > batch_s:
+            yield group
+            group = []
+        group.append(cut)
+    if group:
+        yield group
 
 
 def cut_audio(cut: Any, sampling_rate_hz: int = DEFAULT_SAMPLING_RATE_HZ) -> Waveform:

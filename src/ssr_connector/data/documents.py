@@ -8,18 +8,27 @@ from ssr_connector.errors import UserError
 
 
 def read_documents(path: Path) -> Iterator[str]:
-    """Documents that are not empty. Raises UserError that names the file and the line that cannot be read."""
+    """Documents that are not empty. Raises UserError that names the file, and the line that cannot be read."""
+    number = 0
     try:
-        stream = path.open(encoding="utf-8")
+        with path.open(encoding="utf-8") as stream:
+            for line in stream:
+                number += 1
+                document = line.rstrip("\n")
+                if document and path.suffix == ".jsonl":
+                    document = _text_of(document)
+                if document.strip():
+                    yield document
     except OSError as error:
         raise UserError(f"cannot read the text {path}: {error.strerror}") from error
-    with stream:
-        for number, line in enumerate(stream, 1):
-            document = line.rstrip("\n")
-            if path.suffix == ".jsonl" and document:
-                try:
-                    document = json.loads(document)["text"]
-                except (ValueError, KeyError, TypeError) as error:
-                    raise UserError(f'{path}, line {number}, is not a JSON object with "text"') from error
-            if document.strip():
-                yield document
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 after line {number}; convert it") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f'{path}, line {number}, is not a JSON object with a string "text"; mend it') from error
+
+
+def _text_of(line: str) -> str:
+    text = json.loads(line)["text"]
+    if not isinstance(text, str):
+        raise TypeError(text)
+    return text

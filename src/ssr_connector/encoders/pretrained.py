@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ssr_connector.encoders.front_end import FRONT_ENDS, FrontEnd, Samples, pad_frames
@@ -28,6 +29,8 @@ class PretrainedEncoder(nn.Module):
         n_layers = config.num_hidden_layers
         if layer is not None and not 0 <= layer <= n_layers:
             raise UserError(f"encoder.layer is {layer}, but this encoder has hidden states 0 to {n_layers}")
+        if layer is None and getattr(config, "add_adapter", False):
+            raise UserError(f"this encoder has an adapter after its last layer; set encoder.layer, 0 to {n_layers}")
         self.width: int = config.hidden_size
         if layer is not None and layer < n_layers:
             drop_layers_above(backbone, layer)
@@ -39,14 +42,14 @@ class PretrainedEncoder(nn.Module):
 
         try:
             config = AutoConfig.from_pretrained(name)
+            family = FRONT_ENDS.get(config.model_type)
+            if family is None:
+                raise UserError(f"{name} is a {config.model_type!r}, not one of the encoders {', '.join(FRONT_ENDS)}")
             extractor = AutoFeatureExtractor.from_pretrained(name)
-            backbone = AutoModel.from_pretrained(name)
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            backbone = AutoModel.from_pretrained(name, dtype=torch.float32)  # as its input is
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UserError(f"cannot load a speech encoder from {name!r}; check encoder.name ({reason})") from error
-        family = FRONT_ENDS.get(config.model_type)
-        if family is None:
-            raise UserError(f"{name} is a {config.model_type!r}, not one of the encoders {', '.join(FRONT_ENDS)}")
         if config.model_type == "whisper":
             backbone = backbone.get_encoder()
         return cls(backbone, family.build(config, extractor), layer)
@@ -81,8 +84,8 @@ class PretrainedEncoder(nn.Module):
                 )
             if not self.hears(len(recording.samples)):
                 raise ValueError(f"recording {i}, {recording.duration_s:.3f} s, is too short for this encoder")
-            window = self.front_end.max_samples or max(1, len(recording.samples))
-            for start in range(0, max(1, len(recording.samples)), window):
+            window = self.front_end.max_samples or len(recording.samples)
+            for start in range(0, len(recording.samples), window):
                 pieces.append(recording.samples[start : start + window])
                 owner.append(i)
         rows: list[list[Tensor]] = [[] for _ in recordings]
@@ -94,7 +97,7 @@ class PretrainedEncoder(nn.Module):
     def _encode(self, pieces: list[Samples]) -> list[Tensor]:
         group = len(pieces) if self.front_end.batched else 1
         rows: list[Tensor] = []
-        for i in range(0, len(pieces), max(1, group)):
+        for i in range(0, len(pieces), group):
             batch = pieces[i : i + group]
             device = next(self.backbone.parameters()).device
             inputs = {k: v.to(device) for k, v in self.front_end.inputs(batch).items()}
@@ -102,11 +105,12 @@ class PretrainedEncoder(nn.Module):
                 hidden = self.backbone(**inputs).last_hidden_state
             else:
                 hidden = self.backbone(**inputs, output_hidden_states=True).hidden_states[self.layer]
-            for piece, row in zip(batch, hidden, strict=True):
-                n = self.front_end.n_frames(len(piece))
-                if n > len(row):
-                    raise ValueError(f"the encoder's configuration promises {n} frames, its output has {len(row)}")
-                rows.append(row[:n])
+            promised = self.front_end.n_frames(self.front_end.max_samples or max(map(len, batch)))
+            if not promised <= hidden.shape[1] <= promised + 1:  # one more where a last stack is not full
+                raise ValueError(
+                    f"the encoder's configuration promises {promised} frames, its output has {hidden.shape[1]}"
+                )
+            rows += [row[: self.front_end.n_frames(len(piece))] for piece, row in zip(batch, hidden, strict=True)]
         return rows
 
 

@@ -6,6 +6,7 @@ One flat float16 file that is mapped, not read, and an index of which frames are
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +27,18 @@ class FrameStore:
     def __init__(self, folder: Path) -> None:
         if not (folder / INDEX).is_file():
             raise UserError(f"{folder} holds no encoded frames; make them with `ssr encode`")
-        index = json.loads((folder / INDEX).read_text())
         self.folder = folder
-        self.clock = FrameClock(**index["clock"])
-        self.encoder: str = index["encoder"]
-        self.width: int = index["width"]
-        self._places: dict[str, tuple[int, int]] = {k: (a, b) for k, (a, b) in index["places"].items()}
-        total = sum(n for _, n in self._places.values())
-        if (folder / VALUES).stat().st_size != total * self.width * 2:
+        try:
+            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+            self.clock = FrameClock(**index["clock"])
+            self.encoder: str = index["encoder"]
+            self.width: int = index["width"]
+            self._places: dict[str, tuple[int, int]] = {k: (a, b) for k, (a, b) in index["places"].items()}
+            total = sum(n for _, n in self._places.values())
+            size = (folder / VALUES).stat().st_size
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{folder / INDEX} is not an index of encoded frames ({error}); encode again") from error
+        if size != total * self.width * 2:
             raise UserError(f"{folder / VALUES} is not of the size that its index says; encode again")
         self._values = np.memmap(folder / VALUES, np.float16, "r", shape=(max(total, 1), self.width)) if total else None
 
@@ -73,12 +78,7 @@ def write_frames(folder: Path, encoder: str, clock: FrameClock, batches: Iterabl
                     out.write(values.cpu().numpy().tobytes())
                     places[key] = (at, n)
                     at += n
-        clock_values = {
-            "sampling_rate_hz": clock.sampling_rate_hz,
-            "hop_samples": clock.hop_samples,
-            "first_centre_samples": clock.first_centre_samples,
-        }
-        index = {"encoder": encoder, "clock": clock_values, "width": width, "places": places}
+        index = {"encoder": encoder, "clock": asdict(clock), "width": width, "places": places}
         (new / INDEX).write_text(json.dumps(index))
     return len(places)
 
@@ -88,7 +88,7 @@ def encoder_key(name: str, layer: int | None) -> str:
     source = name
     if Path(name).is_dir():
         digest = hashlib.blake2b(digest_size=12)
-        for file in sorted(Path(name).glob("*.json")) + sorted(Path(name).glob("*.safetensors")):
+        for file in sorted(f for f in Path(name).iterdir() if f.suffix in (".json", ".safetensors", ".bin")):
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "blake2b").digest())
         source = digest.hexdigest()

@@ -73,6 +73,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
             suite.score_text(system, name)
         measures.add(name, system, detailed=name == main)
     figures = accuracy_figures(suite) + change_figures(suite, spec.systems, main) + measures.figures
+    figures += word_error_changes(measures, spec.systems, main, spec.config.bootstrap)
     return {
         "title": "SSR-Connector",
         "commit": commit(),
@@ -111,6 +112,7 @@ class Measures:
         self.figures: list[dict[str, Any]] = []
         self.density: list[dict[str, Any]] = []
         self.example: dict[str, Any] | None = None
+        self.errors: dict[str, list[quality.WordErrors]] = {}
 
     def hear(self, progress: Show) -> None:
         """Hear the cuts, and align them along their transcripts."""
@@ -188,9 +190,26 @@ class Measures:
     def _words(self, figure: str, measure: str, system: str, keys: list[str], hypotheses: list[str]) -> None:
         errors = [quality.word_errors(self.texts[k], h) for k, h in zip(keys, hypotheses, strict=True)]
         counts = [e.words for e in errors]
+        self.errors[figure] = errors
         if sum(counts):
             estimate = mean([e.errors for e in errors], self.spec.config.bootstrap, counts)
             self.keep(figure, measure, system, estimate.scaled(100), "%")
+
+
+def word_error_changes(
+    measures: Measures, systems: Mapping[str, Path], main: str, resamples: int
+) -> list[dict[str, Any]]:
+    """Paired change of the prompted LLM's word error rate against the main system, over the same utterances."""
+    figures = []
+    before = measures.errors.get(f"asr_wer_{main}")
+    for name in systems:
+        after = measures.errors.get(f"asr_wer_{name}")
+        if name != main and before and after:
+            change = [a.errors - b.errors for a, b in zip(after, before, strict=True)]
+            estimate = mean(change, resamples, [b.words for b in before]).scaled(100)
+            values = {"value": estimate.value, "n": estimate.n, "ci95": estimate.ci95, "unit": "points"}
+            figures.append({"name": f"asr_wer_change_{name}", **values})
+    return figures
 
 
 def accuracy_figures(suite: Suite) -> list[dict[str, Any]]:

@@ -98,10 +98,14 @@ def scores_figure(lines: Sequence[Line], ceiling: float | None, name: str) -> st
         axes.grid(axis="x")
         axes.tick_params(length=0)
         axes.spines["left"].set_visible(False)
+        # Labels that would run into each other hang outwards from their lines.
+        sides = ("center", "center")
+        if chance is not None and ceiling is not None and abs(ceiling - chance) < 0.25 * (high - low):
+            sides = ("right", "left") if chance <= ceiling else ("left", "right")
         if chance is not None:
-            reference(axes, chance, f"chance {number(chance)}", MUTED, "--")
+            reference(axes, chance, f"chance {number(chance)}", MUTED, "--", sides[0])
         if ceiling is not None:
-            reference(axes, ceiling, f"text {number(ceiling)}", COLOURS["text"], "-")
+            reference(axes, ceiling, f"text {number(ceiling)}", COLOURS["text"], "-", sides[1])
         for row, system in enumerate(systems):
             cells = [(k, line.cells[system]) for k, line in enumerate(lines) if system in line.cells]
             places = row + 0.2 * np.linspace(-1, 1, len(cells)) if len(cells) > 1 else [row]
@@ -126,15 +130,13 @@ def axis_range(lines: Sequence[Line], chance: float | None, ceiling: float | Non
     for line in lines:
         for cell in line.cells.values():
             values += [cell.value, *(cell.ci95 or ())]
-    return np.floor((min(values) - 2) / 10) * 10, np.ceil((max(values) + 0.5) / 10) * 10 + 1
+    return max(np.floor((min(values) - 2) / 10) * 10, -1.0), np.ceil((max(values) + 0.5) / 10) * 10 + 1
 
 
-def reference(axes: Axes, x: float, label: str, colour: str, style: str) -> None:
+def reference(axes: Axes, x: float, label: str, colour: str, style: str, side: str) -> None:
     """A labelled vertical line behind the points."""
     axes.axvline(x, color=colour, linestyle=style, linewidth=1, zorder=1)
-    axes.text(
-        x, 1.02, label, transform=axes.get_xaxis_transform(), ha="center", va="bottom", color=colour, fontsize=7.5
-    )
+    axes.text(x, 1.02, label, transform=axes.get_xaxis_transform(), ha=side, va="bottom", color=colour, fontsize=7.5)
 
 
 def bars_figure(names: Sequence[str], values: Sequence[float], unit: str, name: str, description: str) -> str:

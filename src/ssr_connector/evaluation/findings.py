@@ -12,9 +12,9 @@ MARGIN_POINTS = 1.0  # a loss that counts as none
 
 
 def findings(results: Mapping[str, Any], table: Pivot) -> list[str]:
-    """Up to three sentences, then what to be careful about."""
+    """What to be careful about, if anything, and up to three sentences."""
     heard = [cell for task in HEADLINES if table.main and (cell := headline(table, task, table.main))]
-    sentences = [gained(heard, table), against(results, heard, table), kept(results, table), caution(table)]
+    sentences = [caution(table), gained(heard, table), against(results, heard, table), kept(results, table)]
     return [sentence for sentence in sentences if sentence] or ["No task was evaluated in this run."]
 
 
@@ -159,7 +159,9 @@ def control(wrong: Cell) -> str:
     text = f"with another item's audio it scores {number(wrong.value)} %"
     if wrong.chance is None or wrong.ci95 is None:
         return text
-    return f"{text}, {'which is' if wrong.at_chance else 'which is not'} chance ({number(wrong.chance)} %)"
+    return (
+        f"{text}, {'not distinguishable from' if wrong.at_chance else 'which is not'} chance ({number(wrong.chance)} %)"
+    )
 
 
 def capital(text: str) -> str:

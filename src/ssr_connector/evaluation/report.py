@@ -42,12 +42,14 @@ def print_summary(results: Mapping[str, Any], console: Console) -> None:
     for sentence in findings(results, scores):
         console.print(Text(sentence), width=width)
     for lines in columns_that_fit(scores, width):
+        console.print()
         console.print(score_table(lines, scores.systems), width=width)
     for rows in (quality_rows(results), density_rows(results), cost_rows(results)):
         if rows:
+            console.print()
             console.print(plain_table(rows), width=width)
     if results.get("next"):
-        console.print(Text("Next:", style="bold"))
+        console.print(Text("\nNext:", style="bold"))
     for command in results.get("next", ()):
         console.print(Text(f"  {command}"), soft_wrap=True)
 
@@ -111,7 +113,7 @@ def quality_rows(results: Mapping[str, Any]) -> list[list[str]]:
     rows = []
     for row in results.get("quality", ()):
         unit, ci95 = row.get("unit", ""), read_interval(row.get("ci95"))
-        ends = f"95 % interval {interval(ci95, unit)}" if ci95 else ""
+        ends = interval(ci95, unit) if ci95 else ""
         rows.append([row["measure"], system_name(row["system"]), with_unit(row["value"], unit), ends, f"n {row['n']}"])
     return rows
 

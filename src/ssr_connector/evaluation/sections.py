@@ -106,7 +106,7 @@ def example(results: Results) -> Html:
     item = results.get("example")
     if not item:
         return Html()
-    said = [("said", item["text"]), ("heard", item["hypothesis"]), ("utterance", item["id"])]
+    said = [("said", item["text"]), ("heard", item["hypothesis"] or "(nothing)"), ("utterance", item["id"])]
     text = (
         "Blue lines (upper half): word boundaries found; orange, dashed (lower half): true ones. Below, the LLM's "
         "tokens where they were found, and the cosine of each one's speech vector with its text embedding (orange: "

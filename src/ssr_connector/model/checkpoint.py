@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.errors import UserError
-from ssr_connector.files import replace_folder
+from ssr_connector.files import replace_folder, write_tensors
 from ssr_connector.model.configuration import SSRConfig
 
 if TYPE_CHECKING:
@@ -31,12 +31,11 @@ def save(model: "SSRForConditionalGeneration", path: str | Path) -> None:
     config.encoder_name, config.llm_name = (relative(n, path) for n in (config.encoder_name, config.llm_name))
     config.architectures = [type(model).__name__]
     parts = ["aligner.", "connector."] + (["llm."] if config.llm_trained else [])
-    state = {k: v.detach().cpu() for k, v in model.state_dict().items() if k.startswith(tuple(parts))}
-    state = drop_shared(state)
+    state = drop_shared({k: v for k, v in model.state_dict().items() if k.startswith(tuple(parts))})
     processor = {"llm_name": config.llm_name, "sampling_rate_hz": model.encoder.clock.sampling_rate_hz}
     with replace_folder(path) as new:
         config.save_pretrained(new)
-        save_file(state, new / WEIGHTS, metadata={"format": "pt"})
+        write_tensors(new / WEIGHTS, {k: v.detach().cpu() for k, v in state.items()}, {"format": "pt"})
         (new / PROCESSOR_FILE).write_text(json.dumps({"processor_class": "SSRProcessor", **processor}, indent=2))
 
 
@@ -46,7 +45,10 @@ def load(cls: type["SSRForConditionalGeneration"], path: str | Path, **kwargs: A
     path = Path(path)
     if not (path / "config.json").is_file() or not (path / WEIGHTS).is_file():
         raise UserError(f"{path} is not a checkpoint: it needs config.json and {WEIGHTS}")
-    config = SSRConfig.from_pretrained(path)
+    try:
+        config = SSRConfig.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path / 'config.json'} is damaged; use an older checkpoint") from error
     if config.model_type != SSRConfig.model_type or not config.connector:
         raise UserError(f"{path} holds a {config.model_type!r}, not an SSR-Connector")
     config.encoder_name, config.llm_name = (resolve(n, path) for n in (config.encoder_name, config.llm_name))
@@ -56,7 +58,8 @@ def load(cls: type["SSRForConditionalGeneration"], path: str | Path, **kwargs: A
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path / WEIGHTS} is damaged ({error}); use an older checkpoint") from error
     load_exactly(model, state, path / WEIGHTS, optional=() if config.llm_trained else ("llm.",))
-    return model.eval()
+    model.eval()
+    return model
 
 
 def build(cls: type["SSRForConditionalGeneration"], config: SSRConfig, **kwargs: Any) -> "SSRForConditionalGeneration":

@@ -5,7 +5,7 @@ from typing import Any
 from transformers import PretrainedConfig
 
 
-class SSRConfig(PretrainedConfig):
+class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not typed
     """Configuration of `SSRForConditionalGeneration`.
 
     Args:

@@ -3,6 +3,7 @@
 `forward` shows the whole path: recording → frames → alignment → speech vectors → LLM.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
 from ssr_connector.types import Alignment, Frames, Segments, Waveform
 
 
-class SSRForConditionalGeneration(PreTrainedModel):
+class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # transformers is not typed
     """A frozen speech encoder, an aligner, a connector and a text LLM as one model."""
 
     config_class = SSRConfig
@@ -35,7 +36,7 @@ class SSRForConditionalGeneration(PreTrainedModel):
         self.encoder = encoder
         self.aligner = CharCTC(CharCTCConfig(**config.aligner), encoder.width)
         self.connector = build_connector(ConnectorConfig(**config.connector), encoder.width, llm.config)
-        self.llm = llm
+        self.llm: Any = llm
         self.tokenizer = tokenizer
         self.tokenize = offset_tokenize(tokenizer)
         self.post_init()
@@ -72,18 +73,25 @@ class SSRForConditionalGeneration(PreTrainedModel):
         """Speech vectors for frames whose alignment is known."""
         segments = Segments.collate(list(alignments), frames.values.device)
         embeds = self.connector(frames, segments)
-        rows = [row[:n] for row, n in zip(embeds.values, embeds.lengths.tolist(), strict=True)]
-        return [Speech(a, row) for a, row in zip(alignments, rows, strict=True)]
+        values = embeds.values.to(self.llm.get_input_embeddings().weight)  # the LLM's device and precision
+        rows = [row[:n] for row, n in zip(values, embeds.lengths.tolist(), strict=True)]
+        return [Speech(a, row, self.connector.needs_segments) for a, row in zip(alignments, rows, strict=True)]
 
     @property
     def prefix_ids(self) -> list[int]:
         """What this LLM wants at the start of a text: its BOS, or nothing."""
         return prefix_ids(self.tokenizer)
 
+    @property
+    def end_ids(self) -> list[int]:
+        """What stands at the end of a text: the EOS, or nothing."""
+        return [] if self.tokenizer.eos_token_id is None else [self.tokenizer.eos_token_id]
+
     def embed_tokens(self, token_ids: Tensor) -> Tensor:
         """The LLM's own input embeddings of token ids of any shape."""
         table = self.llm.get_input_embeddings()
-        return table(token_ids.to(table.weight.device))
+        embeds: Tensor = table(token_ids.to(table.weight.device))
+        return embeds
 
     # --- the flow ---
 
@@ -96,8 +104,13 @@ class SSRForConditionalGeneration(PreTrainedModel):
     ) -> CausalLMOutputWithPast:
         """Logits for prompts [B, N] in which SPEECH_ID stands for the next recording.
 
-        With `labels` [B, N] (IGNORED = -100 where not scored, as at SPEECH_ID) the loss is the mean over them.
+        With `labels` [B, N] (the token itself where it is scored, else IGNORED = -100, as at SPEECH_ID) the loss is the
+        mean over them. Raises ValueError for other labels, or another number of recordings than places.
         """
+        if labels is not None and bool(
+            ((labels != IGNORED) & ((labels != input_ids) | (input_ids == SPEECH_ID))).any()
+        ):
+            raise ValueError(f"labels are the input ids, or {IGNORED} where not scored and at every recording")
         speech = self.listen(recordings) if len(recordings) else []
         rows = self._pieces(input_ids, attention_mask, speech, labels)
         batch = Sequences.build(rows, self.embed_tokens)
@@ -115,7 +128,8 @@ class SSRForConditionalGeneration(PreTrainedModel):
         """New token ids [B, M] for prompts as in `forward`; `kwargs` go to the LLM's own `generate`."""
         speech = self.listen(recordings) if len(recordings) else []
         batch = Sequences.build(self._pieces(input_ids, attention_mask, speech), self.embed_tokens, pad_left=True)
-        return self.llm.generate(inputs_embeds=batch.embeds, attention_mask=batch.mask, **kwargs)
+        new_ids: Tensor = self.llm.generate(inputs_embeds=batch.embeds, attention_mask=batch.mask, **kwargs)
+        return new_ids
 
     @torch.no_grad()
     def loglikelihood(
@@ -138,7 +152,9 @@ class SSRForConditionalGeneration(PreTrainedModel):
             keep = torch.ones_like(row, dtype=torch.bool) if mask is None else mask[i].cpu().bool()
             scored = torch.zeros_like(keep) if labels is None else labels[i].cpu() != IGNORED
             pieces: list[Piece] = []
-            for token, is_scored in zip(row[keep].tolist(), scored[keep].tolist(), strict=True):
-                pieces.append(Piece.speech(next(heard)) if token == SPEECH_ID else Piece.text([token], is_scored))
+            positions = zip(row[keep].tolist(), scored[keep].tolist(), strict=True)
+            for (is_speech, is_scored), run in itertools.groupby(positions, lambda p: (p[0] == SPEECH_ID, p[1])):
+                tokens = [token for token, _ in run]
+                pieces += [Piece.speech(next(heard)) for _ in tokens] if is_speech else [Piece.text(tokens, is_scored)]
             rows.append(pieces)
         return rows

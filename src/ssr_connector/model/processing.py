@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import BatchFeature
 
+from ssr_connector.errors import UserError
 from ssr_connector.model.checkpoint import PROCESSOR_FILE, load_tokenizer, resolve
 from ssr_connector.types import Waveform
 
@@ -25,8 +26,13 @@ class SSRProcessor:
     @classmethod
     def from_pretrained(cls, path: str, **_: Any) -> "SSRProcessor":
         """From a checkpoint folder."""
-        stored = json.loads((Path(path) / PROCESSOR_FILE).read_text())
-        return cls(load_tokenizer(resolve(stored["llm_name"], path)), stored["sampling_rate_hz"])
+        file = Path(path) / PROCESSOR_FILE
+        try:
+            stored = json.loads(file.read_text())
+            name, sampling_rate_hz = stored["llm_name"], int(stored["sampling_rate_hz"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{file} is missing or damaged; give a whole model folder") from error
+        return cls(load_tokenizer(resolve(name, path)), sampling_rate_hz)
 
     def __call__(
         self, text: str | Sequence[str], audio: str | Path | Waveform | Sequence[str | Path | Waveform] = ()

@@ -17,6 +17,7 @@ class Speech:
 
     alignment: Alignment
     vectors: Tensor  # [n, D]; n tokens of the alignment, or n stacks of frames
+    per_token: bool = True  # whether vector i stands for token i
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,11 @@ class Piece:
     @classmethod
     def speech(cls, speech: Speech, scored: bool = False) -> "Piece":
         """Spoken tokens, or vectors of no token (connectors at a fixed rate)."""
-        tokens = torch.tensor(speech.alignment.token_ids, dtype=torch.long)
-        if len(tokens) != len(speech.vectors):
-            if scored:
-                raise ValueError("vectors at a fixed rate stand for no tokens and cannot be scored")
-            tokens = torch.full((len(speech.vectors),), IGNORED, dtype=torch.long)
-        return cls(tokens, speech.vectors, scored)
+        if speech.per_token:
+            return cls(torch.tensor(speech.alignment.token_ids, dtype=torch.long), speech.vectors, scored)
+        if scored:
+            raise ValueError("vectors at a fixed rate stand for no tokens and cannot be scored")
+        return cls(torch.full((len(speech.vectors),), IGNORED, dtype=torch.long), speech.vectors)
 
 
 @dataclass(frozen=True)

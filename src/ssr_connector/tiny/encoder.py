@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from ssr_connector.encoders.log_mel import LogMel
 from ssr_connector.errors import UserError
+from ssr_connector.tiny.muon import Muon
 from ssr_connector.tiny.phone_targets import IGNORED, PhoneCorpus
 
 FEATURES = 80  # mel bins
@@ -42,6 +44,7 @@ class EncoderTrainingConfig:
     steps: int = 650
     batch_s: float = 24.0
     lr: float = 3e-3
+    matrix_lr: float = 0.02  # Muon: the matrices of the layers
     weight_decay: float = 0.01
     warmup_share: float = 0.1
     clip_norm: float = 1.0
@@ -77,7 +80,7 @@ def train_encoder(
         head = nn.Linear(config.hidden_size, len(corpus.labels))
         facts = _train(model, head, corpus, config, progress)
     if dev_dir is not None:
-        dev = PhoneCorpus.load(dev_dir, LogMel(extractor), corpus.labels)
+        dev = PhoneCorpus.load(dev_dir, LogMel(extractor), corpus.labels, corpus.pronunciations)
         facts["dev_frame_accuracy"] = frame_accuracy(model, head, dev, config.batch_s)
     facts |= {"fingerprint": fingerprint, "config": asdict(config), "phones": len(corpus.labels)}
     temporary = out.with_name(f"{out.name}.tmp-{os.getpid()}")
@@ -133,9 +136,14 @@ def _train(
     model: Any, head: nn.Module, corpus: PhoneCorpus, config: EncoderTrainingConfig, progress: Progress
 ) -> dict[str, Any]:
     rng = np.random.default_rng(config.seed)
-    parameters = [*model.parameters(), *head.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_factor(step, config))
+    matrices = [p for p in model.encoder.layers.parameters() if p.ndim == 2]
+    taken = {id(p) for p in matrices}
+    others = [p for p in (*model.parameters(), *head.parameters()) if id(p) not in taken]
+    optimisers: list[torch.optim.Optimizer] = [
+        Muon(matrices, lr=config.matrix_lr),
+        torch.optim.AdamW(others, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay),
+    ]
+    schedules = [torch.optim.lr_scheduler.LambdaLR(o, partial(learning_rate_factor, config=config)) for o in optimisers]
     batches = _endless(corpus, config.batch_s, rng)
     model.train()
     accuracies: list[float] = []
@@ -146,10 +154,11 @@ def _train(
         logits = head(model(input_features=features, attention_mask=mask).last_hidden_state)  # [B, T, phones]
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(parameters, config.clip_norm)
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad()
+        nn.utils.clip_grad_norm_(others, config.clip_norm)  # Muon's steps do not depend on the size of its gradients
+        for optimiser, schedule in zip(optimisers, schedules, strict=True):
+            optimiser.step()
+            optimiser.zero_grad()
+            schedule.step()
         valid = targets != IGNORED
         accuracies.append(float((logits.argmax(dim=-1) == targets)[valid].float().mean()))
         heard_frames += int(valid.sum())

@@ -1,7 +1,7 @@
 """A rendered corpus as log-mel features and the phone of every encoder frame."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,14 @@ import soundfile
 import torch
 from torch import Tensor
 
+from ssr_connector.aligners.words import word_key
 from ssr_connector.encoders.log_mel import LogMel
 from ssr_connector.units import FrameClock
 
 CLOCK = FrameClock(16_000, 320, 280)  # two windows of 25 ms, 10 ms apart, in each frame
 IGNORED = -100  # target of padding, and of phones that have no label
 Interval = tuple[str, float, float]  # label, start_s, end_s
+Pronunciations = Mapping[str, tuple[str, ...]]  # word, as `word_key` writes it: phones
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,21 @@ class PhoneCorpus:
     """Features and frame targets of all utterances, in memory (0.13 GB an hour)."""
 
     labels: tuple[str, ...]
+    pronunciations: Pronunciations
     features: list[npt.NDArray[np.float16]]  # each [T, 160]
     targets: list[npt.NDArray[np.int16]]  # each [T]; -1 for a phone that has no label
 
     @classmethod
-    def load(cls, corpus_dir: Path, log_mel: LogMel, labels: Sequence[str] | None = None) -> "PhoneCorpus":
-        """Read what ``tiny.speak.render`` wrote; ``labels`` are those of training (default: all that occur)."""
+    def load(
+        cls,
+        corpus_dir: Path,
+        log_mel: LogMel,
+        labels: Sequence[str] | None = None,
+        pronunciations: Pronunciations | None = None,
+    ) -> "PhoneCorpus":
+        """Read what ``tiny.speak.render`` wrote; labels and pronunciations are those of training (default: its own)."""
         words, phones = read_ctm(corpus_dir / "words.ctm"), read_ctm(corpus_dir / "phones.ctm")
+        usual = pronunciations or usual_pronunciations(words, phones)
         features, names = [], []
         for line in (corpus_dir / "table.tsv").read_text(encoding="utf-8").splitlines()[1:]:
             utterance_id, audio, *_ = line.split("\t")
@@ -38,11 +48,12 @@ class PhoneCorpus:
             inputs = log_mel([samples])
             n_frames = int(inputs["attention_mask"].sum())
             features.append(inputs["input_features"][0, :n_frames].numpy().astype(np.float16))
-            names.append(frame_labels(words[utterance_id], phones[utterance_id], n_frames))
+            named = usual_phones(words[utterance_id], phones[utterance_id], usual)
+            names.append(frame_labels(words[utterance_id], named, n_frames))
         labels = tuple(labels or sorted({name for row in names for name in row}))
         index = {label: i for i, label in enumerate(labels)}
         targets = [np.array([index.get(name, -1) for name in row], np.int16) for row in names]
-        return cls(labels, features, targets)
+        return cls(labels, usual, features, targets)
 
     def batches(self, batch_s: float, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
         """Every utterance once, in batches of like length and about ``batch_s`` seconds, in random order."""
@@ -73,6 +84,40 @@ class PhoneCorpus:
             known = torch.from_numpy(self.targets[i]).long()
             targets[row, :n] = torch.where(known >= 0, known, IGNORED)
         return features, mask, targets
+
+
+def usual_pronunciations(
+    words: Mapping[str, Sequence[Interval]], phones: Mapping[str, Sequence[Interval]]
+) -> Pronunciations:
+    """Each word's most frequent phones over all voices."""
+    counts: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
+    for key, row in words.items():
+        for word, inside in phones_by_word(row, phones[key]):
+            counts[word_key(word)][tuple(phone for phone, _, _ in inside)] += 1
+    return {word: min(c, key=lambda p: (-c[p], p)) for word, c in counts.items()}
+
+
+def usual_phones(words: Sequence[Interval], phones: Sequence[Interval], usual: Pronunciations) -> list[Interval]:
+    """An utterance's phones under the names that most voices give them.
+
+    Accents name the sounds of a word differently; a target that follows the accent would teach the encoder to tell
+    accents apart, which nobody needs. Where an accent has more or fewer phones, the word's time is divided evenly.
+    """
+    named: list[Interval] = []
+    for word, inside in phones_by_word(words, phones):
+        names = usual.get(word_key(word), tuple(phone for phone, _, _ in inside))
+        if len(names) == len(inside):
+            named += [(name, start, end) for name, (_, start, end) in zip(names, inside, strict=True)]
+        elif inside:
+            edges = np.linspace(inside[0][1], inside[-1][2], len(names) + 1)
+            named += [(name, float(a), float(b)) for name, a, b in zip(names, edges[:-1], edges[1:], strict=True)]
+    return named
+
+
+def phones_by_word(words: Sequence[Interval], phones: Sequence[Interval]) -> Iterator[tuple[str, list[Interval]]]:
+    """The phones whose middle lies within each word."""
+    for word, start_s, end_s in words:
+        yield word, [p for p in phones if start_s <= (p[1] + p[2]) / 2 < end_s]
 
 
 def frame_labels(words: Sequence[Interval], phones: Sequence[Interval], n_frames: int) -> list[str]:

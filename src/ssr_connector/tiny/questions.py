@@ -94,11 +94,11 @@ class Quiz:
         return header + "\n\n".join(_answered(question, spoken) for question in asked)
 
     def _letter_drill(self, spoken: bool, rng: random.Random) -> str:
-        """Four options, and then the letter of each."""
+        """Four options, and then the letters of some of them."""
         values = rng.sample(rng.choice(self.facts).relation.values, len(LETTERS))
-        options = _read_out(values) if spoken else "\n".join(_listed(values))
-        pairs = rng.sample(list(zip(values, LETTERS, strict=True)), len(LETTERS))
-        return f"{options}{' ' if spoken else chr(10)}So {', '.join(f'{value}: {letter}' for value, letter in pairs)}."
+        options = f" {_read_out(values)} " if spoken else "\n".join(("", *_listed(values), ""))
+        pairs = rng.choices(list(zip(values, LETTERS, strict=True)), k=8)
+        return f"Which is which?{options}{', '.join(f'{value}: {letter}' for value, letter in pairs)}"
 
     def _open_book(self, spoken: bool, rng: random.Random) -> str:
         """A fact and a question about it: the answer can be read off."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ssr_connector.tiny import facts, grammar, stories, tasks
+from ssr_connector.tiny import exercises, facts, grammar, stories, tasks
 from ssr_connector.tiny.questions import Quiz
 from ssr_connector.tiny.tasks import ChoiceItem
 
@@ -90,14 +90,18 @@ class Writer:
     def document(self) -> str:
         """A document for the LLM, of any domain."""
         kind = self._rng.random()
-        if kind < 0.28:
+        if kind < 0.25:
             return " ".join(self.story())
-        if kind < 0.40:
+        if kind < 0.37:
             return " ".join(self.grammar() for _ in range(self._rng.randint(1, 3)))
-        if kind < 0.48:
+        if kind < 0.45:
             return self._quiz.statements(self._rng)
-        if kind < 0.64:
+        if kind < 0.58:
             return self._quiz.answered_openly(self._rng)
+        if kind < 0.62:
+            return exercises.repetition(self._rng)
+        if kind < 0.70:
+            return exercises.pairs(self._rng)
         return self._quiz.document(self._rng)
 
     def story_part(self) -> str:

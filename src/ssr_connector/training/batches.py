@@ -98,6 +98,7 @@ class SpeechBatches:
         too_long = [c.id for c in usable if c.duration > batch_s]
         if too_long:
             raise UserError(f"{too_long[0]} alone is longer than training.batch_s={batch_s:g} s ({len(too_long)} such)")
+        self.n_left_out = len(cuts) - len(usable)
         self.cuts, self.source, self.transcripts, self.alignments = usable, source, transcripts, alignments
         self.batch_s, self.seed, self.rank, self.world_size = batch_s, seed, rank, world_size
 
@@ -134,22 +135,32 @@ class SpeechBatches:
 
 
 class TextBatches:
-    """Token ids packed into blocks; each epoch visits all blocks in another order."""
+    """Token ids packed into blocks; each epoch visits every block once, in another order."""
 
-    def __init__(self, token_ids: Sequence[int], block: int, batch_tokens: int, seed: int) -> None:
+    def __init__(
+        self,
+        token_ids: Sequence[int],
+        block: int,
+        batch_tokens: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
         n = len(token_ids) // block
         if n == 0:
             raise UserError(f"the text data is shorter than one block of {block} tokens")
         self.blocks = torch.tensor(token_ids[: n * block], dtype=torch.long).view(n, block)
         self.per_batch = max(1, min(n, batch_tokens // block))
-        self.seed = seed
+        self.seed, self.rank, self.world_size = seed, rank, world_size
 
-    def batch(self, number: int) -> Tensor:
-        """The batch with that number over all epochs."""
-        per_epoch = len(self.blocks) // self.per_batch
-        epoch, index = divmod(number, per_epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.blocks))
-        return self.blocks[order[index * self.per_batch : (index + 1) * self.per_batch]]
+    def batch(self, step: int) -> Tensor:
+        """The batch of a step [N, block]; one at the end of an epoch goes on into the next."""
+        n = len(self.blocks)
+        first = (step * self.world_size + self.rank) * self.per_batch
+        epochs = range(first // n, (first + self.per_batch - 1) // n + 1)
+        order = np.concatenate([np.random.default_rng([self.seed, e]).permutation(n) for e in epochs])
+        start = first - epochs[0] * n
+        return self.blocks[order[start : start + self.per_batch]]
 
 
 class Batches:

@@ -1,4 +1,7 @@
-"""State of a training run on disk: weights, optimiser, position, random numbers. Atomic, and without pickle."""
+"""State of a training run on disk: weights, optimiser, position. Atomic, and without pickle.
+
+Random numbers need no place in it: they follow from the seed and the step (`loop.step_seed`).
+"""
 
 import json
 import shutil
@@ -7,11 +10,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ssr_connector.errors import UserError
-from ssr_connector.files import replace_folder
+from ssr_connector.files import replace_folder, write_tensors
 
 TENSORS, POSITION = "state.safetensors", "position.json"
 
@@ -32,16 +35,18 @@ def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
 
 def save_state(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer, at: Position, keep: int) -> None:
     """Write `folder/step-…`, then remove all but the newest `keep`. The older one stays until this one is whole."""
-    tensors: dict[str, Tensor] = {"rng": torch.get_rng_state()}
+    tensors: dict[str, Tensor] = {}
     for name, parameter in trainable(module).items():
         tensors[f"weight/{name}"] = parameter.detach()
         for key, value in optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer/{key}/{name}"] = torch.as_tensor(value).detach()
     with replace_folder(folder / f"step-{at.step:08d}") as new:
-        save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, new / TENSORS)
+        write_tensors(new / TENSORS, {k: v.cpu().contiguous() for k, v in tensors.items()})
         (new / POSITION).write_text(json.dumps(asdict(at)))
     for old in checkpoints(folder)[:-keep]:
         shutil.rmtree(old)
+    for half_written in folder.glob("step-*.*"):  # by a process that was killed
+        shutil.rmtree(half_written, ignore_errors=True)
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -74,5 +79,4 @@ def load_state(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer
             _, entry, name = key.split("/", 2)
             target = parameters[name]
             optimizer.state[target][entry] = value if entry == "step" else value.to(target.device)
-    torch.set_rng_state(tensors["rng"])
     return at

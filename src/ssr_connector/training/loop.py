@@ -1,19 +1,24 @@
 """The training loop of every stage."""
 
+import contextlib
 import json
 import math
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ssr_connector.config import TrainingSection
 from ssr_connector.errors import UserError
-from ssr_connector.files import write_json
+from ssr_connector.files import replace_file, write_json
 from ssr_connector.training.batches import Batch, Batches
 from ssr_connector.training.checkpoint import Position, load_state, save_state, trainable
 from ssr_connector.training.objectives import Logged, Objective
@@ -51,6 +56,15 @@ class Student(nn.Module):
             raise UserError("training.objectives is empty: name at least one objective and its weight")
         return total, {"loss": total.item(), **logged}
 
+    def train(self, mode: bool = True) -> Self:
+        """As ever, but parts that do not learn stay in evaluation mode: a frozen LLM drops nothing out."""
+        super().train(mode)
+        for part in self.learner.children():
+            parameters = list(part.parameters())
+            if parameters and not any(p.requires_grad for p in parameters):
+                part.eval()
+        return self
+
 
 def learning_rate(config: TrainingSection, step: int) -> float:
     """Linear warm-up, then the schedule down to `final_lr_share`."""
@@ -66,70 +80,118 @@ def learning_rate(config: TrainingSection, step: int) -> float:
     return config.lr * shares[config.schedule]
 
 
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """The seed of a step's random numbers: a resumed run draws the same ones, on any device."""
+    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint32)[0])
+
+
 def train(
     student: Student,
     batches: Batches,
     config: TrainingSection,
     out: Path,
+    seed: int,
     progress: Progress,
     evaluate: Callable[[], Logged] | None = None,
 ) -> Logged:
     """Train to `config.steps`, going on from the newest checkpoint in `out`. Returns the last figures logged.
 
-    Raises UserError on a loss that is not a number, naming the batch's utterances.
+    Raises UserError on a loss that is not a number, naming the batch's utterances; KeyboardInterrupt after Ctrl-C,
+    when the step is finished and saved.
     """
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
+    AcceleratorState._reset_state()  # stages in one process may differ in precision
     accelerator = Accelerator(mixed_precision=config.precision)
     optimizer = torch.optim.AdamW(
         list(trainable(student).values()), lr=config.lr, betas=config.betas, weight_decay=config.weight_decay
     )
     at = load_state(out / "checkpoints", student, optimizer)
-    log = MetricsLog(out, at.step)
+    log = MetricsLog(out, at.step) if accelerator.is_main_process else None
     model, optimizer = accelerator.prepare(student, optimizer)
     student.train()
-    figures: Logged = {}
+    figures: Logged = log.last if log else {}
     started, first = time.monotonic(), at.step
     stream = batches.from_position(at.step, at.epoch, at.index)
     try:
-        while at.step < config.steps:
-            epoch, index, batch = next(stream)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(config, at.step)
-            with accelerator.autocast():
-                loss, figures = model(batch)
-            if not math.isfinite(figures["loss"]):
-                ids = batch.speech.ids if batch.speech else []
-                raise UserError(f"step {at.step}: the loss is {figures['loss']}; utterances {', '.join(ids[:8])}")
-            accelerator.backward(loss)
-            norm = accelerator.clip_grad_norm_(student.parameters(), config.clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            at = Position(at.step + 1, epoch, index + 1)
-            last = at.step == config.steps
-            figures |= {"gradient_norm": float(norm), "lr": learning_rate(config, at.step - 1)}
-            if evaluate and (last or (config.evaluate_every and at.step % config.evaluate_every == 0)):
-                student.eval()
-                figures |= {f"dev_{k}": v for k, v in evaluate().items()}
-                student.train()
-            if accelerator.is_main_process:
-                if last or at.step % config.log_every == 0 or any(k.startswith("dev_") for k in figures):
-                    log.write(at.step, figures)
-                if last or at.step % config.checkpoint_every == 0:
-                    save_state(out / "checkpoints", student, optimizer, at, config.keep_checkpoints)
-            progress(at.step, config.steps, figures)
-    except KeyboardInterrupt:
-        if accelerator.is_main_process:
-            save_state(out / "checkpoints", student, optimizer, at, config.keep_checkpoints)
-        raise
+        with deferred_interrupt() as interrupted:
+            while at.step < config.steps and not interrupted():
+                epoch, index, batch = next(stream)
+                torch.manual_seed(step_seed(seed, at.step, accelerator.process_index))
+                figures = one_step(accelerator, model, optimizer, batch, config, at.step)
+                at = Position(at.step + 1, epoch, index + 1)
+                last = at.step == config.steps
+                evaluated = evaluate and (last or (config.evaluate_every and at.step % config.evaluate_every == 0))
+                if evaluate and evaluated:
+                    student.eval()
+                    figures |= {f"dev_{k}": v for k, v in evaluate().items()}
+                    student.train()
+                if log:
+                    if last or evaluated or at.step % config.log_every == 0:
+                        log.write(at.step, figures)
+                    if last or interrupted() or at.step % config.checkpoint_every == 0:
+                        save_state(out / "checkpoints", student, optimizer, at, config.keep_checkpoints)
+                progress(at.step, config.steps, figures)
+            if interrupted():
+                raise KeyboardInterrupt
     finally:
-        log.close()
-    seconds = time.monotonic() - started
-    if at.step > first:
-        write_json(
-            out / SUMMARY, {"steps": at.step, "seconds_this_run": seconds, "steps_this_run": at.step - first, **figures}
-        )
+        if log:
+            log.close()
+    if log:
+        done = {"seconds_this_run": time.monotonic() - started, "steps_this_run": at.step - first}
+        write_json(out / SUMMARY, {"steps": at.step, **done, **figures})
     return figures
+
+
+def one_step(
+    accelerator: Any, model: nn.Module, optimizer: Any, batch: Batch, config: TrainingSection, step: int
+) -> Logged:
+    """Forward, backward, update; what to log of it. Raises UserError where the loss or a gradient is not finite."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(config, step)
+    with accelerator.autocast():
+        loss, figures = model(batch)
+    check_finite("loss", figures["loss"], batch, step)
+    accelerator.backward(loss)
+    norm = float(accelerator.clip_grad_norm_(model.parameters(), config.clip))
+    check_finite("gradient", norm, batch, step)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return {**figures, "gradient_norm": norm, "lr": learning_rate(config, step)}
+
+
+def check_finite(what: str, value: float, batch: Batch, step: int) -> None:
+    """Raise UserError, before anything is spoilt, where a number is none."""
+    if math.isfinite(value):
+        return
+    among = f" on the utterances {', '.join(batch.speech.ids)}" if batch.speech else ""
+    raise UserError(
+        f"step {step}: the {what} is {value}{among}; lower training.lr, or take the bad recording out "
+        "(the same command goes on from the last checkpoint)"
+    )
+
+
+@contextlib.contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed: the step is finished first, so that what is saved is exact. Twice stops at once."""
+    asked = False
+
+    def ask(number: int, frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            signal.default_int_handler(number, frame)
+        asked = True
+
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: asked
+        return
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class MetricsLog:
@@ -141,7 +203,9 @@ class MetricsLog:
         out.mkdir(parents=True, exist_ok=True)
         self.path = out / METRICS
         kept = [line for line in self._lines() if json.loads(line)["step"] <= step]
-        self.path.write_text("".join(kept))
+        with replace_file(self.path) as new:
+            new.write_text("".join(kept))
+        self.last: Logged = {k: v for k, v in json.loads(kept[-1]).items() if k != "step"} if kept else {}
         self.file = self.path.open("a")
         self.board = SummaryWriter(str(out / "tensorboard"), purge_step=step + 1)
 

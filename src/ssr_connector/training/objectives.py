@@ -81,7 +81,7 @@ class Transcribe:
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Mean over tokens."""
         speech = spoken(batch)
-        end = [self.model.tokenizer.eos_token_id]
+        end = self.model.end_ids
         rows = []
         for heard, text in zip(hear(self.model, speech), speech.transcripts, strict=True):
             answer = self.model.tokenize(" " + text)[0] + end
@@ -119,17 +119,22 @@ class ContinueLikeText:
 
     def _write(self, keys: Sequence[str], contexts: Sequence[Piece]) -> None:
         batch = Sequences.build([[c] for c in contexts], self.model.embed_tokens, pad_left=True)
-        new = self.model.llm.generate(
-            inputs_embeds=batch.embeds, attention_mask=batch.mask, max_new_tokens=self.new_tokens, do_sample=False
-        )
         eos = self.model.tokenizer.eos_token_id
+        new = self.model.llm.generate(
+            inputs_embeds=batch.embeds,
+            attention_mask=batch.mask,
+            max_new_tokens=self.new_tokens,
+            do_sample=False,
+            eos_token_id=eos,
+            pad_token_id=eos,  # what stands after an EOS is cut off below
+        )
         for key, row in zip(keys, new.tolist(), strict=True):
             self._written[key] = row[: row.index(eos) + 1] if eos in row else row
 
     def _log_probs(self, rows: Sequence[Sequence[Piece]]) -> Tensor:
         """[tokens of all continuations, V]."""
         batch = Sequences.build(rows, self.model.embed_tokens)
-        logits = self.model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
+        logits: Tensor = self.model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
         return logits[:, :-1][batch.labels[:, 1:] != IGNORED].float().log_softmax(-1)
 
 

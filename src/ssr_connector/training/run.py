@@ -7,6 +7,7 @@ from typing import Any
 from ssr_connector.config import Recipe, differences, to_dict
 from ssr_connector.errors import UserError
 from ssr_connector.files import write_json
+from ssr_connector.training.checkpoint import checkpoints
 from ssr_connector.training.loop import SUMMARY
 
 RECIPE = "recipe.json"
@@ -20,7 +21,7 @@ def open_run(out: Path, recipe: Recipe) -> bool:
     Raises UserError where the folder holds a run of another recipe, and says what differs.
     """
     wanted = to_dict(recipe)
-    if (out / RECIPE).is_file():
+    if (out / RECIPE).is_file() and is_begun(out):
         changed = [d for d in differences(saved_recipe(out), wanted) if not d.startswith(FREE)]
         if changed:
             raise UserError(
@@ -29,6 +30,11 @@ def open_run(out: Path, recipe: Recipe) -> bool:
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RECIPE, wanted)
     return is_done(out, recipe.training.steps)
+
+
+def is_begun(out: Path) -> bool:
+    """Whether anything was trained: a command that failed before that may be mended and given again."""
+    return bool(checkpoints(out / "checkpoints")) or (out / SUMMARY).is_file()
 
 
 def is_done(out: Path, steps: int) -> bool:

@@ -7,24 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 
 from ssr_connector.aligners import CharCTC, CharCTCConfig, Unalignable
 from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
 from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.aligners.words import TimedWord, end_differences_s, timed_words
-from ssr_connector.config import Recipe
+from ssr_connector.config import ConnectorConfig, Recipe
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.data.documents import read_documents
-from ssr_connector.data.text import SpeechText
+from ssr_connector.data.text import Form, SpeechText
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.encoders.store import FrameStore, encoder_key
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
 from ssr_connector.model.checkpoint import build, load_tokenizer
 from ssr_connector.training.batches import Batches, EncodedFrames, FrameSource, SpeechBatches, StoredFrames, TextBatches
-from ssr_connector.training.loop import Logged, Progress, Student, Weighted, train
-from ssr_connector.training.objectives import OBJECTIVES, AlignerCTC
+from ssr_connector.training.loop import Progress, Student, Weighted, train
+from ssr_connector.training.objectives import OBJECTIVES, AlignerCTC, Logged
 from ssr_connector.training.run import open_run
+from ssr_connector.types import Alignment
+from ssr_connector.units import FrameClock
 
 
 def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
@@ -33,19 +36,20 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(out, recipe):
         return {}
-    source, width, clock = frame_source(recipe)
-    cuts, transcripts = load_cuts(recipe.data.train, recipe)
+    source, width, clock = frame_source(recipe.data.frames, recipe.encoder.name, recipe.encoder.layer)
     section = recipe.aligner
+    cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     alphabet = "".join(sorted({c for t in transcripts.values() for c in t}))
     shape = {k: v for k, v in dataclasses.asdict(section).items() if k != "text_form"}
     aligner = CharCTC(CharCTCConfig(alphabet=alphabet, **shape), width)
     student = Student(aligner, [Weighted("ctc", 1.0, AlignerCTC(aligner))])
     batches = speech_batches(recipe, cuts, source, transcripts, None)
-    figures = train(student, Batches(batches, None), recipe.training, out, progress)
+    figures = train(student, Batches(batches, None), recipe.training, out, recipe.seed, progress)
+    figures["left_out"] = float(batches.n_left_out)
     aligner.eval()
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     if recipe.data.dev:
-        dev, dev_texts = load_cuts(recipe.data.dev, recipe)
+        dev, dev_texts = load_cuts(recipe.data.dev, section.text_form)
         delays = []
         for group in speech_batches(recipe, dev, source, dev_texts, None).plan(0):
             texts = [dev_texts[c.id] for c in group]
@@ -56,9 +60,10 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
             delay = round(statistics.median(delays) / clock.frame_s)
             aligner.with_delay(aligner.config.delay_frames + delay)
             figures["delay_frames"] = aligner.config.delay_frames
-    save_aligner(
-        out / "aligner", aligner, recipe.encoder.name, recipe.encoder.layer, recipe.llm.name, section.text_form
-    )
+    if PartialState().is_main_process:
+        save_aligner(
+            out / "aligner", aligner, recipe.encoder.name, recipe.encoder.layer, recipe.llm.name, section.text_form
+        )
     return figures
 
 
@@ -70,16 +75,27 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
         return {}
     if not recipe.training.aligner:
         raise UserError("stage 1 needs a trained aligner: --training.aligner RUN/aligner")
-    aligner, _ = read_aligner(Path(recipe.training.aligner))
+    aligner, made_for = read_aligner(Path(recipe.training.aligner))
     config = SSRConfig(
         encoder_name=recipe.encoder.name,
         encoder_layer=recipe.encoder.layer,
         llm_name=recipe.llm.name,
         aligner=aligner.to_dict(),
         connector=dataclasses.asdict(recipe.connector),
-        text_form=recipe.aligner.text_form,
+        text_form=made_for["text_form"],
     )
+    for what, ours, its in (
+        ("aligner.text_form", recipe.aligner.text_form, made_for["text_form"]),
+        ("encoder.layer", recipe.encoder.layer, made_for["encoder_layer"]),
+    ):
+        if ours != its:
+            raise UserError(f"{recipe.training.aligner} was trained with {what} {its}, not {ours}; give --{what} {its}")
     model = build(SSRForConditionalGeneration, config)
+    if model.encoder.width != made_for["encoder_width"]:
+        raise UserError(
+            f"{recipe.training.aligner} was trained on frames {made_for['encoder_width']} wide, but the encoder "
+            f"{recipe.encoder.name} is {model.encoder.width} wide; train an aligner for it"
+        )
     model.aligner.load_state_dict(aligner.state_dict())
     return train_model(recipe, model, progress)
 
@@ -92,6 +108,10 @@ def finetune(recipe: Recipe, progress: Progress) -> Logged:
     if not recipe.training.start_from:
         raise UserError("stage 2 starts from a model of stage 1: --training.start_from RUN/model")
     model = SSRForConditionalGeneration.from_pretrained(recipe.training.start_from)
+    if recipe.connector not in (ConnectorConfig(), ConnectorConfig(**model.config.connector)):
+        raise UserError(
+            f"stage 2 keeps the connector of {recipe.training.start_from}; take the section connector out of the recipe"
+        )
     return train_model(recipe, model, progress)
 
 
@@ -112,25 +132,50 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         parts[name].requires_grad_(True)
     model.config.llm_trained = model.config.llm_trained or "llm" in config.train
     objectives = [Weighted(n, w, OBJECTIVES[n](model, config)) for n, w in config.objectives.items()]
-    source, _, _ = frame_source(recipe, model.encoder)
-    alignments = read_alignments(Path(recipe.data.alignments) / FILE)[1]
-    cuts, transcripts = load_cuts(recipe.data.train, recipe)
+    source, _, clock = frame_source(
+        recipe.data.frames, model.config.encoder_name, model.config.encoder_layer, model.encoder
+    )
+    aligned_clock, alignments = read_alignments(Path(recipe.data.alignments) / FILE)
+    cuts, transcripts = load_cuts(recipe.data.train, model.config.text_form)
+    check_alignments(recipe.data.alignments, alignments, transcripts, model, aligned_clock == clock)
     speech = speech_batches(recipe, cuts, source, transcripts, alignments)
     text = text_batches(recipe, model, recipe.data.text) if "text" in config.objectives else None
     student = Student(model, objectives)
     evaluate = None
     if recipe.data.dev:
-        dev, dev_texts = load_cuts(recipe.data.dev, recipe)
+        dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
+        check_alignments(recipe.data.alignments, alignments, dev_texts, model, aligned_clock == clock)
         held_out = speech_batches(recipe, dev, source, dev_texts, alignments)
         dev_text = text_batches(recipe, model, recipe.data.dev_text) if text and recipe.data.dev_text else text
         evaluate = DevLoss(student, Batches(held_out, dev_text), len(list(held_out.plan(0))))
-    figures = train(student, Batches(speech, text), config, out, progress, evaluate)
-    model.save_pretrained(str(out / "model"))
-    return figures
+    figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
+    if PartialState().is_main_process:
+        model.save_pretrained(str(out / "model"))
+    return {**figures, "left_out": float(speech.n_left_out)}
+
+
+def check_alignments(
+    where: str,
+    alignments: Mapping[str, Alignment],
+    transcripts: Mapping[str, str],
+    model: SSRForConditionalGeneration,
+    same_clock: bool,
+) -> None:
+    """Raise UserError where alignments were made for another encoder, other transcripts or another tokenizer."""
+    if not same_clock:
+        raise UserError(f"the frames of {where} happen at other times than this encoder's; run `ssr align` again")
+    keys = [key for key in transcripts if key in alignments]
+    for key in keys:
+        text = transcripts[key]
+        if alignments[key].text != text:
+            raise UserError(f"{where}: {key} is aligned to other words than {text!r}; run `ssr align` again")
+    for key in keys[:1]:
+        if list(alignments[key].token_ids) != model.tokenize(transcripts[key])[0]:
+            raise UserError(f"{where} was made with another tokenizer than that of this LLM; run `ssr align` again")
 
 
 class DevLoss:
-    """Means of an objective's figures over the development data, without touching the random numbers of training."""
+    """Means of the objectives' figures over the development data."""
 
     def __init__(self, student: Student, batches: Batches, n_batches: int) -> None:
         self.student, self.batches, self.n_batches = student, batches, n_batches
@@ -138,7 +183,7 @@ class DevLoss:
     def __call__(self) -> Logged:
         """Each figure averaged over the batches."""
         totals: Logged = {}
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad():
             stream = self.batches.from_position(0, 0, 0)
             for _ in range(self.n_batches):
                 for name, value in self.student(next(stream)[2])[1].items():
@@ -146,24 +191,25 @@ class DevLoss:
         return totals
 
 
-def frame_source(recipe: Recipe, encoder: PretrainedEncoder | None = None) -> tuple[FrameSource, int, Any]:
-    """Where frames come from, how wide they are, and when they happen."""
-    if recipe.data.frames:
-        store = FrameStore(Path(recipe.data.frames))
-        expected = encoder_key(recipe.encoder.name, recipe.encoder.layer)
-        if store.encoder != expected:
-            raise UserError(f"{recipe.data.frames} was made by {store.encoder}, not {expected}; run `ssr encode` again")
+def frame_source(
+    frames: str | None, name: str, layer: int | None, encoder: PretrainedEncoder | None = None
+) -> tuple[FrameSource, int, FrameClock]:
+    """Where frames come from (a folder of `ssr encode`, or an encoder), how wide they are, and when they happen."""
+    if frames:
+        store = FrameStore(Path(frames))
+        if store.encoder != encoder_key(name, layer):
+            raise UserError(f"{frames} was not made by {name}, layer {layer}, as it is now; run `ssr encode` again")
         return StoredFrames(store), store.width, store.clock
-    encoder = encoder or PretrainedEncoder.from_pretrained(recipe.encoder.name, recipe.encoder.layer)
+    encoder = encoder or PretrainedEncoder.from_pretrained(name, layer)
     return EncodedFrames(encoder), encoder.width, encoder.clock
 
 
-def load_cuts(path: str, recipe: Recipe) -> tuple[list[Any], dict[str, str]]:
+def load_cuts(path: str, text_form: Form) -> tuple[list[Any], dict[str, str]]:
     """The cuts of a manifest, and their speech text by id."""
     if not path:
         raise UserError("data.train is not given: name the cuts of `ssr prepare`, --data.train DIR/cuts.jsonl.gz")
     cuts = list(read_cuts(Path(path)))
-    write = SpeechText(recipe.aligner.text_form)
+    write = SpeechText(text_form)
     return cuts, {c.id: write(" ".join(s.text or "" for s in c.supervisions)).text for c in cuts}
 
 
@@ -181,8 +227,6 @@ def speech_batches(
     alignments: Mapping[str, Any] | None,
 ) -> SpeechBatches:
     """Batches as the recipe wants them, for this process among all."""
-    from accelerate import PartialState
-
     state = PartialState()
     return SpeechBatches(
         cuts, source, texts, alignments, recipe.training.batch_s, recipe.seed, state.process_index, state.num_processes
@@ -193,9 +237,10 @@ def text_batches(recipe: Recipe, model: SSRForConditionalGeneration, path: str) 
     """Documents, each with its BOS and EOS, packed."""
     if not path:
         raise UserError("the objective `text` needs text data: --data.text FILE (one document a line, or JSON lines)")
-    end = [] if model.tokenizer.eos_token_id is None else [model.tokenizer.eos_token_id]
     ids: list[int] = []
     for document in read_documents(Path(path)):
-        ids += model.prefix_ids + model.tokenize(document)[0] + end
-    section = recipe.training
-    return TextBatches(ids, section.text_block, section.batch_tokens, recipe.seed)
+        ids += model.prefix_ids + model.tokenize(document)[0] + model.end_ids
+    section, state = recipe.training, PartialState()
+    return TextBatches(
+        ids, section.text_block, section.batch_tokens, recipe.seed, state.process_index, state.num_processes
+    )

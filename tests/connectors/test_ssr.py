@@ -1,0 +1,92 @@
+"""The SSR connector: which frame becomes which vector."""
+
+import pytest
+import torch
+import transformers
+
+from ssr_connector.connectors import CONNECTORS, ConnectorConfig, SSRConnector, build_connector
+from ssr_connector.errors import UserError
+from ssr_connector.types import Alignment, Frames, Segments
+from ssr_connector.units import FrameClock
+
+CLOCK = FrameClock(16000, 320, 200.0)
+LLM = transformers.LlamaConfig(
+    vocab_size=64,
+    hidden_size=32,
+    intermediate_size=48,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    initializer_range=0.3,  # large, so that what a frame sees shows
+)
+ONE = Alignment("abc", (1, 2, 3), (0, 2, 4), (2, 5, 5), ((0, 1), (1, 2), (2, 3)), 9)
+TWO = Alignment("a", (1,), (1,), (6,), ((0, 1),), 7)
+
+
+@pytest.fixture
+def frames():
+    return Frames(torch.randn(2, 9, 12, generator=torch.Generator().manual_seed(0)), torch.tensor([9, 7]), CLOCK)
+
+
+@pytest.fixture(params=["causal", "blockwise"])
+def connector(request):
+    torch.manual_seed(0)
+    return SSRConnector(ConnectorConfig(layers=2, attention=request.param, dropout=0.0), 12, LLM)
+
+
+def test_a_token_is_the_state_at_its_last_frame(frames):
+    torch.manual_seed(0)
+    connector = SSRConnector(ConnectorConfig(layers=2, dropout=0.0), 12, LLM)
+    out = connector(frames, Segments.collate([ONE, TWO]))
+    states = connector.decoder(frames.values)
+    assert out.values.shape == (2, 3, 32)
+    assert out.lengths.tolist() == [3, 1]
+    for k, frame in enumerate((1, 4, 4)):
+        assert torch.equal(out.values[0, k], states[0, frame])
+    assert torch.equal(out.values[1, 0], states[1, 5])
+
+
+def test_padding_changes_nothing(connector, frames):
+    together = connector(frames, Segments.collate([ONE, TWO])).values
+    loud = frames.values.clone()
+    loud[1, 7:] = 100.0
+    padded = torch.cat([loud, torch.full((2, 4, 12), -100.0)], 1)
+    again = connector(Frames(padded, frames.lengths, CLOCK), Segments.collate([ONE, TWO])).values
+    alone = connector(Frames(frames.values[1:, :7], torch.tensor([7]), CLOCK), Segments.collate([TWO])).values
+    torch.testing.assert_close(again[0], together[0])
+    torch.testing.assert_close(again[1, :1], together[1, :1])
+    torch.testing.assert_close(alone[0], together[1, :1])
+
+
+def test_nothing_after_a_token_reaches_it(connector, frames):
+    values = frames.values.clone().requires_grad_()
+    out = connector(Frames(values, frames.lengths, CLOCK), Segments.collate([ONE, TWO])).values
+    for row, k, end in ((0, 0, 2), (0, 1, 5), (1, 0, 6)):
+        (seen,) = torch.autograd.grad(out[row, k].square().sum(), values, retain_graph=True)
+        assert not seen[row, end:].any()
+        assert seen[row, end - 1].any()
+        assert not seen[1 - row].any()
+
+
+def test_every_weight_learns(connector, frames):
+    connector(frames, Segments.collate([ONE, TWO])).values[0].square().sum().backward()
+    assert [n for n, p in connector.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_match_scale_starts_at_the_size_of_the_embeddings(connector, frames):
+    embeddings = torch.randn(500, 32) * 0.03
+    connector.match_scale(embeddings)
+    out = connector(frames, Segments.collate([ONE, TWO])).values[0].detach()
+    assert float(out.square().mean().sqrt()) == pytest.approx(float(embeddings.square().mean().sqrt()), rel=0.01)
+    assert connector.decoder.gain.requires_grad
+
+
+def test_it_needs_an_alignment(connector, frames):
+    with pytest.raises(ValueError, match="needs an alignment"):
+        connector(frames, None)
+
+
+def test_the_registry_builds_what_the_configuration_names():
+    for name, cls in CONNECTORS.items():
+        assert type(build_connector(ConnectorConfig(type=name, layers=1), 12, LLM)) is cls
+    with pytest.raises(UserError, match=r"connector\.type is 'sr', not one of ssr, stack"):
+        build_connector(ConnectorConfig(type="sr"), 12, LLM)

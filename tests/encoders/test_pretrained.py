@@ -1,0 +1,246 @@
+"""Every family of encoders, tiny and random, saved to disk and loaded by path."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from ssr_connector.encoders import PretrainedEncoder
+from ssr_connector.errors import UserError
+from ssr_connector.types import Waveform
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
+CONVOLUTIONS = {
+    "conv_dim": (16, 16, 16),
+    "conv_kernel": (10, 3, 2),
+    "conv_stride": (5, 4, 2),
+    "num_feat_extract_layers": 3,
+    "num_conv_pos_embeddings": 8,
+    "num_conv_pos_embedding_groups": 2,
+    "num_codevectors_per_group": 4,
+}
+LAYER_NORM = {"feat_extract_norm": "layer"}
+WHISPER = {
+    "d_model": 32,
+    "encoder_layers": 3,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 64,
+    "decoder_ffn_dim": 64,
+    "max_source_positions": 50,  # windows of one second
+    "vocab_size": 100,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 1,
+}
+FAMILIES = {
+    "wav2vec2": ("Wav2Vec2", SMALL | CONVOLUTIONS),
+    "wav2vec2-layer": ("Wav2Vec2", SMALL | CONVOLUTIONS | LAYER_NORM),
+    "wav2vec2-stable": ("Wav2Vec2", SMALL | CONVOLUTIONS | LAYER_NORM | {"do_stable_layer_norm": True}),
+    "hubert": ("Hubert", SMALL | CONVOLUTIONS),
+    "hubert-layer": ("Hubert", SMALL | CONVOLUTIONS | LAYER_NORM),
+    "wavlm": ("WavLM", SMALL | CONVOLUTIONS),
+    "wavlm-layer": ("WavLM", SMALL | CONVOLUTIONS | LAYER_NORM | {"do_stable_layer_norm": True}),
+    "data2vec-audio": ("Data2VecAudio", SMALL | CONVOLUTIONS | {"conv_pos_kernel_size": 5}),
+    "wav2vec2-bert": (
+        "Wav2Vec2Bert",
+        SMALL | {"feature_projection_input_dim": 160, "conv_depthwise_kernel_size": 5},
+    ),
+    "whisper": ("Whisper", WHISPER),
+}
+CLOCKS = {"wav2vec2-bert": (320, 280.0), "whisper": (320, 0.0)}
+LENGTHS = (4001, 9000, 16000, 23456)
+N_LAYERS = 3
+
+
+def make(folder, family, half=False, **more):
+    name, values = FAMILIES[family]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = getattr(transformers, f"{name}Model")(getattr(transformers, f"{name}Config")(**(values | more)))
+    (model.half() if half else model).save_pretrained(folder)
+    if family == "whisper":
+        extractor = transformers.WhisperFeatureExtractor(chunk_length=1)
+    elif family == "wav2vec2-bert":
+        extractor = transformers.SeamlessM4TFeatureExtractor()
+    else:  # as published: only models with layer norm were trained with a mask
+        extractor = transformers.Wav2Vec2FeatureExtractor(return_attention_mask="layer" in family)
+    extractor.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return {family: make(tmp_path_factory.mktemp(family), family) for family in FAMILIES}
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    rng = np.random.default_rng(0)
+    return [Waveform((rng.standard_normal(n) * 0.1).astype(np.float32), 16000) for n in LENGTHS]
+
+
+def loud_from(start, n):
+    """Silence, then noise from one sample on."""
+    noise = np.random.default_rng(1).standard_normal(n).astype(np.float32) * 0.1
+    noise[:start] = 0
+    return Waveform(noise, 16000)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_clock_and_lengths_are_those_of_the_output(family, folders, recordings):
+    encoder = PretrainedEncoder.from_pretrained(folders[family])
+    clock = encoder.clock
+    assert (clock.hop_samples, clock.first_centre_samples) == CLOCKS.get(family, (40, 20.0))
+    frames = encoder(recordings)
+    assert frames.values.shape == (4, int(frames.lengths.max()), 32)
+    for n_samples, n in zip(LENGTHS, frames.lengths.tolist(), strict=True):
+        # The recording ends within one hop of its last frame's end, but for the rest of the receptive field.
+        assert abs(n_samples - n * clock.hop_samples) <= clock.hop_samples + clock.first_centre_samples
+    assert frames.values.dtype == torch.float32
+    assert not frames.values.requires_grad
+    assert bool(frames.values.isfinite().all())
+
+
+@pytest.mark.parametrize("family", ["wav2vec2-layer", "hubert-layer", "wavlm-layer"])
+def test_a_frame_hears_exactly_the_samples_around_its_centre(family, folders):
+    # The convolutions alone: a change in sample k reaches the frames whose receptive field holds it, and no others.
+    encoder = PretrainedEncoder.from_pretrained(folders[family])
+    features = encoder.backbone.feature_extractor
+    samples = torch.randn(1, 4000, generator=torch.Generator().manual_seed(0))
+    changed = samples.clone()
+    k = 1999
+    changed[0, k] += 1
+    moved = (features(samples) != features(changed)).any(1)[0].nonzero().flatten()
+    clock, half = encoder.clock, encoder.clock.first_centre_samples
+    centres = torch.arange(features(samples).shape[2]) * clock.hop_samples + clock.first_centre_samples
+    assert moved.tolist() == ((centres - half <= k) & (k < centres + half)).nonzero().flatten().tolist()
+
+
+def test_the_clock_of_log_mel_frames_lies_where_the_sound_starts(folders):
+    encoder = PretrainedEncoder.from_pretrained(folders["wav2vec2-bert"])
+    start = 8000
+    features = encoder.front_end.log_mel([loud_from(start, 16000).samples])["input_features"][0]
+    first_loud = int((features.mean(1) > features.mean()).nonzero()[0])
+    assert abs(encoder.clock.edge_s(first_loud) - start / 16000) <= encoder.clock.frame_s
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_features_do_not_depend_on_the_batch(family, folders, recordings):
+    encoder = PretrainedEncoder.from_pretrained(folders[family])
+    together = encoder(recordings)
+    for i, recording in enumerate(recordings):
+        alone = encoder([recording])
+        n = int(alone.lengths[0])
+        assert int(together.lengths[i]) == n
+        torch.testing.assert_close(together.values[i, :n], alone.values[0], atol=1e-5, rtol=1e-4)
+        assert not together.values[i, n:].any()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_layer_is_the_hidden_state_of_the_whole_model(family, folders, recordings):
+    full = PretrainedEncoder.from_pretrained(folders[family])
+    recording = recordings[1]
+    with torch.no_grad():
+        inputs = full.front_end.inputs([recording.samples])
+        states = full.backbone(**inputs, output_hidden_states=True).hidden_states
+    assert len(states) == N_LAYERS + 1
+    sizes = set()
+    for layer in range(N_LAYERS + 1):
+        encoder = PretrainedEncoder.from_pretrained(folders[family], layer)
+        frames = encoder([recording])
+        assert torch.equal(frames.values[0], states[layer][0, : frames.values.shape[1]])
+        sizes.add(sum(p.numel() for p in encoder.parameters()))
+    assert len(sizes) == N_LAYERS  # what lies above is not kept: layers 2 and 3 alone need all three
+    assert torch.equal(full([recording]).values, PretrainedEncoder.from_pretrained(folders[family])([recording]).values)
+
+
+def test_whisper_goes_through_long_recordings_window_after_window(folders):
+    encoder = PretrainedEncoder.from_pretrained(folders["whisper"])
+    rng = np.random.default_rng(2)
+    samples = (rng.standard_normal(40001) * 0.1).astype(np.float32)  # 2.5 windows and one sample
+    whole = encoder([Waveform(samples, 16000)])
+    assert whole.lengths.tolist() == [126]
+    parts = [encoder([Waveform(samples[a : a + 16000], 16000)]).values[0] for a in (0, 16000, 32000)]
+    torch.testing.assert_close(whole.values[0], torch.cat(parts), atol=1e-5, rtol=1e-4)
+    changed = samples.copy()
+    changed[-400:] = 0  # the end is heard
+    assert not torch.allclose(encoder([Waveform(changed, 16000)]).values[0, -1], whole.values[0, -1], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("family", "shortest"), [("wav2vec2-layer", 40), ("wav2vec2", 40), ("wav2vec2-bert", 560), ("whisper", 1)]
+)
+def test_a_recording_too_short_for_a_frame_is_an_error(family, shortest, folders):
+    encoder = PretrainedEncoder.from_pretrained(folders[family])
+    noise = loud_from(0, shortest).samples
+    assert encoder.hears(shortest)
+    assert encoder([Waveform(noise, 16000)]).lengths.tolist() == [1]
+    assert not encoder.hears(shortest - 1)
+    with pytest.raises(ValueError, match=r"recording 1, .* too short"):
+        encoder([Waveform(noise, 16000), Waveform(noise[1:], 16000)])
+
+
+def test_another_sampling_rate_is_an_error(tiny_encoder):
+    with pytest.raises(ValueError, match="16000 Hz, not 8000"):
+        PretrainedEncoder.from_pretrained(tiny_encoder)([Waveform(np.zeros(8000, np.float32), 8000)])
+
+
+@pytest.mark.parametrize("layer", [-1, 4])
+def test_layers_that_do_not_exist(layer, folders):
+    with pytest.raises(UserError, match="hidden states 0 to 3"):
+        PretrainedEncoder.from_pretrained(folders["hubert"], layer)
+
+
+def test_it_stays_frozen_and_without_dropout(folders, recordings):
+    encoder = PretrainedEncoder.from_pretrained(folders["wav2vec2-layer"]).train()
+    assert torch.equal(encoder(recordings[:1]).values, encoder(recordings[:1]).values)
+    assert not any(p.requires_grad for p in encoder.parameters())
+    assert not any(m.training for m in encoder.backbone.modules())
+
+
+def test_half_precision_on_disk_is_single_precision_here(tmp_path, recordings):
+    encoder = PretrainedEncoder.from_pretrained(make(tmp_path, "hubert-layer", half=True))
+    assert encoder(recordings).values.dtype == torch.float32
+
+
+def test_an_adapter_after_the_last_layer_asks_for_a_layer(tmp_path, recordings):
+    folder = make(tmp_path, "wav2vec2-layer", add_adapter=True)
+    with pytest.raises(UserError, match=r"adapter.*encoder\.layer"):
+        PretrainedEncoder.from_pretrained(folder)
+    assert PretrainedEncoder.from_pretrained(folder, 3)(recordings[:1]).lengths.tolist() == [100]
+
+
+def test_output_that_does_not_follow_the_configuration_is_an_error(folders, recordings, monkeypatch):
+    encoder = PretrainedEncoder.from_pretrained(folders["wav2vec2-layer"])
+    front_end = type(encoder.front_end)
+    for factor in (2, 0.5):  # promised too many, and too few
+        n_frames = front_end.n_frames
+        with monkeypatch.context() as patch:
+            patch.setattr(front_end, "n_frames", lambda self, n, f=factor, real=n_frames: int(real(self, n) * f))
+            with pytest.raises(ValueError, match="promises"):
+                encoder(recordings)
+
+
+def test_bad_checkpoints_are_named(tmp_path, folders, tiny_llm):
+    with pytest.raises(UserError, match=r"check encoder\.name"):
+        PretrainedEncoder.from_pretrained(str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="'llama', not one of the encoders"):
+        PretrainedEncoder.from_pretrained(tiny_llm)
+    folder = Path(make(tmp_path / "cut", "wav2vec2"))
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:2000])
+    with pytest.raises(UserError, match="cut"):
+        PretrainedEncoder.from_pretrained(str(folder))
+    (folder / "config.json").write_text("{")
+    with pytest.raises(UserError, match="cut"):
+        PretrainedEncoder.from_pretrained(str(folder))
+    config = json.loads((Path(folders["wav2vec2"]) / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "speech-from-mars"}))
+    with pytest.raises(UserError, match="cut"):
+        PretrainedEncoder.from_pretrained(str(folder))

@@ -1,0 +1,170 @@
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModel, AutoProcessor, LlamaConfig, LlamaForCausalLM
+
+from ssr_connector.errors import UserError
+from ssr_connector.model import SSRConfig, SSRForConditionalGeneration, SSRProcessor
+from ssr_connector.model import checkpoint as module
+from ssr_connector.model.processing import SPEECH_ID
+
+load = SSRForConditionalGeneration.from_pretrained
+
+
+@pytest.fixture
+def world(tmp_path, tiny_model, tiny_llm, tiny_encoder):
+    """A checkpoint beside copies of its base models, all of which a test may spoil."""
+    for name, source in (("llm", tiny_llm), ("encoder", tiny_encoder)):
+        shutil.copytree(source, tmp_path / "here" / "base" / name)
+    model = load(tiny_model)
+    model.config.llm_name = str(tmp_path / "here" / "base" / "llm")
+    model.config.encoder_name = str(tmp_path / "here" / "base" / "encoder")
+    model.save_pretrained(tmp_path / "here" / "run" / "model")
+    return tmp_path / "here"
+
+
+def test_saved_and_loaded_gives_the_same_bits(model, tmp_path, recordings):
+    model.save_pretrained(tmp_path / "model")
+    torch.manual_seed(7)  # loading must not draw what it keeps
+    again = load(tmp_path / "model")
+    assert not again.training
+    mine, its = model.state_dict(), again.state_dict()
+    assert mine.keys() == its.keys()
+    assert all(torch.equal(mine[k], its[k]) for k in mine)
+    ids = torch.tensor([[1, SPEECH_ID, 33]])
+    assert torch.equal(*(m(ids, recordings=recordings[:1]).logits for m in (model, again)))
+
+
+def test_a_trained_llm_is_in_the_checkpoint(model, tiny_model, tmp_path):
+    changed = load(tiny_model)
+    with torch.no_grad():
+        changed.llm.model.layers[0].mlp.up_proj.weight += 1
+    changed.config.llm_trained = True
+    changed.save_pretrained(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert again.config.llm_trained
+    assert torch.equal(again.llm.model.layers[0].mlp.up_proj.weight, changed.llm.model.layers[0].mlp.up_proj.weight)
+    again.save_pretrained(tmp_path / "second")
+    assert (tmp_path / "second" / "model.safetensors").read_bytes() == (
+        tmp_path / "model" / "model.safetensors"
+    ).read_bytes()
+
+
+def test_the_auto_classes_know_it(tiny_model):
+    assert isinstance(AutoConfig.from_pretrained(tiny_model), SSRConfig)
+    assert isinstance(AutoModel.from_pretrained(tiny_model), SSRForConditionalGeneration)
+    assert isinstance(AutoProcessor.from_pretrained(tiny_model), SSRProcessor)
+
+
+def test_no_pickle_and_no_base_model_is_inside(tiny_model):
+    assert sorted(p.name for p in tiny_model.iterdir()) == ["config.json", "model.safetensors", "processor_config.json"]
+    assert {k.split(".")[0] for k in load_file(tiny_model / "model.safetensors")} == {"aligner", "connector"}
+
+
+def test_moved_together_with_its_base_models_it_still_loads(world, tmp_path, model, recordings):
+    world.rename(tmp_path / "there")
+    again = load(tmp_path / "there" / "run" / "model")
+    assert torch.equal(again.listen(recordings[:1])[0].vectors, model.listen(recordings[:1])[0].vectors)
+    assert SSRProcessor.from_pretrained(tmp_path / "there" / "run" / "model").sampling_rate_hz == 16000
+
+
+@pytest.mark.parametrize("base", ["llm", "encoder"])
+def test_a_missing_base_model_is_named(world, base):
+    shutil.rmtree(world / "base" / base)
+    with pytest.raises(UserError, match=rf"needs its base model at .*{base}, which is missing"):
+        load(world / "run" / "model")
+
+
+@pytest.mark.parametrize("base", ["llm", "encoder"])
+def test_a_damaged_base_model_is_named(world, base):
+    (world / "base" / base / "config.json").unlink()
+    with pytest.raises(UserError, match=rf"base/{base}.*check {base}\.name") as caught:
+        load(world / "run" / "model")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_base_model_of_another_width_is_refused(world):
+    config = LlamaConfig.from_pretrained(world / "base" / "llm")
+    config.hidden_size, config.head_dim = 64, 16
+    LlamaForCausalLM(config).save_pretrained(world / "base" / "llm")
+    with pytest.raises(UserError, match=r"LLM .*llm is 64 wide, but this checkpoint was trained with 32"):
+        load(world / "run" / "model")
+
+
+def damage(path, how):
+    weights = path / "model.safetensors"
+    state = load_file(weights)
+    first = sorted(state)[0]
+    if how == "cut":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    elif how == "empty":
+        weights.write_bytes(b"")
+    elif how == "header":
+        weights.write_bytes(b"\xff" * 200)
+    elif how == "lacking":
+        save_file({k: v for k, v in state.items() if k != first}, weights)
+    elif how == "unknown":
+        save_file({**state, "connector.more": torch.ones(1)}, weights)
+    elif how == "shape":
+        save_file({**state, first: torch.ones(3, 3, 3)}, weights)
+    elif how == "config":
+        (path / "config.json").write_text('{"model_type": "ssr_conn')
+    elif how == "other":
+        (path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    else:
+        (path / how).unlink()
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("cut", r"model\.safetensors is damaged"),
+        ("empty", r"model\.safetensors is damaged"),
+        ("header", r"model\.safetensors is damaged"),
+        ("lacking", r"model\.safetensors lacks aligner\."),
+        ("unknown", r"model\.safetensors has unknown connector\.more"),
+        ("shape", r"model\.safetensors has another shape for"),
+        ("config", r"config\.json is damaged"),
+        ("other", r"not an SSR-Connector"),
+        ("config.json", r"is not a checkpoint: it needs config\.json"),
+        ("model.safetensors", r"is not a checkpoint: it needs"),
+    ],
+)
+def test_a_spoilt_checkpoint_is_refused_in_one_sentence(world, how, message):
+    path = world / "run" / "model"
+    damage(path, how)
+    with pytest.raises(UserError, match=message) as caught:
+        load(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path):
+    with pytest.raises(UserError, match="is not a checkpoint"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"processor_config\.json is missing or damaged"):
+        SSRProcessor.from_pretrained(tmp_path / "nowhere")
+
+
+def test_a_full_disk_keeps_the_older_checkpoint(world, monkeypatch):
+    model = load(world / "run" / "model")
+    before = (world / "run" / "model" / "model.safetensors").read_bytes()
+
+    def full(path, tensors, metadata=None):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(module, "write_tensors", full)
+    with pytest.raises(OSError, match="No space"):
+        model.save_pretrained(world / "run" / "model")
+    assert (world / "run" / "model" / "model.safetensors").read_bytes() == before
+    assert [p.name for p in (world / "run").iterdir()] == ["model"]
+
+
+def test_tied_tensors_are_stored_once_and_tied_again():
+    table = torch.ones(3, 2)
+    kept = module.drop_shared({"a": table, "b": table, "c": table.clone(), "d": torch.empty(0), "e": torch.empty(0)})
+    assert set(kept) == {"a", "c", "d", "e"}

@@ -1,0 +1,97 @@
+import math
+
+import pytest
+import torch
+
+from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.model.scoring import Score
+
+PAIRS = [
+    (["Tom wanted"], [" tea."]),
+    (["Anna found the old lamp in the garden."], [" Nobody knows."]),
+    ([""], ["The cats sing."]),
+]
+
+
+def direct(model, context, continuation):
+    """The sum by transformers alone."""
+    bos = [model.tokenizer.bos_token_id]
+    whole = model.tokenizer(context + continuation, add_special_tokens=False)["input_ids"]
+    split = len(model.tokenizer(context, add_special_tokens=False)["input_ids"])
+    log_probs = model.llm(torch.tensor([bos + whole])).logits[0].log_softmax(-1)
+    return sum(log_probs[i, whole[i]].item() for i in range(split, len(whole))), len(whole) - split
+
+
+def test_written_pairs_are_scored_as_transformers_does(model):
+    for score, (context, continuation) in zip(model.loglikelihood(PAIRS), PAIRS, strict=True):
+        total, n = direct(model, context[0], continuation[0])
+        assert score.total == pytest.approx(total, abs=1e-4)
+        assert score.n_tokens == n
+        assert score.mean == pytest.approx(total / n, abs=1e-4)
+
+
+def test_scores_do_not_depend_on_the_batch(model, recordings):
+    heard = model.listen(recordings)
+    pairs = [
+        *PAIRS,
+        ([recordings[0]], [" tea."]),
+        ([recordings[1], " The answer is:"], [" A"]),
+        ([heard[2]], [recordings[1]]),
+        (["Tom"], [heard[0], " tea"]),
+    ]
+    whole = model.loglikelihood(pairs, batch_tokens=100_000)
+    for batch_tokens in (1, 60):
+        for a, b in zip(whole, model.loglikelihood(pairs, batch_tokens), strict=True):
+            assert a.total == pytest.approx(b.total, abs=1e-4)
+            assert a.n_tokens == b.n_tokens
+    for pair, a in zip(pairs, whole, strict=True):
+        assert model.loglikelihood([pair])[0].total == pytest.approx(a.total, abs=1e-4)
+
+
+def test_a_spoken_continuation_is_scored_on_what_is_heard(model, recordings):
+    (context,), (ending,) = model.listen(recordings[:1]), model.listen(recordings[1:2])
+    ids = list(ending.alignment.token_ids)
+    assert ids
+    bos = model.embed_tokens(torch.tensor([model.tokenizer.bos_token_id]))
+    embeds = torch.cat([bos, context.vectors, ending.vectors])[None]
+    log_probs = model.llm(inputs_embeds=embeds).logits[0].log_softmax(-1)
+    start = 1 + len(context.vectors)
+    expected = sum(log_probs[start + i - 1, t].item() for i, t in enumerate(ids))
+    (score,) = model.loglikelihood([([recordings[0]], [recordings[1]])])
+    assert score.total == pytest.approx(expected, abs=1e-4)
+    assert score.n_tokens == len(ids)
+
+
+def test_a_recording_is_heard_once_however_often_it_is_asked_about(model, recordings, monkeypatch):
+    calls, honest = [], SSRForConditionalGeneration.listen
+
+    def listen(self, given, *args):
+        calls.append(given)
+        return honest(self, given, *args)
+
+    monkeypatch.setattr(SSRForConditionalGeneration, "listen", listen)
+    model.loglikelihood([([recordings[0]], [" a"]), ([recordings[0]], [" b"]), ([recordings[1]], [" b"])])
+    assert len(calls) == 2
+
+
+def test_nothing_to_score_never_wins_per_token():
+    assert Score(0.0, 0).mean == -math.inf
+    assert Score(-3.0, 2).mean == -1.5
+
+
+def test_a_tokenizer_without_bos_scores_the_first_token_after_its_eos(tiny_model):
+    model = SSRForConditionalGeneration.from_pretrained(tiny_model)
+    from tokenizers.processors import TemplateProcessing
+
+    model.tokenizer._tokenizer.post_processor = TemplateProcessing(single="$A", special_tokens=[])
+    assert model.prefix_ids == []
+    ids = model.tokenize("The cats sing.")[0]
+    log_probs = model.llm(torch.tensor([[model.tokenizer.eos_token_id, *ids]])).logits[0].log_softmax(-1)
+    (score,) = model.loglikelihood([([""], ["The cats sing."])])
+    assert score.n_tokens == len(ids)
+    assert score.total == pytest.approx(sum(log_probs[i, t].item() for i, t in enumerate(ids)), abs=1e-4)
+    with_context = model.llm(torch.tensor([ids])).logits[0].log_softmax(-1)
+    (score,) = model.loglikelihood([(["The cats"], [" sing."])])
+    n = len(model.tokenize("The cats")[0])
+    expected = sum(with_context[i - 1, ids[i]].item() for i in range(n, len(ids)))
+    assert score.total == pytest.approx(expected, abs=1e-4)

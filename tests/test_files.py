@@ -1,0 +1,79 @@
+"""Files and folders are there whole or not at all, and what was there before survives a failure."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ssr_connector.files import replace_file, replace_folder, write_json
+
+
+class Killed(BaseException):
+    """As KeyboardInterrupt is: no `except Exception` sees it."""
+
+
+def write_half(place, name):
+    with place as new:
+        (new / name).write_text("ne")
+        raise Killed
+
+
+def test_a_file_takes_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "new folder" / "a.json"
+    write_json(path, {"é": 1})
+    write_json(path, {"é": 2})
+    assert json.loads(path.read_text()) == {"é": 2}
+    assert [p.name for p in path.parent.iterdir()] == ["a.json"]
+
+
+def test_a_file_that_is_cut_off_leaves_the_old_one(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(Killed):
+        write_half(replace_file(path), ".")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_values_that_are_no_json_leave_the_old_file(tmp_path):
+    write_json(tmp_path / "a.json", 1)
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"x": object()})
+    assert json.loads((tmp_path / "a.json").read_text()) == 1
+
+
+def test_a_folder_takes_the_place_of_the_old_one_as_a_whole(tmp_path):
+    path = tmp_path / "deep" / "model"
+    for name in ("first", "second"):
+        with replace_folder(path) as new:
+            (new / name).write_text(name)
+    assert [p.name for p in path.iterdir()] == ["second"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_is_cut_off_leaves_the_old_one(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "weights").write_text("old")
+    with pytest.raises(Killed):
+        write_half(replace_folder(path), "weights")
+    assert (path / "weights").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_old_folder_comes_back_where_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "weights").write_text("old")
+    rename = Path.rename
+
+    def fail_for_the_new_one(self, target):
+        if ".tmp-" in self.name:
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_for_the_new_one)
+    with pytest.raises(OSError, match="No space"), replace_folder(path) as new:
+        (new / "weights").write_text("new")
+    assert (path / "weights").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,56 @@
+import pytest
+
+from ssr_connector.config import Recipe
+from ssr_connector.errors import UserError
+from ssr_connector.tiny.demo import TinySection, better_baselines, question, renamed, test_utterances as spoken_parts
+from ssr_connector.tiny.tasks import ChoiceItem
+from ssr_connector.tiny.world import World
+
+STORY = ChoiceItem("s1", "storycloze", "He ran.", ("He won.", "It ate."), 1, "true", "He ran.")
+QUIZ = ChoiceItem("m1", "mmlu", "Where?\nA. up\nAnswer:", ("A", "B", "C", "D"), 2, "geography", "Where? A, up.")
+PAIR = ChoiceItem("b1", "sblimp", "", ("good", "bad"), 0, "agreement", "")
+
+
+def test_items_are_written_as_evaluate_reads_them():
+    row = question("mmlu", QUIZ)
+    assert row["context"] == {"text": "Where? A, up.", "audio": "audio/m1-context.flac"}
+    assert row["written"] == QUIZ.context
+    assert row["prompt"] == " The answer is:"
+    assert row["choices"][2] == {"text": "C"}
+    story = question("storycloze", STORY)
+    assert story["choices"][1] == {"text": "It ate.", "audio": "audio/s1-choice1.flac"}
+    assert "context" not in question("sblimp", PAIR)
+
+
+def test_every_spoken_part_is_rendered_in_its_items_voice():
+    world = World([], [], [], [], [], {"storycloze": [STORY], "mmlu": [QUIZ], "sblimp": [PAIR]}, {})
+    utterances, keys = spoken_parts(world)
+    assert {u.id: u.text for u in utterances} == {
+        "s1-context": "He ran.",
+        "s1-choice0": "He won.",
+        "s1-choice1": "It ate.",
+        "m1-context": "Where? A, up.",
+        "b1-choice0": "good",
+        "b1-choice1": "bad",
+    }
+    assert keys["s1-choice1"] == keys["s1-context"] == "s1"
+
+
+def test_better_baseline_is_chosen_task_by_task():
+    figures = [
+        {"name": "storycloze_s2t_stack_plain", "value": 50},
+        {"name": "storycloze_s2t_stack_layers", "value": 60},
+        {"name": "spoken_mmlu_stack_plain", "value": 40},
+        {"name": "spoken_mmlu_stack_layers", "value": 30},
+    ]
+    better = better_baselines(figures, ["stack_plain", "stack_layers"])
+    assert {f["name"]: f["value"] for f in better} == {"storycloze_s2t_stack": 60, "spoken_mmlu_stack": 40}
+    assert renamed([{"name": "a", "value": 1}, {"name": "b", "value": 2}], {"a": "c"}) == [{"name": "c", "value": 1}]
+
+
+def test_a_misspelt_key_of_the_tiny_world_is_named():
+    section = {"world": {"storyclose": 5}, "llm": {}, "encoder": {}, "noise": {}, "baselines": {}}
+    with pytest.raises(UserError, match=r"storyclose.*did you mean storycloze"):
+        TinySection.read(Recipe(tiny=section), "recipe")
+    with pytest.raises(UserError, match="did you mean tiny.world"):
+        TinySection.read(Recipe(tiny={"wrld": {}}), "recipe")

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory, tiny_corpus, tiny_aligner, tiny_encoder, tiny_llm, sentences) -> Path:
+    """Folder with frames, alignments, text, and a recipe that names them all."""
+    import yaml
+
+    from ssr_connector.aligners.bundle import load_bundle
+    from ssr_connector.cli.align import align_cuts
+    from ssr_connector.cli.encode import encode
+
+    folder = tmp_path_factory.mktemp("base")
+    manifests = [tiny_corpus / "train.jsonl.gz", tiny_corpus / "dev.jsonl.gz"]
+    encode(manifests, tiny_encoder, None, folder / "frames", 20.0, lambda *_: None)
+    done = align_cuts(manifests, load_bundle(tiny_aligner), folder / "align", 20.0, lambda *_: None, folder / "frames")
+    assert done.aligned == 16
+    (folder / "text.txt").write_text("\n".join(sentences * 4))
+    recipe = {
+        "encoder": {"name": tiny_encoder},
+        "llm": {"name": tiny_llm},
+        "aligner": {"width": 16, "layers": 1, "heads": 2},
+        "connector": {"layers": 1},
+        "data": {
+            "train": str(manifests[0]),
+            "dev": str(manifests[1]),
+            "frames": str(folder / "frames"),
+            "alignments": str(folder / "align"),
+            "text": str(folder / "text.txt"),
+        },
+        "training": {
+            "steps": 7,
+            "lr": 1e-3,
+            "warmup_steps": 2,
+            "batch_s": 7,
+            "log_every": 1,
+            "checkpoint_every": 2,
+            "batch_tokens": 64,
+            "text_block": 16,
+        },
+        "variants": {
+            "aligner": {"training": {"objectives": {"ctc": 1}, "train": ["aligner"]}},
+            "distill": {
+                "training": {"aligner": str(tiny_aligner), "objectives": {"distil": 1}, "train": ["connector"]}
+            },
+            "stack": {
+                "connector": {"type": "stack", "layers": 0},
+                "training": {
+                    "aligner": str(tiny_aligner),
+                    "objectives": {"transcribe": 1, "continuation": 1},
+                    "train": ["connector"],
+                },
+            },
+            "finetune": {"training": {"objectives": {"speech_lm": 1, "transcribe": 1, "text": 1}, "train": ["llm"]}},
+        },
+    }
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    return folder
+
+
+@pytest.fixture
+def recipe_of(base, tmp_path):
+    """The recipe of a variant, into this test's folder unless another is named."""
+    from ssr_connector.config import Recipe, load_recipe
+
+    def recipe(variant: str, *words: str, out: Path | None = None) -> Recipe:
+        return load_recipe(base / "recipe.yaml", variant, [f"--out={out or tmp_path / variant}", *words])
+
+    return recipe
+
+
+@pytest.fixture(scope="session")
+def distilled(base, tmp_path_factory) -> Path:
+    """A finished run of stage 1."""
+    from ssr_connector.config import load_recipe
+    from ssr_connector.training.stages import train_connector
+
+    out = tmp_path_factory.mktemp("distilled") / "run"
+    train_connector(load_recipe(base / "recipe.yaml", "distill", [f"--out={out}"]), lambda *_: None)
+    return out

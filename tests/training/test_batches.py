@@ -1,0 +1,147 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from ssr_connector.data.cuts import read_cuts
+from ssr_connector.errors import UserError
+from ssr_connector.training.batches import Batches, SpeechBatch, SpeechBatches, TextBatches
+
+
+class Source:
+    """Counts what is read."""
+
+    def __init__(self, without=()):
+        self.read, self.without = [], without
+
+    def has(self, cut):
+        return cut.id not in self.without
+
+    def frames(self, cuts):
+        self.read += [c.id for c in cuts]
+        return SimpleNamespace(ids=[c.id for c in cuts])
+
+
+@pytest.fixture(scope="module")
+def cuts(tiny_corpus):
+    return list(read_cuts(tiny_corpus / "cuts.jsonl.gz"))
+
+
+@pytest.fixture(scope="module")
+def many(cuts):
+    """Enough for several buckets."""
+    return [c.truncate(duration=0.5 + (k % 40) / 40).with_id(f"{k:03}") for k in range(110) for c in [cuts[k % 16]]]
+
+
+def speech(cuts, batch_s=7.0, seed=0, source=None, **kwargs):
+    return SpeechBatches(cuts, source or Source(), {c.id: c.id for c in cuts}, None, batch_s, seed, **kwargs)
+
+
+def plan(batches, epoch):
+    return [[c.id for c in group] for group in batches.plan(epoch)]
+
+
+@pytest.mark.parametrize("which", ["cuts", "many"])
+def test_every_cut_comes_once_an_epoch_within_batch_s(which, request):
+    cuts = request.getfixturevalue(which)
+    batches = speech(cuts)
+    for epoch in (0, 1):
+        groups = list(batches.plan(epoch))
+        assert sorted(c.id for g in groups for c in g) == sorted(c.id for c in cuts)
+        assert all(sum(c.duration for c in g) <= 7.0 for g in groups)
+        assert len(groups) < len(cuts) / 2
+
+
+@pytest.mark.parametrize("which", ["cuts", "many"])
+def test_the_plan_follows_from_seed_and_epoch(which, request):
+    cuts = request.getfixturevalue(which)
+    first = speech(cuts, seed=5)
+    assert plan(first, 3) == plan(first, 3) == plan(speech(cuts, seed=5), 3)
+    assert plan(first, 3) != plan(first, 4)
+    assert plan(first, 3) != plan(speech(cuts, seed=6), 3)
+
+
+def test_skipping_drops_the_first_and_reads_nothing_of_them(many):
+    batches = speech(many, source=Source())
+    whole = [b.ids for b in batches.epoch(2)]
+    source = Source()
+    rest = [b.ids for b in speech(many, source=source).epoch(2, skip=3)]
+    assert rest == whole[3:]
+    assert source.read == [i for group in rest for i in group]
+
+
+def test_processes_share_the_cuts(many):
+    seen = [i for rank in (0, 1) for g in plan(speech(many, rank=rank, world_size=2), 0) for i in g]
+    assert set(seen) == {c.id for c in many}
+    assert len(seen) < 1.2 * len(many)
+
+
+def test_cuts_without_frames_or_alignment_are_counted(cuts):
+    source = Source(without={cuts[0].id})
+    alignments = {c.id: "aligned" for c in cuts[:5]}
+    batches = SpeechBatches(cuts, source, {c.id: "" for c in cuts}, alignments, 7.0, 0)
+    assert [c.id for c in batches.cuts] == [c.id for c in cuts[1:5]]
+    assert batches.n_left_out == len(cuts) - 4
+    with pytest.raises(UserError, match="no utterance is left"):
+        SpeechBatches(cuts, source, {}, {}, 7.0, 0)
+
+
+def test_a_cut_longer_than_a_batch_is_named(cuts):
+    with pytest.raises(UserError, match=r"alone is longer than training\.batch_s=1 s"):
+        speech(cuts, batch_s=1.0)
+
+
+@pytest.mark.parametrize(("n_blocks", "per_batch"), [(12, 4), (10, 4), (7, 3), (3, 8)])
+def test_text_blocks_come_once_an_epoch(n_blocks, per_batch):
+    text = TextBatches(list(range(n_blocks * 5 + 3)), 5, per_batch * 5, seed=1)
+    size = min(per_batch, n_blocks)
+    assert text.batch(0).shape == (size, 5)
+    stream = torch.cat([text.batch(k) for k in range(n_blocks)])[:, 0].tolist()  # `size` epochs
+    epochs = [stream[k : k + n_blocks] for k in range(0, len(stream), n_blocks)]
+    assert len(epochs) == size
+    assert all(sorted(e) == [5 * b for b in range(n_blocks)] for e in epochs)
+    assert len({tuple(e) for e in epochs}) > 1
+    assert torch.equal(text.batch(4), TextBatches(list(range(n_blocks * 5)), 5, per_batch * 5, seed=1).batch(4))
+
+
+def test_text_is_shared_by_processes():
+    ranks = [TextBatches(list(range(60)), 5, 15, 0, rank, 2) for rank in (0, 1)]
+    stream = torch.cat([r.batch(k) for k in (0, 1) for r in ranks])[:, 0]
+    assert sorted(stream.tolist()) == list(range(0, 60, 5))
+
+
+def test_too_little_text_is_an_error():
+    with pytest.raises(UserError, match="shorter than one block of 8"):
+        TextBatches([1, 2, 3], 8, 64, 0)
+    with pytest.raises(UserError, match="neither speech nor text"):
+        Batches(None, None)
+
+
+class Epochs:
+    """Stands for SpeechBatches with three batches an epoch."""
+
+    def epoch(self, number, skip=0):
+        return iter([SpeechBatch([f"{number}.{k}"], None, [], []) for k in range(skip, 3)])
+
+
+def test_positions_go_on_where_they_were():
+    batches = Batches(Epochs(), TextBatches(list(range(40)), 5, 10, 0))
+
+    def take(n, *position):
+        stream = batches.from_position(*position)
+        return [(e, i, b.speech.ids, b.text.tolist()) for e, i, b in (next(stream) for _ in range(n))]
+
+    whole = take(8, 0, 0, 0)
+    assert [(e, i) for e, i, _, _ in whole] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1)]
+    for done in range(1, 8):
+        epoch, index, _, _ = whole[done - 1]
+        assert take(8 - done, done, epoch, index + 1) == whole[done:]
+
+
+def test_an_epoch_without_batches_is_an_error():
+    class Nothing:
+        def epoch(self, number, skip=0):
+            return iter(())
+
+    with pytest.raises(UserError, match="no batch"):
+        next(Batches(Nothing(), None).from_position(0, 0, 0))

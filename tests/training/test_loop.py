@@ -1,0 +1,188 @@
+import json
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from ssr_connector.config import TrainingSection
+from ssr_connector.errors import UserError
+from ssr_connector.training import checkpoint
+from ssr_connector.training.batches import Batch, Batches, TextBatches
+from ssr_connector.training.checkpoint import Position
+from ssr_connector.training.loop import (
+    MetricsLog,
+    Student,
+    Weighted,
+    deferred_interrupt,
+    learning_rate,
+    step_seed,
+    train,
+)
+
+
+class Toy(nn.Module):
+    """A learner with dropout, and a frozen part with dropout."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(3)
+        self.table = nn.Embedding(50, 4)
+        self.learns = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
+        self.frozen = nn.Sequential(nn.Linear(4, 1), nn.Dropout(0.5)).requires_grad_(False)
+
+
+class Objective:
+    """Mean square of what comes out; `spoil` may change the loss of a step."""
+
+    def __init__(self, toy, spoil=lambda step, loss: loss):
+        self.toy, self.spoil, self.step = toy, spoil, 0
+
+    def __call__(self, batch):
+        hidden = self.toy.learns(self.toy.table(batch.text))
+        loss = self.spoil(self.step, self.toy.frozen(hidden).square().mean())
+        self.step += 1
+        return loss, {"toy": loss.item()}
+
+
+def run(out, progress=lambda *_: None, spoil=lambda step, loss: loss, evaluate=None, **settings):
+    toy = Toy()
+    config = TrainingSection(
+        **{"steps": 8, "lr": 1e-2, "warmup_steps": 0, "log_every": 1, "checkpoint_every": 3} | settings
+    )
+    batches = Batches(None, TextBatches(list(range(50)), 5, 10, seed=0))
+    figures = train(
+        Student(toy, [Weighted("toy", 2.0, Objective(toy, spoil))]), batches, config, out, 0, progress, evaluate
+    )
+    return toy, figures
+
+
+def rows(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_learning_rate_rises_falls_and_ends_at_its_share():
+    config = TrainingSection(lr=1.0, steps=110, warmup_steps=10, final_lr_share=0.2, schedule="cosine")
+    assert [learning_rate(config, s) for s in (0, 4, 9, 10)] == pytest.approx([0.1, 0.5, 1.0, 1.0])
+    assert learning_rate(config, 60) == pytest.approx(0.6)
+    assert learning_rate(config, 110) == pytest.approx(0.2)
+    linear = TrainingSection(lr=1.0, steps=100, warmup_steps=0, final_lr_share=0.0, schedule="linear")
+    assert learning_rate(linear, 25) == pytest.approx(0.75)
+    constant = TrainingSection(lr=1.0, steps=100, warmup_steps=0, schedule="constant")
+    assert learning_rate(constant, 99) == 1.0
+
+
+def test_step_seeds_differ_by_seed_step_and_rank():
+    seeds = [step_seed(s, t, r) for s in range(3) for t in range(50) for r in range(3)]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_the_loss_is_the_weighted_sum(tmp_path):
+    _, figures = run(tmp_path, steps=1)
+    assert figures["loss"] == pytest.approx(2 * figures["toy"])
+
+
+def test_frozen_parts_stay_in_evaluation_mode():
+    toy = Toy()
+    student = Student(toy, []).train()
+    assert toy.learns[1].training
+    assert not toy.frozen[1].training
+    assert not student.eval().learner.learns[1].training
+
+
+def test_a_loss_that_is_no_number_stops_before_it_spoils_anything(tmp_path):
+    def spoil(step, loss):
+        return loss * float("nan") if step == 4 else loss
+
+    with pytest.raises(UserError, match="step 4: the loss is nan"):
+        run(tmp_path, spoil=spoil)
+    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000003"]
+    toy, _ = run(tmp_path)  # goes on from there
+    assert all(bool(p.isfinite().all()) for p in toy.parameters())
+    assert [r["step"] for r in rows(tmp_path)] == list(range(1, 9))
+
+
+def test_a_gradient_that_is_no_number_stops_too(tmp_path):
+    def spoil(step, loss):
+        return loss + (0 * loss).sqrt() if step == 2 else loss  # finite, but its derivative is not
+
+    with pytest.raises(UserError, match="step 2: the gradient is nan"):
+        run(tmp_path, spoil=spoil)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint_and_the_run_goes_on(tmp_path, monkeypatch):
+    whole = tmp_path / "whole"
+    run(whole)
+    honest = checkpoint.write_tensors
+
+    def full(path, tensors, metadata=None):
+        if "step-00000006" in str(path):
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left on device", str(path))
+        honest(path, tensors, metadata)
+
+    monkeypatch.setattr(checkpoint, "write_tensors", full)
+    with pytest.raises(OSError, match="No space"):
+        run(tmp_path / "full")
+    assert [p.name for p in (tmp_path / "full" / "checkpoints").iterdir()] == ["step-00000003"]
+    monkeypatch.undo()
+    run(tmp_path / "full")
+    assert rows(tmp_path / "full") == rows(whole)
+
+
+def test_a_stopped_run_logs_the_same_figures_once(tmp_path):
+    def stop(done, total, figures):
+        if done == 5:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        run(tmp_path / "stopped", stop)
+    with (tmp_path / "stopped" / "metrics.jsonl").open("a") as out:
+        out.write('{"step": 6, "lo')  # as a process killed while it writes leaves behind
+    run(tmp_path / "stopped")
+    run(tmp_path / "whole")
+    assert rows(tmp_path / "stopped") == rows(tmp_path / "whole")
+
+
+def test_evaluation_does_not_change_training(tmp_path):
+    def evaluate():
+        return {"loss": torch.rand(1).item()}
+
+    run(tmp_path / "with", evaluate=evaluate, evaluate_every=1)
+    run(tmp_path / "without")
+    assert [r["loss"] for r in rows(tmp_path / "with")] == [r["loss"] for r in rows(tmp_path / "without")]
+    assert all("dev_loss" in r for r in rows(tmp_path / "with"))
+
+
+def test_stages_of_one_process_may_differ_in_precision(tmp_path):
+    run(tmp_path / "a", precision="no", steps=1)
+    run(tmp_path / "b", precision="bf16", steps=1)
+    assert rows(tmp_path / "a")[0]["loss"] != rows(tmp_path / "b")[0]["loss"]
+
+
+def test_logging_now_and_then_still_logs_the_last_step(tmp_path):
+    run(tmp_path, steps=7, log_every=3)
+    assert [r["step"] for r in rows(tmp_path)] == [3, 6, 7]
+    assert MetricsLog(tmp_path, 6).last["loss"] == rows(tmp_path)[-1]["loss"]
+    assert [r["step"] for r in rows(tmp_path)] == [3, 6]
+
+
+def test_no_objective_is_an_error():
+    with pytest.raises(UserError, match=r"training\.objectives is empty"):
+        Student(Toy(), [])(Batch(None, None))
+
+
+def test_ctrl_c_waits_once_and_not_twice():
+    with deferred_interrupt() as interrupted:
+        assert not interrupted()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_position_starts_at_nothing():
+    assert Position() == Position(0, 0, 0)

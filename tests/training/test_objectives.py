@@ -1,0 +1,175 @@
+import pytest
+import torch
+from torch import nn
+
+from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.model.sequence import Sequences
+from ssr_connector.training import objectives
+from ssr_connector.training.batches import Batch, SpeechBatch
+from ssr_connector.training.objectives import ContinueLikeText, Distil, SpeechLM, TextLM, Transcribe
+from ssr_connector.types import Alignment, Frames, Segments, SpeechEmbeds
+from ssr_connector.units import FrameClock
+
+TEXTS = ["Tom wanted tea.", "Nobody knows."]
+
+
+class Planted(nn.Module):
+    """A connector that emits the LLM's own embeddings of the aligned tokens, times and plus something."""
+
+    needs_segments = True
+
+    def __init__(self, table, scale=1.0, shift=0.0):
+        super().__init__()
+        self.table, self.scale, self.shift = table, scale, shift
+
+    def forward(self, frames: Frames, segments: Segments) -> SpeechEmbeds:
+        values = self.table(segments.token_ids) * self.scale + self.shift
+        values[~segments.mask] = 1e3  # padding must not count
+        return SpeechEmbeds(values, segments.lengths)
+
+
+@pytest.fixture
+def model(tiny_model):
+    return SSRForConditionalGeneration.from_pretrained(str(tiny_model))
+
+
+@pytest.fixture
+def batch(model):
+    alignments = []
+    for text in TEXTS:
+        ids, spans = model.tokenize(text)
+        n = len(ids)
+        alignments.append(Alignment(text, tuple(ids), tuple(range(n)), tuple(range(1, n + 1)), tuple(spans), n))
+    n = [len(a) for a in alignments]
+    assert n[0] != n[1]
+    frames = Frames(torch.randn(2, max(n), 32), torch.tensor(n), FrameClock(16000, 320, 0.0))
+    return Batch(SpeechBatch(["a", "b"], frames, TEXTS, alignments), None)
+
+
+def plant(model, **kwargs):
+    model.connector = Planted(model.llm.get_input_embeddings(), **kwargs)
+
+
+def test_the_target_of_distillation_is_the_llms_own_embedding(model, batch):
+    plant(model)
+    loss, figures = Distil(model, 5.0)(batch)
+    assert loss.item() == pytest.approx(0, abs=1e-5)
+    assert figures["cosine"] == pytest.approx(1)
+
+
+def test_the_distillation_loss_is_that_of_the_method(model, batch):
+    plant(model, scale=-1.0)
+    rows = torch.cat([model.embed_tokens(torch.tensor(a.token_ids)) for a in batch.speech.alignments])
+    squared = (4 * rows.square().sum(1)).mean()  # ‖-h - h‖², summed over dimensions, mean over tokens
+    loss, figures = Distil(model, 5.0)(batch)
+    assert figures["squared_error"] == pytest.approx(squared.item(), rel=1e-4)
+    assert loss.item() == pytest.approx(squared.item() + 5 * 2, rel=1e-4)
+    plant(model, shift=0.1)
+    assert Distil(model, 0.0)(batch)[1]["squared_error"] == pytest.approx(32 * 0.01, rel=1e-3)
+
+
+def seen(monkeypatch):
+    """The sequences that objectives lay out."""
+    built, honest = [], Sequences.build.__func__
+
+    def build(cls, *args, **kwargs):
+        built.append(honest(cls, *args, **kwargs))
+        return built[-1]
+
+    monkeypatch.setattr(objectives.Sequences, "build", classmethod(build))
+    return built
+
+
+def by_hand(model, rows):
+    """Mean cross-entropy of rows of (input ids, whether each is a target), one row at a time."""
+    total, n = 0.0, 0
+    for ids, scored in rows:
+        logits = model.llm(torch.tensor([ids])).logits[0].log_softmax(-1)
+        for i in range(1, len(ids)):
+            if scored[i]:
+                total, n = total - logits[i - 1, ids[i]].item(), n + 1
+    return total / n
+
+
+def test_speech_lm_is_laid_out_as_the_method_says(model, batch, monkeypatch):
+    plant(model)
+    built = seen(monkeypatch)
+    loss, _ = SpeechLM(model)(batch)
+    ids = [list(a.token_ids) for a in batch.speech.alignments]
+    (sequences,) = built
+    width = 1 + max(map(len, ids))
+    expected = torch.full((2, width), -100)
+    for i, row in enumerate(ids):
+        expected[i, 1 : 1 + len(row)] = torch.tensor(row)
+    assert torch.equal(sequences.labels, expected)
+    assert sequences.mask.sum(1).tolist() == [1 + len(row) for row in ids]
+    bos = model.tokenizer.bos_token_id
+    expected_loss = by_hand(model, [([bos, *row], [0] + [1] * len(row)) for row in ids])
+    assert loss.item() == pytest.approx(expected_loss, rel=1e-5)
+
+
+def test_transcribe_is_laid_out_as_the_method_says(model, batch, monkeypatch):
+    plant(model)
+    built = seen(monkeypatch)
+    loss, _ = Transcribe(model, "\nTranscript:")(batch)
+    bos, eos = model.tokenizer.bos_token_id, model.tokenizer.eos_token_id
+    prompt = model.tokenize("\nTranscript:")[0]
+    rows = []
+    for text, a in zip(TEXTS, batch.speech.alignments, strict=True):
+        head = [bos, *a.token_ids, *prompt]
+        answer = [*model.tokenize(" " + text)[0], eos]
+        rows.append((head + answer, [0] * len(head) + [1] * len(answer)))
+    for labels, (ids, scored) in zip(built[0].labels, rows, strict=True):
+        assert labels[: len(ids)].tolist() == [t if s else -100 for t, s in zip(ids, scored, strict=True)]
+        assert set(labels[len(ids) :].tolist()) <= {-100}
+    assert loss.item() == pytest.approx(by_hand(model, rows), rel=1e-5)
+
+
+def test_transcribe_without_an_eos_ends_with_the_text(model, batch):
+    plant(model)
+    model.tokenizer.eos_token = None
+    assert Transcribe(model, "")(batch)[0].isfinite()
+
+
+def test_continuation_kl_is_zero_where_speech_is_its_text(model, batch):
+    plant(model)
+    objective = ContinueLikeText(model, new_tokens=6)
+    loss, _ = objective(batch)
+    assert loss.item() == pytest.approx(0, abs=1e-5)
+    model.connector.shift = 0.3
+    worse, _ = objective(batch)
+    assert worse.item() > 1e-4
+
+
+def test_continuations_are_written_once_and_end_with_eos(model, batch, monkeypatch):
+    plant(model)
+    objective = ContinueLikeText(model, new_tokens=6)
+    objective(batch)
+    written = dict(objective._written)
+    assert {k: len(v) <= 6 for k, v in written.items()} == {"a": True, "b": True}
+    monkeypatch.setattr(model.llm, "generate", None)  # would fail if it were called
+    objective(batch)
+    assert objective._written == written
+
+
+def test_text_is_scored_as_transformers_does(model):
+    ids = torch.randint(5, 300, (3, 12))
+    loss, _ = TextLM(model)(Batch(None, ids))
+    assert loss.item() == pytest.approx(model.llm(ids, labels=ids).loss.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("make", [lambda m: SpeechLM(m), lambda m: Distil(m, 5.0), lambda m: TextLM(m)])
+def test_missing_data_is_said(model, make):
+    with pytest.raises(ValueError, match="needs"):
+        make(model)(Batch(None, None))
+
+
+def test_gradients_reach_the_connector_and_stop_at_the_embedding(tiny_model, batch):
+    model = SSRForConditionalGeneration.from_pretrained(str(tiny_model))
+    for objective in (Distil(model, 5.0), ContinueLikeText(model, 2)):
+        model.zero_grad()
+        objective(batch)[0].backward()
+        assert all(p.grad is not None for p in model.connector.parameters())
+    model.zero_grad()
+    Distil(model, 5.0)(batch)[0].backward()
+    assert model.llm.get_input_embeddings().weight.grad is None

@@ -1,0 +1,241 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ssr_connector.errors import UserError
+from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.training import stages
+from ssr_connector.training.objectives import Distil
+
+
+def quiet(*_):
+    pass
+
+
+def losses(out):
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in rows] == list(range(1, len(rows) + 1))
+    return [(r["loss"], r["gradient_norm"]) for r in rows]
+
+
+class StoppedError(Exception):
+    """Ends a run from its progress function."""
+
+
+def stop_at(step):
+    def progress(done, total, figures):
+        if done == step:
+            raise StoppedError
+
+    return progress
+
+
+def test_a_run_killed_between_steps_goes_on_bit_for_bit(base, distilled, tmp_path):
+    out = tmp_path / "run"
+    script = (
+        "import os, signal, sys\n"
+        "from ssr_connector.config import load_recipe\n"
+        "from ssr_connector.training.stages import train_connector\n"
+        "def progress(done, total, figures):\n"
+        "    if done == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "train_connector(load_recipe(sys.argv[1], 'distill', ['--out=' + sys.argv[2]]), progress)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(base / "recipe.yaml"), str(out)], capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert [p.name for p in (out / "checkpoints").iterdir()] == ["step-00000004"]
+    assert not (out / "model").exists()
+    (out / "checkpoints" / "step-00000006.tmp-999").mkdir()  # as a process killed while it writes leaves behind
+
+    from ssr_connector.config import load_recipe
+
+    stages.train_connector(load_recipe(base / "recipe.yaml", "distill", [f"--out={out}"]), quiet)
+    assert losses(out) == losses(distilled)
+    first, second = (load_file(folder / "model" / "model.safetensors") for folder in (out, distilled))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[k], second[k]) for k in first)
+    assert [p.name for p in (out / "checkpoints").iterdir()] == ["step-00000007"]
+
+
+def test_ctrl_c_from_outside_saves_and_the_next_command_goes_on_bit_for_bit(base, recipe_of, tmp_path):
+    out, words = tmp_path / "run", ["--training.steps=1000", "--training.checkpoint_every=1000"]
+    command = [sys.executable, "-m", "ssr_connector", "train", "distill", "--config", str(base / "recipe.yaml")]
+    running = subprocess.Popen([*command, f"--out={out}", *words], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    metrics = out / "metrics.jsonl"
+    deadline = time.monotonic() + 60
+    while not (metrics.exists() and len(metrics.read_text().splitlines()) >= 3) and time.monotonic() < deadline:
+        assert running.poll() is None, running.stderr.read().decode()
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    stderr = running.communicate(timeout=60)[1].decode()
+    assert running.returncode == 130
+    assert stderr.count("\n") == 1
+    assert "interrupted" in stderr
+    (saved,) = (out / "checkpoints").iterdir()
+    n = json.loads((saved / "position.json").read_text())["step"]
+    assert n == len(metrics.read_text().splitlines())
+
+    with pytest.raises(StoppedError):
+        stages.train_connector(recipe_of("distill", *words, out=out), stop_at(n + 2))
+    with pytest.raises(StoppedError):
+        stages.train_connector(recipe_of("distill", *words, out=tmp_path / "whole"), stop_at(n + 2))
+    assert losses(out) == losses(tmp_path / "whole")
+
+
+def test_ctrl_c_in_the_middle_of_a_step_finishes_the_step(recipe_of, distilled, monkeypatch, tmp_path):
+    calls, honest = [], Distil.__call__
+
+    def pressed(self, batch):
+        result = honest(self, batch)
+        calls.append(batch)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(Distil, "__call__", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        stages.train_connector(recipe_of("distill"), quiet)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert (tmp_path / "distill" / "checkpoints" / "step-00000003").is_dir()
+    monkeypatch.undo()
+    stages.train_connector(recipe_of("distill"), quiet)
+    assert losses(tmp_path / "distill") == losses(distilled)
+
+
+def test_only_what_was_asked_for_learns(distilled, tiny_llm, tiny_aligner):
+    from transformers import AutoModelForCausalLM
+
+    model = SSRForConditionalGeneration.from_pretrained(str(distilled / "model"))
+    llm = AutoModelForCausalLM.from_pretrained(tiny_llm)
+    assert all(torch.equal(a, b) for a, b in zip(model.llm.parameters(), llm.parameters(), strict=True))
+    aligner = load_file(tiny_aligner / "aligner.safetensors")
+    assert all(torch.equal(v, model.aligner.state_dict()[k]) for k, v in aligner.items())
+    saved = load_file(distilled / "model" / "model.safetensors")
+    assert not any(k.startswith(("llm.", "encoder.")) for k in saved)
+
+
+def test_distillation_learns(recipe_of, tmp_path):
+    words = ["--training.steps=30", "--training.lr=1e-2", "--training.evaluate_every=1"]
+    stages.train_connector(recipe_of("distill", *words), quiet)
+    rows = [json.loads(line) for line in (tmp_path / "distill" / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["dev_loss"] < rows[0]["dev_loss"] - 0.2
+    assert rows[-1]["dev_cosine"] > rows[0]["dev_cosine"] + 0.04
+
+
+def test_stage_2_trains_the_llm_alone_and_saves_it(recipe_of, distilled, tmp_path):
+    recipe = recipe_of("finetune", f"--training.start_from={distilled / 'model'}", "--training.steps=2")
+    figures = stages.finetune(recipe, quiet)
+    assert {"speech_lm", "transcribe", "text", "dev_loss"} <= figures.keys()
+    before = SSRForConditionalGeneration.from_pretrained(str(distilled / "model"))
+    after = SSRForConditionalGeneration.from_pretrained(str(tmp_path / "finetune" / "model"))
+    a, b = before.state_dict(), after.state_dict()
+    changed = {k.split(".")[0] for k in a if not torch.equal(a[k], b[k])}
+    assert changed == {"llm"}
+
+
+def test_a_fixed_rate_connector_trains_and_cannot_be_distilled(recipe_of):
+    figures = stages.train_connector(recipe_of("stack", "--training.steps=2"), quiet)
+    assert figures["continuation_kl"] > 0
+    with pytest.raises(UserError, match="no vector per token"):
+        stages.train_connector(recipe_of("distill", "--connector.type=stack"), quiet)
+
+
+def test_the_aligner_stage_learns_and_saves(recipe_of, tmp_path):
+    from ssr_connector.aligners.bundle import read_aligner
+
+    figures = stages.train_aligner(recipe_of("aligner", "--training.lr=5e-3"), quiet)
+    rows = losses(tmp_path / "aligner")
+    assert rows[-1][0] < rows[0][0]
+    assert figures["left_out"] == 0
+    assert read_aligner(tmp_path / "aligner" / "aligner")[0].config.width == 16
+
+
+def test_a_finished_run_is_not_repeated_and_another_recipe_is_refused(distilled, recipe_of):
+    before = (distilled / "metrics.jsonl").read_bytes()
+    assert stages.train_connector(recipe_of("distill", out=distilled), stop_at(1)) == {}
+    assert (distilled / "metrics.jsonl").read_bytes() == before
+    with pytest.raises(UserError, match=r"training\.lr: 0\.001 → 0\.002") as caught:
+        stages.train_connector(recipe_of("distill", "--training.lr=0.002", out=distilled), quiet)
+    assert str(distilled) in str(caught.value)
+
+
+def test_a_command_that_failed_before_it_trained_may_be_mended(recipe_of, tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.jsonl\.gz"):
+        stages.train_connector(recipe_of("distill", "--data.train=nowhere.jsonl.gz"), quiet)
+    stages.train_connector(recipe_of("distill", "--training.steps=1"), quiet)
+    assert (tmp_path / "distill" / "model").is_dir()
+
+
+def test_a_run_whose_last_step_is_done_is_finished_without_another(recipe_of, distilled, tmp_path):
+    import shutil
+
+    out = tmp_path / "distill"
+    shutil.copytree(distilled, out)
+    shutil.rmtree(out / "model")
+    (out / "training.json").unlink()  # killed after the last checkpoint
+    figures = stages.train_connector(recipe_of("distill"), stop_at(8))
+    assert json.loads((out / "training.json").read_text())["steps"] == 7
+    assert (figures["loss"], figures["gradient_norm"]) == losses(distilled)[-1]
+    assert stages.train_connector(recipe_of("distill"), quiet) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--training.aligner=null"], "needs a trained aligner"),
+        (["--training.train=[conector]"], "conector"),
+        (["--aligner.text_form=lower"], "trained with aligner.text_form cased, not lower"),
+        (["--data.alignments=nowhere"], "ssr align"),
+        (["--data.frames=nowhere"], "ssr encode"),
+        (["--encoder.layer=1"], "encoder.layer"),
+        (["--training.batch_s=0.5"], "longer than training.batch_s"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_sentence(recipe_of, words, message):
+    with pytest.raises(UserError, match=message) as caught:
+        stages.train_connector(recipe_of("distill", *words), quiet)
+    assert "\n" not in str(caught.value)
+
+
+def test_alignments_of_other_words_or_another_tokenizer_are_refused(recipe_of, base, tmp_path):
+    lines = (base / "align" / "alignments.jsonl").read_text().splitlines()
+    folder = tmp_path / "align"
+    folder.mkdir()
+
+    def write(change):
+        rows = [json.loads(line) for line in lines]
+        for row in rows[1:]:
+            change(row)
+        (folder / "alignments.jsonl").write_text("\n".join(json.dumps(r) for r in rows))
+
+    write(lambda row: row.update(text=row["text"].lower()))
+    with pytest.raises(UserError, match="other words"):
+        stages.train_connector(recipe_of("distill", f"--data.alignments={folder}"), quiet)
+    write(lambda row: row.update(token_ids=[t + 1 for t in row["token_ids"]]))
+    with pytest.raises(UserError, match="another tokenizer"):
+        stages.train_connector(recipe_of("distill", f"--data.alignments={folder}"), quiet)
+
+
+def test_utterances_without_alignment_are_counted(recipe_of, base, tmp_path):
+    lines = (base / "align" / "alignments.jsonl").read_text().splitlines()
+    (tmp_path / "alignments.jsonl").write_text("\n".join(lines[:1] + lines[4:]))
+    recipe = recipe_of("distill", f"--data.alignments={tmp_path}", "--training.steps=1", "--data.dev=")
+    assert stages.train_connector(recipe, quiet)["left_out"] > 0
+
+
+def test_stage_2_keeps_the_connector_of_stage_1(recipe_of, distilled):
+    words = [f"--training.start_from={distilled / 'model'}", "--connector.layers=2"]
+    with pytest.raises(UserError, match="keeps the connector"):
+        stages.finetune(recipe_of("finetune", *words), quiet)
+
+
+def test_frames_encoded_on_the_fly_are_those_of_the_store(recipe_of, distilled):
+    recipe = recipe_of("distill", "--data.frames=null", "--training.steps=1", "--training.warmup_steps=2")
+    stored = losses(distilled)[0][0]
+    assert stages.train_connector(recipe, quiet)["loss"] == pytest.approx(stored, rel=1e-2)  # float16 on disk
