@@ -1,11 +1,14 @@
 """Files and folders are there whole or not at all, and what was there before survives a failure."""
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
+import torch
 
-from ssr_connector.files import replace_file, replace_folder, write_json
+from ssr_connector.errors import UserError
+from ssr_connector.files import replace_file, replace_folder, write_json, write_tensors
 
 
 class Killed(BaseException):
@@ -77,3 +80,14 @@ def test_the_old_folder_comes_back_where_the_new_one_cannot_take_its_place(tmp_p
         (new / "weights").write_text("new")
     assert (path / "weights").read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_said_in_one_sentence(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # no larger file can be written
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*a\.safetensors .*make room") as caught:
+            write_tensors(tmp_path / "a.safetensors", {"a": torch.zeros(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(caught.value)

@@ -9,7 +9,7 @@ import soundfile
 from lhotse import CutSet, MonoCut, MultiCut, SupervisionSet, validate
 
 from ssr_connector.data.audio import AudioError, inspect_audio
-from ssr_connector.data.cuts import cut_audio, make_cut, make_recording, read_cuts
+from ssr_connector.data.cuts import cut_audio, in_groups, make_cut, make_recording, read_cuts, read_manifests
 from ssr_connector.data.entry import Entry
 from ssr_connector.data.words import WordTime
 from ssr_connector.errors import UserError
@@ -108,3 +108,25 @@ def test_what_is_no_cut_manifest_is_named(tmp_path: Path, sound: np.ndarray) -> 
         with pytest.raises(UserError, match=message) as caught:
             read_cuts(path)
         assert str(path) in str(caught.value)
+
+
+def test_manifests_are_read_together_and_the_shortest_comes_first(tmp_path: Path, sound: np.ndarray) -> None:
+    long, short = (cut_of(tmp_path / f"{n}.wav", sound[:n]).with_id(str(n)) for n in (9000, 5000))
+    for name, cuts in (("a", [long, short]), ("b", [short])):
+        CutSet(cuts).to_file(tmp_path / f"{name}.jsonl.gz")
+    paths = [tmp_path / "a.jsonl.gz", tmp_path / "b.jsonl.gz"]
+    assert [c.id for c in read_manifests(paths)] == ["5000", "9000"]
+    CutSet([long.with_id("5000")]).to_file(tmp_path / "b.jsonl.gz")
+    with pytest.raises(UserError, match=r"b\.jsonl\.gz: the id 5000 is another cut elsewhere"):
+        read_manifests(paths)
+
+
+def test_groups_hold_at_most_so_many_padded_seconds() -> None:
+    class Cut:
+        def __init__(self, duration: float) -> None:
+            self.duration = duration
+
+    durations = [1.0, 1.0, 1.5, 2.0, 2.5, 9.0, 10.0]
+    groups = [[c.duration for c in g] for g in in_groups([Cut(d) for d in durations], 5.0)]
+    assert groups == [[1.0, 1.0, 1.5], [2.0, 2.5], [9.0], [10.0]]
+    assert list(in_groups([], 5.0)) == []

@@ -23,7 +23,7 @@ def test_items_are_written_as_evaluate_reads_them():
 
 
 def test_every_spoken_part_is_rendered_in_its_items_voice():
-    world = World([], [], [], [], [], {"storycloze": [STORY], "mmlu": [QUIZ], "sblimp": [PAIR]}, {})
+    world = World([], [], [], [], [], [], {"storycloze": [STORY], "mmlu": [QUIZ], "sblimp": [PAIR]}, {})
     utterances, keys = spoken_parts(world)
     assert {u.id: u.text for u in utterances} == {
         "s1-context": "He ran.",

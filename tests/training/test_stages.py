@@ -132,6 +132,7 @@ def test_stage_2_trains_the_llm_alone_and_saves_it(recipe_of, distilled, tmp_pat
     recipe = recipe_of("finetune", f"--training.start_from={distilled / 'model'}", "--training.steps=2")
     figures = stages.finetune(recipe, quiet)
     assert {"speech_lm", "transcribe", "text", "dev_loss"} <= figures.keys()
+    assert "dev_text" not in figures  # no such text was given
     before = SSRForConditionalGeneration.from_pretrained(str(distilled / "model"))
     after = SSRForConditionalGeneration.from_pretrained(str(tmp_path / "finetune" / "model"))
     a, b = before.state_dict(), after.state_dict()

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ssr_connector.tiny.muon import Muon
 from ssr_connector.tiny.questions import LETTERS
 from ssr_connector.tiny.tokenizer import BLANK, split_share, train_tokenizer
 from ssr_connector.tiny.world import World, words_of
@@ -31,17 +30,17 @@ class LLMTrainingConfig:
 
     seed: int = 0
     vocabulary_tokens: int = 2048
-    width: int = 256
+    width: int = 160
     layers: int = 4
     heads: int = 4
     kv_heads: int = 2
-    feed_forward_width: int = 512
+    feed_forward_width: int = 432
     max_positions_tokens: int = 512
     steps: int = 600
-    rows_per_step: int = 8
-    lr: float = 3e-3  # AdamW: embeddings, norms and the output layer
-    matrix_lr: float = 0.02  # Muon: the matrices of the layers
-    warmup_steps: int = 30
+    rows_per_step: int = 4  # steps, not tokens, are what the look-up of letters takes
+    drill_share: float = 0.4  # of all steps; from nearly all at the start to none
+    lr: float = 2e-3
+    warmup_steps: int = 50
     final_lr_ratio: float = 0.05
     letter_weight: float = 3.0  # of the loss on an answer's letter, one token in thirty
     clip_norm: float = 1.0
@@ -110,7 +109,7 @@ def train_llm(
     A finished ``out`` of the same text and configuration is reused. ``progress`` gets steps done, steps in all and
     losses in nats per token.
     """
-    fingerprint = {"config": asdict(config), "text": _digest(world.text_train)}
+    fingerprint = {"config": asdict(config), "text": _digest([*world.drills, *world.text_train])}
     found = _read_fingerprint(out)
     if found is not None and {key: found.get(key) for key in fingerprint} == fingerprint:
         return dict(found["figures"])
@@ -118,7 +117,7 @@ def train_llm(
     torch.manual_seed(config.seed)
     tokenizer = train_tokenizer(world.text_train, config.vocabulary_tokens)
     model = _new_model(config, tokenizer)
-    train_loss = _fit(model, encode(world.text_train, tokenizer), tokenizer, config, progress)
+    train_loss = _fit(model, world, tokenizer, config, progress)
     words = words_of(world.text_train)
     figures = {
         "parameters": float(sum(parameter.numel() for parameter in model.parameters())),
@@ -143,6 +142,7 @@ def _new_model(config: LLMTrainingConfig, tokenizer: PreTrainedTokenizerFast) ->
             intermediate_size=config.feed_forward_width,
             max_position_embeddings=config.max_positions_tokens,
             tie_word_embeddings=False,
+            initializer_range=config.width**-0.5,  # the default of 0.02 is meant for wide models
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -171,32 +171,31 @@ def _lr_factor(step: int, config: LLMTrainingConfig) -> float:
 
 def _fit(
     model: LlamaForCausalLM,
-    documents: list[list[int]],
+    world: World,
     tokenizer: PreTrainedTokenizerFast,
     config: LLMTrainingConfig,
     progress: Callable[[int, int, dict[str, float]], None],
 ) -> float:
     """Train; returns the running mean of the loss at the end."""
-    matrices = [p for layer in model.model.layers for p in layer.parameters() if p.dim() == 2]
-    others = [p for p in model.parameters() if not any(p is matrix for matrix in matrices)]
-    optimizers: list[torch.optim.Optimizer] = [
-        Muon(matrices, lr=config.matrix_lr),
-        torch.optim.AdamW(others, lr=config.lr, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
-    ]
-    schedules = [torch.optim.lr_scheduler.LambdaLR(o, partial(_lr_factor, config=config)) for o in optimizers]
-    batches = _batches(documents, tokenizer.pad_token_id, config.rows_per_step, random.Random(config.seed))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_lr_factor, config=config))
+    rng = random.Random(config.seed)
+    drills, text = (
+        _batches(encode(texts, tokenizer), tokenizer.pad_token_id, config.rows_per_step, random.Random(config.seed))
+        for texts in (world.drills, world.text_train)
+    )
     letters = torch.tensor(tokenizer.convert_tokens_to_ids([f"{BLANK}{letter}" for letter in LETTERS]))
     model.train()
     running = math.log(model.config.vocab_size)
     for step in range(1, config.steps + 1):
-        loss = next_token_loss(model, next(batches), letters, config.letter_weight)
+        # The chance of a drill falls to none in twice the time that would be all drills.
+        drilled = rng.random() < 1 - step / max(1.0, 2 * config.drill_share * config.steps)
+        loss = next_token_loss(model, next(drills if drilled else text), letters, config.letter_weight)
         loss.backward()  # type: ignore[no-untyped-call]
-        # Muon's steps do not depend on the size of its gradients.
-        torch.nn.utils.clip_grad_norm_(others, config.clip_norm)
-        for optimizer, schedule in zip(optimizers, schedules, strict=True):
-            optimizer.step()
-            optimizer.zero_grad()
-            schedule.step()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
         running += (loss.item() - running) * 0.05
         progress(step, config.steps, {"loss": running})
     return running

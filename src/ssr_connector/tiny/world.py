@@ -5,12 +5,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ssr_connector.tiny import exercises, facts, grammar, stories, tasks
+from ssr_connector.tiny import facts, grammar, stories, tasks
 from ssr_connector.tiny.questions import Quiz
 from ssr_connector.tiny.tasks import ChoiceItem
 
 LONGEST_UTTERANCE_WORDS = 26
 LONE_WORD_SHARE = 0.05
+DRILL_SHARE = 0.25
 SHORTEST_SWUGGY_WORD = 4
 
 _WORD = re.compile(r"[A-Za-z]+")
@@ -47,8 +48,9 @@ class Utterance:
 
 @dataclass(frozen=True)
 class World:
-    """What was made; ``tests`` and ``dev`` are keyed by task."""
+    """What was made; ``tests`` and ``dev`` are keyed by task. The LLM starts with the drills, then reads the text."""
 
+    drills: list[str]
     text_train: list[str]
     text_dev: list[str]
     speech_train: list[Utterance]
@@ -90,18 +92,14 @@ class Writer:
     def document(self) -> str:
         """A document for the LLM, of any domain."""
         kind = self._rng.random()
-        if kind < 0.25:
+        if kind < 0.30:
             return " ".join(self.story())
-        if kind < 0.37:
+        if kind < 0.43:
             return " ".join(self.grammar() for _ in range(self._rng.randint(1, 3)))
-        if kind < 0.45:
+        if kind < 0.51:
             return self._quiz.statements(self._rng)
-        if kind < 0.58:
-            return self._quiz.answered_openly(self._rng)
         if kind < 0.62:
-            return exercises.repetition(self._rng)
-        if kind < 0.70:
-            return exercises.pairs(self._rng)
+            return self._quiz.answered_openly(self._rng)
         return self._quiz.document(self._rng)
 
     def story_part(self) -> str:
@@ -194,4 +192,6 @@ def build_world(seed: int, sizes: WorldSizes) -> World:
     vocabulary = {word.lower() for word in (*words, *words_of(spoken))}
     judged = [word for word in words if word.islower() and len(word) >= SHORTEST_SWUGGY_WORD]
     tests["swuggy"] = tasks.swuggy(judged, vocabulary, sizes.swuggy, rng("non-words"))
-    return World(text_train, text_dev, speech_train, speech_stories, speech_dev, tests, dev)
+    driller = rng("drills")
+    drills = [quiz.drill(driller) for _ in range(max(1, round(sizes.text_documents * DRILL_SHARE)))]
+    return World(drills, text_train, text_dev, speech_train, speech_stories, speech_dev, tests, dev)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,6 +31,15 @@ class Batch:
 
     speech: SpeechBatch | None
     text: Tensor | None  # [N, block] int64 token ids
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        speech = self.speech
+        if speech is not None:
+            frames = speech.frames
+            moved = Frames(frames.values.to(device), frames.lengths.to(device), frames.clock)
+            speech = replace(speech, frames=moved)
+        return Batch(speech, None if self.text is None else self.text.to(device))
 
 
 class FrameSource(Protocol):

@@ -46,6 +46,7 @@ class Student(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Logged]:
         """The weighted loss, and what to log."""
+        batch = batch.to(next(self.learner.parameters()).device)
         total: Tensor | None = None
         logged: Logged = {}
         for part in self.objectives:

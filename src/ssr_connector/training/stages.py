@@ -46,7 +46,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     batches = speech_batches(recipe, cuts, source, transcripts, None)
     figures = train(student, Batches(batches, None), recipe.training, out, recipe.seed, progress)
     figures["left_out"] = float(batches.n_left_out)
-    aligner.eval()
+    aligner.eval().cpu()
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     if recipe.data.dev:
         dev, dev_texts = load_cuts(recipe.data.dev, section.text_form)
@@ -146,8 +146,11 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
         check_alignments(recipe.data.alignments, alignments, dev_texts, model, aligned_clock == clock)
         held_out = speech_batches(recipe, dev, source, dev_texts, alignments)
-        dev_text = text_batches(recipe, model, recipe.data.dev_text) if text and recipe.data.dev_text else text
-        evaluate = DevLoss(student, Batches(held_out, dev_text), len(list(held_out.plan(0))))
+        dev_text = text_batches(recipe, model, recipe.data.dev_text) if text and recipe.data.dev_text else None
+        measured = student
+        if text and not dev_text:  # the loss on training text would say nothing
+            measured = Student(model, [o for o in objectives if o.name != "text"])
+        evaluate = DevLoss(measured, Batches(held_out, dev_text), len(list(held_out.plan(0))))
     figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
     if PartialState().is_main_process:
         model.save_pretrained(str(out / "model"))
