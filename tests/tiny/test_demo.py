@@ -2,7 +2,8 @@ import pytest
 
 from ssr_connector.config import Recipe
 from ssr_connector.errors import UserError
-from ssr_connector.tiny.demo import TinySection, better_baselines, question, renamed, test_utterances as spoken_parts
+from ssr_connector.tiny.demo import TinySection, better_baselines, question, renamed
+from ssr_connector.tiny.demo import test_utterances as spoken_parts
 from ssr_connector.tiny.tasks import ChoiceItem
 from ssr_connector.tiny.world import World
 
@@ -52,5 +53,5 @@ def test_a_misspelt_key_of_the_tiny_world_is_named():
     section = {"world": {"storyclose": 5}, "llm": {}, "encoder": {}, "noise": {}, "baselines": {}}
     with pytest.raises(UserError, match=r"storyclose.*did you mean storycloze"):
         TinySection.read(Recipe(tiny=section), "recipe")
-    with pytest.raises(UserError, match="did you mean tiny.world"):
+    with pytest.raises(UserError, match=r"did you mean tiny\.world"):
         TinySection.read(Recipe(tiny={"wrld": {}}), "recipe")

@@ -2,7 +2,14 @@ import numpy as np
 from transformers import SeamlessM4TFeatureExtractor
 
 from ssr_connector.encoders.front_end import Filterbank
-from ssr_connector.tiny.phone_targets import CLOCK, IGNORED, PhoneCorpus, frame_labels, usual_phones, usual_pronunciations
+from ssr_connector.tiny.phone_targets import (
+    CLOCK,
+    IGNORED,
+    PhoneCorpus,
+    frame_labels,
+    usual_phones,
+    usual_pronunciations,
+)
 
 
 def test_the_clock_is_the_one_the_front_end_reads_from_the_extractor():
@@ -22,7 +29,7 @@ def corpus() -> PhoneCorpus:
     lengths = rng.integers(10, 400, 60)
     features = [rng.standard_normal((n, 160)).astype(np.float16) for n in lengths]
     targets = [rng.integers(-1, 3, n).astype(np.int16) for n in lengths]
-    return PhoneCorpus(("a", "b", "c"), {}, features, targets)
+    return PhoneCorpus(("a", "b", "c"), {}, features, targets, ["abc"] * 60)
 
 
 def test_a_pass_takes_every_utterance_once_within_the_budget():

@@ -47,6 +47,7 @@ class EncoderTrainingConfig:
     matrix_lr: float = 0.02  # Muon: the matrices of the layers
     weight_decay: float = 0.01
     warmup_share: float = 0.1
+    ctc_weight: float = 0.5  # of the loss on characters, beside that on phones
     clip_norm: float = 1.0
     vocal_tract_warp: float = 0.0  # mel axis stretched by up to this share, as if heads were of other sizes
     time_masks_per_s: float = 0.0
@@ -60,7 +61,7 @@ def train_encoder(
     """Train on a corpus written by ``tiny.speak.render`` and save to ``out``; returns the facts of the training.
 
     ``AutoModel.from_pretrained(out)`` and ``AutoFeatureExtractor.from_pretrained(out)`` load the result. ``progress``
-    is told (step, steps, {"loss", "frame_accuracy"}). The facts hold ``steps``, ``audio_s`` (heard, repeats counted),
+    is told (step, steps, {"loss", "ctc", "accuracy"}). The facts hold ``steps``, ``audio_s`` (heard, repeats counted),
     ``parameters``, ``frame_accuracy`` (last tenth of training) and, given ``dev_dir``, ``dev_frame_accuracy``. An
     ``out`` made from the same configuration and corpora is reused. Raises UserError where a corpus is missing.
     """
@@ -78,7 +79,7 @@ def train_encoder(
         torch.manual_seed(config.seed)
         model = build_model(config)
         head = nn.Linear(config.hidden_size, len(corpus.labels))
-        facts = _train(model, head, corpus, config, progress)
+        facts = _train(model, head, Speller(config.hidden_size, corpus.texts), corpus, config, progress)
     if dev_dir is not None:
         dev = PhoneCorpus.load(dev_dir, LogMel(extractor), corpus.labels, corpus.pronunciations)
         facts["dev_frame_accuracy"] = frame_accuracy(model, head, dev, config.batch_s)
@@ -132,13 +133,38 @@ def frame_accuracy(model: nn.Module, head: nn.Module, corpus: PhoneCorpus, batch
     return right / total
 
 
+class Speller(nn.Module):
+    """A linear CTC head on characters, for training alone."""
+
+    def __init__(self, width: int, texts: list[str]) -> None:
+        super().__init__()
+        alphabet = sorted(set("".join(texts)))
+        self.labels = [torch.tensor([1 + alphabet.index(c) for c in text]) for text in texts]
+        self.output = nn.Linear(width, len(alphabet) + 1)
+
+    def loss(self, hidden: Tensor, mask: Tensor, batch: npt.NDArray[np.int64]) -> Tensor:
+        """CTC loss per character of some utterances: hidden [B, T, D], mask [B, T]."""
+        targets = [self.labels[i] for i in batch]
+        lengths = torch.tensor([len(t) for t in targets])
+        log_probs = self.output(hidden).log_softmax(-1).transpose(0, 1)
+        total = nn.functional.ctc_loss(
+            log_probs, torch.cat(targets), mask.sum(1), lengths, reduction="sum", zero_infinity=True
+        )
+        return total / lengths.sum()
+
+
 def _train(
-    model: Any, head: nn.Module, corpus: PhoneCorpus, config: EncoderTrainingConfig, progress: Progress
+    model: Any,
+    head: nn.Module,
+    speller: Speller,
+    corpus: PhoneCorpus,
+    config: EncoderTrainingConfig,
+    progress: Progress,
 ) -> dict[str, Any]:
     rng = np.random.default_rng(config.seed)
     matrices = [p for p in model.encoder.layers.parameters() if p.ndim == 2]
     taken = {id(p) for p in matrices}
-    others = [p for p in (*model.parameters(), *head.parameters()) if id(p) not in taken]
+    others = [p for p in (*model.parameters(), *head.parameters(), *speller.parameters()) if id(p) not in taken]
     optimisers: list[torch.optim.Optimizer] = [
         Muon(matrices, lr=config.matrix_lr),
         torch.optim.AdamW(others, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay),
@@ -149,10 +175,14 @@ def _train(
     accuracies: list[float] = []
     heard_frames = 0
     for step in range(1, config.steps + 1):
-        features, mask, targets = corpus.collate(next(batches))
+        batch = next(batches)
+        features, mask, targets = corpus.collate(batch)
         features = augment(features, mask, config, rng)
-        logits = head(model(input_features=features, attention_mask=mask).last_hidden_state)  # [B, T, phones]
+        hidden = model(input_features=features, attention_mask=mask).last_hidden_state
+        logits = head(hidden)  # [B, T, phones]
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+        spelling = speller.loss(hidden, mask, batch)
+        loss = loss + config.ctc_weight * spelling
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(others, config.clip_norm)  # Muon's steps do not depend on the size of its gradients
         for optimiser, schedule in zip(optimisers, schedules, strict=True):
@@ -162,7 +192,7 @@ def _train(
         valid = targets != IGNORED
         accuracies.append(float((logits.argmax(dim=-1) == targets)[valid].float().mean()))
         heard_frames += int(valid.sum())
-        progress(step, config.steps, {"loss": float(loss.detach()), "frame_accuracy": accuracies[-1]})
+        progress(step, config.steps, {"loss": loss.item(), "ctc": spelling.item(), "accuracy": accuracies[-1]})
     last = accuracies[-max(1, config.steps // 10) :]
     return {
         "steps": config.steps,

@@ -29,6 +29,7 @@ class PhoneCorpus:
     pronunciations: Pronunciations
     features: list[npt.NDArray[np.float16]]  # each [T, 160]
     targets: list[npt.NDArray[np.int16]]  # each [T]; -1 for a phone that has no label
+    texts: list[str]
 
     @classmethod
     def load(
@@ -41,9 +42,10 @@ class PhoneCorpus:
         """Read what ``tiny.speak.render`` wrote; labels and pronunciations are those of training (default: its own)."""
         words, phones = read_ctm(corpus_dir / "words.ctm"), read_ctm(corpus_dir / "phones.ctm")
         usual = pronunciations or usual_pronunciations(words, phones)
-        features, names = [], []
+        features, names, texts = [], [], []
         for line in (corpus_dir / "table.tsv").read_text(encoding="utf-8").splitlines()[1:]:
-            utterance_id, audio, *_ = line.split("\t")
+            utterance_id, audio, text, *_ = line.split("\t")
+            texts.append(text)
             samples, _ = soundfile.read(corpus_dir / audio, dtype="float32")
             inputs = log_mel([samples])
             n_frames = int(inputs["attention_mask"].sum())
@@ -53,7 +55,7 @@ class PhoneCorpus:
         labels = tuple(labels or sorted({name for row in names for name in row}))
         index = {label: i for i, label in enumerate(labels)}
         targets = [np.array([index.get(name, -1) for name in row], np.int16) for row in names]
-        return cls(labels, usual, features, targets)
+        return cls(labels, usual, features, targets, texts)
 
     def batches(self, batch_s: float, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
         """Every utterance once, in batches of like length and about ``batch_s`` seconds, in random order."""

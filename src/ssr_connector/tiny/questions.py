@@ -45,6 +45,7 @@ class Quiz:
 
     def __init__(self, facts: tuple[Fact, ...], rng: random.Random) -> None:
         self.facts = facts
+        self._values = sorted({value for fact in facts for value in fact.relation.values})
         self._templates: dict[str, list[tuple[Fact, int]]] = {"test": [], "dev": [], "train": []}
         for fact in facts:
             order = rng.sample(range(len(fact.relation.templates)), len(fact.relation.templates))
@@ -99,10 +100,11 @@ class Quiz:
         A model this small finds out how to look a letter up only after some half a million tokens of this; among
         stories and questions alone it takes many times more.
         """
-        values = rng.sample(rng.choice(self.facts).relation.values, len(LETTERS))
-        options = _read_out(values) if rng.random() < 0.5 else "\n".join(("", *_listed(values), ""))
+        values = rng.sample(self._values, len(LETTERS))
+        options = _read_out(values) if rng.random() < 0.6 else "\n".join(("", *_listed(values), ""))
         pairs = rng.choices(list(zip(values, LETTERS, strict=True)), k=6)
-        return f"{options} {' '.join(f'{value}: {letter}' for value, letter in pairs)}"
+        colon = rng.choice(("", "", ":"))  # straight from the word it is one step of looking back fewer
+        return f"{options} {' '.join(f'{value}{colon} {letter}' for value, letter in pairs)}"
 
     def _open_book(self, spoken: bool, rng: random.Random) -> str:
         """A fact and a question about it: the answer can be read off."""
