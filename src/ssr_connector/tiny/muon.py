@@ -1,6 +1,6 @@
 """Muon (Jordan et al. 2024): steps of equal size in every direction of a weight matrix.
 
-After the same 4 900 s of speech the tiny encoder named 71 % of frames rightly with it and 64 % with AdamW (one seed). In
+After 4 900 s of speech the tiny encoder named 71 % of frames rightly with it and 64 % with AdamW (one seed). In
 float32, unlike `torch.optim.Muon`: processors without bfloat16 arithmetic would spend more time on orthogonalising
 than on the model.
 """
