@@ -1,4 +1,5 @@
 import numpy as np
+import soundfile
 import torch
 
 from ssr_connector.aligners.bundle import AlignerBundle
@@ -53,3 +54,35 @@ def test_batches_hold_every_recording_once_and_bound_the_padded_length(model, re
         longest = max(heard.heard[recordings[i]].duration_s for i in group)
         assert len(group) == 1 or longest * len(group) <= 2.0
     assert np.isclose(heard.heard[recordings[0]].duration_s, 0.5)
+
+
+def test_a_continuation_has_the_tokens_that_it_would_have_in_writing(model, recordings):
+    plain, going_on = hearing(model), hearing(model)
+    plain.add(plain.files(recordings))
+    going_on.add(going_on.files(recordings), continuing=set(recordings))
+    for path in recordings:
+        text = plain.heard[path].alignment.text
+        assert going_on.heard[path].alignment.text == text
+        assert list(plain.heard[path].alignment.token_ids) == model.tokenize(text)[0]
+        expected = model.tokenize(f" {text}")[0] if text else []
+        assert list(going_on.heard[path].alignment.token_ids) == expected
+
+
+def test_what_cannot_be_heard_is_kept_with_its_reason(model, recordings, tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"no audio")
+    soundfile.write(tmp_path / "short.wav", np.zeros(100), 16000)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
+    bad = {str(tmp_path / f"{name}.wav") for name in ("broken", "short", "missing")}
+    clean = hearing(model)
+    clean.add(clean.files({*recordings, *bad, str(tmp_path / "silent.wav")}))
+    assert set(clean.rejected) == bad
+    assert len(clean.heard) == 5
+    noisy = hearing(model, 5.0)
+    noisy.add(noisy.files({recordings[0], str(tmp_path / "silent.wav")}))
+    assert list(noisy.rejected) == [str(tmp_path / "silent.wav")]
+
+
+def test_no_alignment_is_not_replaced_by_the_best_path(model, recordings):
+    heard = hearing(model)
+    heard.add(heard.files(recordings))
+    assert heard.speech(model, recordings, {}) == {}

@@ -40,9 +40,9 @@ def test_noise_is_seen_in_both_measures(model):
 
 def test_transcribing_in_batches_equals_one_by_one(model):
     heard = [planted(model, t) for t in ("Tom wanted some tea.", "The king", "Anna found the lamp.")]
-    together = transcribe(model, heard, "\nTranscript:", batch=3)
-    assert together == transcribe(model, heard, "\nTranscript:", batch=3)
+    together = transcribe(model, heard, batch=3)
+    assert together == transcribe(model, heard, batch=3)
     assert len(together) == 3
     # A batch shares its limit of new tokens, so compare with equal lengths only.
     twins = [heard[0], heard[0]]
-    assert transcribe(model, twins, "\nTranscript:", batch=2) == transcribe(model, twins, "\nTranscript:", batch=1)
+    assert transcribe(model, twins, batch=2) == transcribe(model, twins, batch=1)

@@ -4,9 +4,11 @@ import pytest
 
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.config import EvaluationSection
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation.choice import Choice, Outcome, Spoken
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL, Suite, rotated
+from ssr_connector.evaluation.tasks import TASKS
 
 
 @pytest.fixture
@@ -64,3 +66,22 @@ def test_controls_never_hear_their_own_audio():
     heard = rotated(items)
     assert sorted(heard) == sorted(i.context.audio for i in items)
     assert all(h != i.context.audio for h, i in zip(heard, items, strict=True))
+
+
+def test_an_item_that_cannot_be_heard_is_dropped_for_all_and_named(suite, recordings, tmp_path):
+    lines = (tmp_path / "storycloze.jsonl").read_text().splitlines()
+    broken = json.loads(lines[0]) | {"id": "broken"}
+    broken["context"]["audio"] = "missing.wav"
+    (tmp_path / "storycloze.jsonl").write_text("\n".join([*lines, json.dumps(broken)]) + "\n")
+    suite.listen(lambda *_: None)
+    rejected = suite.drop_unheard()
+    assert "missing.wav" in next(iter(rejected.values()))
+    assert [i.id for i in suite.items(TASKS["storycloze"])] == ["q0", "q1", "q2", "q3"]
+
+
+def test_an_item_without_a_needed_recording_is_an_error(suite, tmp_path):
+    row = json.loads((tmp_path / "storycloze.jsonl").read_text().splitlines()[0])
+    del row["choices"][1]["audio"]
+    (tmp_path / "storycloze.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(UserError, match=r"storycloze: the item q0 has a choice without a recording"):
+        suite.listen(lambda *_: None)

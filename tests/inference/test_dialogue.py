@@ -21,7 +21,7 @@ def audio(tiny_corpus):
 
 def test_transcribing_gives_what_the_aligner_spells_and_what_the_llm_writes(speaker, audio):
     model, processor = speaker
-    heard, written = transcribe(*speaker, audio, "\nTranscript:")
+    heard, written = transcribe(*speaker, audio)
     assert heard == model.listen(processor(text="<|speech|>", audio=audio)["recordings"])[0].alignment.text
     assert isinstance(written, str)
 
@@ -45,7 +45,7 @@ def test_endings_are_ranked_by_their_likelihood_per_token(speaker, audio):
 def test_a_recording_too_short_for_a_frame_is_named(speaker, tmp_path):
     soundfile.write(tmp_path / "blip.wav", np.zeros(20), 16000)
     for act in (
-        lambda a: transcribe(*speaker, a, ""),
+        lambda a: transcribe(*speaker, a),
         lambda a: ask(*speaker, a, "", 3),
         lambda a: score(*speaker, a, ["a", "b"]),
     ):
@@ -59,6 +59,6 @@ def test_a_recording_in_which_nothing_is_heard_is_answered_all_the_same(tiny_mod
     model, processor = SSRForConditionalGeneration.from_pretrained(tiny_model), SSRProcessor.from_pretrained(tiny_model)
     with torch.no_grad():
         model.aligner.output.bias[0] += 1e4  # blanks alone
-    heard, _ = transcribe(model, processor, audio, "\nTranscript:")
+    heard, _ = transcribe(model, processor, audio)
     assert heard == ""
     assert len(score(model, processor, audio, ["a", "b"])) == 2

@@ -2,7 +2,7 @@ import pytest
 
 from ssr_connector.config import Recipe
 from ssr_connector.errors import UserError
-from ssr_connector.tiny.demo import TinySection, better_baselines, question, renamed
+from ssr_connector.tiny.demo import TinySection, question
 from ssr_connector.tiny.demo import test_utterances as spoken_parts
 from ssr_connector.tiny.tasks import ChoiceItem
 from ssr_connector.tiny.world import World
@@ -35,18 +35,6 @@ def test_every_spoken_part_is_rendered_in_its_items_voice():
         "b1-choice1": "bad",
     }
     assert keys["s1-choice1"] == keys["s1-context"] == "s1"
-
-
-def test_better_baseline_is_chosen_task_by_task():
-    figures = [
-        {"name": "storycloze_s2t_stack_plain", "value": 50},
-        {"name": "storycloze_s2t_stack_layers", "value": 60},
-        {"name": "spoken_mmlu_stack_plain", "value": 40},
-        {"name": "spoken_mmlu_stack_layers", "value": 30},
-    ]
-    better = better_baselines(figures, ["stack_plain", "stack_layers"])
-    assert {f["name"]: f["value"] for f in better} == {"storycloze_s2t_stack": 60, "spoken_mmlu_stack": 40}
-    assert renamed([{"name": "a", "value": 1}, {"name": "b", "value": 2}], {"a": "c"}) == [{"name": "c", "value": 1}]
 
 
 def test_a_misspelt_key_of_the_tiny_world_is_named():

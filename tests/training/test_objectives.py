@@ -6,7 +6,7 @@ from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Sequences
 from ssr_connector.training import objectives
 from ssr_connector.training.batches import Batch, SpeechBatch
-from ssr_connector.training.objectives import ContinueLikeText, Distil, SpeechLM, TextLM, Transcribe
+from ssr_connector.training.objectives import ContinueLikeText, Distil, SpeechLM, TextLM, Transcribe, document_positions
 from ssr_connector.types import Alignment, Frames, Segments, SpeechEmbeds
 from ssr_connector.units import FrameClock
 
@@ -156,6 +156,17 @@ def test_text_is_scored_as_transformers_does(model):
     ids = torch.randint(5, 300, (3, 12))
     loss, _ = TextLM(model)(Batch(None, ids))
     assert loss.item() == pytest.approx(model.llm(ids, labels=ids).loss.item(), rel=1e-5)
+
+
+def test_packed_documents_do_not_see_each_other(model):
+    bos = model.prefix_ids[0]
+    first, second = [bos, 40, 41, 42], [bos, 50, 51, 52, 53]
+    positions = document_positions(torch.tensor([first + second]), [bos], [])
+    assert positions.tolist() == [[0, 1, 2, 3, 0, 1, 2, 3, 4]]
+    assert document_positions(torch.tensor([[40, 9, 50, 51]]), [], [9]).tolist() == [[0, 1, 0, 1]]
+    packed, _ = TextLM(model)(Batch(None, torch.tensor([first + second])))
+    alone = [model.llm(torch.tensor([d]), labels=torch.tensor([d])).loss.item() * (len(d) - 1) for d in (first, second)]
+    assert packed.item() == pytest.approx(sum(alone) / 7, rel=1e-4)
 
 
 @pytest.mark.parametrize("make", [lambda m: SpeechLM(m), lambda m: Distil(m, 5.0), lambda m: TextLM(m)])

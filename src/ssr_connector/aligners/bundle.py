@@ -12,6 +12,7 @@ from ssr_connector.aligners.base import Tokenize
 from ssr_connector.aligners.char_ctc import CharCTC, CharCTCConfig
 from ssr_connector.data.text import Form
 from ssr_connector.encoders import PretrainedEncoder
+from ssr_connector.encoders.store import encoder_key
 from ssr_connector.errors import UserError
 from ssr_connector.files import replace_folder, write_tensors
 
@@ -26,6 +27,7 @@ class AlignerBundle:
     encoder: PretrainedEncoder
     tokenize: Tokenize
     text_form: Form
+    encoder_key: str = ""  # as `encoders.store.encoder_key` names the encoder's frames
 
 
 def save_aligner(
@@ -73,7 +75,9 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
         from ssr_connector.model import SSRForConditionalGeneration
 
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
-        return AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
+        config = model.config
+        key = encoder_key(config.encoder_name, config.encoder_layer)
+        return AlignerBundle(model.aligner, model.encoder, model.tokenize, config.text_form, key)
     aligner, values = read_aligner(folder)
     encoder = PretrainedEncoder.from_pretrained(resolve(values["encoder_name"], folder), values["encoder_layer"])
     if encoder.width != values["encoder_width"]:
@@ -81,7 +85,8 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
             f"{folder} was trained on frames {values['encoder_width']} wide, its encoder has {encoder.width}"
         )
     tokenizer = load_tokenizer(resolve(values["llm_name"], folder))
-    return AlignerBundle(aligner, encoder, offset_tokenize(tokenizer), values["text_form"])
+    key = encoder_key(resolve(values["encoder_name"], folder), values["encoder_layer"])
+    return AlignerBundle(aligner, encoder, offset_tokenize(tokenizer), values["text_form"], key)
 
 
 def offset_tokenize(tokenizer: Any) -> Tokenize:

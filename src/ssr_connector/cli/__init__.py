@@ -17,7 +17,7 @@ EPILOG = """\
 from nothing to a trained, measured, speaking-to model:   ssr demo
 with your own recordings and models:
   ssr prepare table.tsv --out data/mine --dev 0.05
-  ssr train aligner  --config recipes/tiny.yaml --data.train data/mine/train.jsonl.gz …
+  ssr train aligner  --config recipes/own.yaml --data.train data/mine/train.jsonl.gz …
   ssr align, ssr train distill, ssr train finetune, ssr evaluate, ssr generate
 Every verb explains itself: ssr VERB --help
 """

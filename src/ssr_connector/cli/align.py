@@ -49,9 +49,17 @@ def run(args: argparse.Namespace) -> int:
 
     console = Console(highlight=False, markup=False)
     first: Path = args.sources[0]
+    of_cuts = first.name.endswith((".jsonl", ".jsonl.gz"))
+    for option, value, fits in (
+        ("--text", args.text, not of_cuts),
+        ("--out", args.out, of_cuts),
+        ("--frames", args.frames, of_cuts),
+    ):
+        if value is not None and not fits:
+            raise UserError(f"{option} goes with {'one recording' if of_cuts else 'cuts'}, not with {first}")
     if not first.is_file():
         raise UserError(f"there is no recording and no manifest {first}")
-    if not first.name.endswith((".jsonl", ".jsonl.gz")):
+    if not of_cuts:
         if len(args.sources) > 1:
             raise UserError("give one recording at a time, or cuts of `ssr prepare` for many")
         show(load_bundle(args.aligner), first, args.text, console)
@@ -99,7 +107,12 @@ def align_cuts(
     from ssr_connector.training.batches import EncodedFrames, StoredFrames
     from ssr_connector.types import Alignment
 
-    source: FrameSource = StoredFrames(FrameStore(frames)) if frames else EncodedFrames(bundle.encoder)
+    source: FrameSource = EncodedFrames(bundle.encoder)
+    if frames:
+        store = FrameStore(frames)
+        if store.encoder != bundle.encoder_key:
+            raise UserError(f"{frames} was not made by this aligner's encoder, as it is now; run `ssr encode` again")
+        source = StoredFrames(store)
     cuts = read_manifests(manifests)
     write = SpeechText(bundle.text_form)
     texts = {c.id: write(" ".join(s.text or "" for s in c.supervisions)).text for c in cuts}

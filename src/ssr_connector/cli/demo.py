@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     name = "smoke" if args.smoke else "tiny"
     config = args.config or Path("recipes") / f"{name}.yaml"
     out = args.out or Path("runs") / ("smoke" if args.smoke else "demo")
+    if not config.is_file() and args.config is None:
+        raise UserError(f"{config} is not here: run `ssr demo` in a checkout of the project, or give --config YAML")
     try:
         import espeakng_loader  # noqa: F401 - only whether it is there
     except ImportError as error:

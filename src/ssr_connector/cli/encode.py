@@ -20,7 +20,7 @@ They take 2 bytes × encoder width × frames: about 270 MB an hour for a 768-wid
 
 example
   ssr encode data/mine/cuts.jsonl.gz --encoder facebook/hubert-base-ls960 --layer 9 --out data/mine/frames
-  ssr train aligner --config recipes/tiny.yaml --data.frames data/mine/frames …
+  ssr train aligner --config recipes/own.yaml --data.frames data/mine/frames …
 """
 
 

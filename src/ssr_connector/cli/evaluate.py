@@ -15,7 +15,7 @@ Tasks are JSON lines, one question a line; recordings are relative to the file:
 
 examples
   ssr evaluate runs/mine/distill/model --cuts data/mine/dev.jsonl.gz --out runs/mine/results
-  ssr evaluate ssr=runs/demo/distill/model multitask=runs/demo/multitask/model --data runs/demo/world/tests \\
+  ssr evaluate ssr=runs/demo/distill/model multitask=runs/demo/multitask/model --data runs/demo/speech/tests \\
       --tasks storycloze,spoken_mmlu --evaluation.items 100 --out runs/check
 """
 
@@ -68,12 +68,11 @@ def run(args: argparse.Namespace) -> int:
         args.data,
         args.cuts,
         recipe.evaluation,
-        recipe.training.transcribe_prompt,
     )
     with bar(console, "listening") as report:
         results = compare(spec, lambda line: console.print(f"  {line}"), lambda _, done, total: report(done, total, {}))
     results |= {"command": shlex.join(["ssr", *sys.argv[1:]]), "recipe": to_dict(recipe), "seed": recipe.seed}
-    results |= {"cost": [], "curves": {}, "next": [], "notes": []}
+    results |= {"cost": [], "curves": {}, "next": []}
     write_json(args.out / "results.json", results)
     write_report(results, args.out / "report.html")
     print_summary(results, console)

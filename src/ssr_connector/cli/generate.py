@@ -26,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "text", metavar="TEXT", nargs="*", help="ask: what to write after the recording; score: the endings"
     )
     parser.add_argument("--max-new-tokens", metavar="N", type=int, default=48, help="of an answer (default: 48)")
-    parser.add_argument("--prompt", default="\nTranscript:", help="transcribe: the prompt of its training")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False, markup=False)
     model, processor = SSRForConditionalGeneration.from_pretrained(args.model), SSRProcessor.from_pretrained(args.model)
     if args.task == "transcribe":
-        heard, written = transcribe(model, processor, args.audio, args.prompt)
+        heard, written = transcribe(model, processor, args.audio)
         console.print(f"aligner: {heard}\nLLM:     {written}", soft_wrap=True)
     elif args.task == "ask":
         console.print(

@@ -117,7 +117,7 @@ def summary_table(summary: "Summary") -> "Table":
 
 def next_command(out: Path, summary: "Summary") -> str:
     """How to train an aligner on what was prepared."""
-    command = ["ssr", "train", "aligner", "--config", "recipes/tiny.yaml"]
+    command = ["ssr", "train", "aligner", "--config", "recipes/own.yaml", "--out", "runs/aligner"]
     if summary.dev_cuts is None:
         command += ["--data.train", str(out / "cuts.jsonl.gz")]
     else:

@@ -12,10 +12,10 @@ name is taken unless --variant names another. Any value can be set on the comman
 A stopped run goes on where it was when the same command is given again.
 
 examples
-  ssr train aligner  --config recipes/tiny.yaml --out runs/mine/aligner --data.train data/mine/train.jsonl.gz
-  ssr train distill  --config recipes/tiny.yaml --out runs/mine/distill --training.aligner runs/mine/aligner/aligner
-  ssr train finetune --config recipes/tiny.yaml --out runs/mine/finetune --training.start_from runs/mine/distill/model
-  ssr train distill  --config recipes/tiny.yaml --variant stack --print-recipe
+  ssr train aligner  --config recipes/own.yaml --out runs/mine/aligner --data.train data/mine/train.jsonl.gz
+  ssr train distill  --config recipes/own.yaml --out runs/mine/distill --training.aligner runs/mine/aligner/aligner
+  ssr train finetune --config recipes/own.yaml --out runs/mine/finetune --training.start_from runs/mine/distill/model
+  ssr train distill  --config recipes/tiny.yaml --variant stack_plain --print-recipe
 """
 
 

@@ -14,10 +14,11 @@ import torch
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.aligners.words import end_differences_s, timed_words
 from ssr_connector.config import EvaluationSection
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation import quality
 from ssr_connector.evaluation.example import draw_example
 from ssr_connector.evaluation.hearing import Hearing
-from ssr_connector.evaluation.stats import Estimate, mean
+from ssr_connector.evaluation.stats import Estimate, mean, paired_difference
 from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL, Suite
 from ssr_connector.evaluation.tasks import SPEECH, SPEECH_TO_TEXT, TASKS, TEXT, TEXT_TO_SPEECH
 from ssr_connector.model import SSRForConditionalGeneration
@@ -44,7 +45,6 @@ class Spec:
     folder: Path | None
     cuts: Path | None
     config: EvaluationSection
-    transcribe_prompt: str
 
 
 Show = Callable[[str, int, int], None]
@@ -62,12 +62,15 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     suite = Suite(spec.folder or Path(), spec.config, spec.tasks if spec.folder else (), hearings, note)
     measures = Measures(spec, hearings["clean"], note)
     suite.listen(progress)
-    suite.score_text(model if not model.config.llm_trained else plain_model(model), TEXT_MODEL)
-    suite.score_cascade(model)
+    rejected = suite.drop_unheard()
+    plain = plain_model(model) if model.config.llm_trained else model
+    suite.score_text(plain, TEXT_MODEL)
+    suite.score_cascade(plain)
     suite.score_controls(model)
     measures.hear(progress)
     for name, path in spec.systems.items():
         system = model if name == main else SSRForConditionalGeneration.from_pretrained(str(path))
+        check_same_ears(main, model, name, system)
         suite.score_speech(system, name)
         if system.config.llm_trained:
             suite.score_text(system, name)
@@ -85,6 +88,8 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         "quality": measures.rows,
         "density": measures.density,
         "example": measures.example,
+        "notes": [f"not heard, and left out for all systems: {reason}" for reason in rejected.values()]
+        + measures.notes,
         "outcomes": {" | ".join(k): v for k, v in suite.outcomes.items()},
     }
 
@@ -97,6 +102,17 @@ def plain_model(model: SSRForConditionalGeneration) -> SSRForConditionalGenerati
     base = SSRForConditionalGeneration(config, model.encoder, load_llm(model.config.llm_name), model.tokenizer)
     base.eval()
     return base
+
+
+def check_same_ears(
+    main: str, model: SSRForConditionalGeneration, name: str, other: SSRForConditionalGeneration
+) -> None:
+    """Raise UserError where a system hears through another encoder or aligner than the one it is compared with."""
+    a, b = model.config, other.config
+    state, other_state = model.aligner.state_dict(), other.aligner.state_dict()
+    same = (a.encoder_name, a.encoder_layer, a.aligner) == (b.encoder_name, b.encoder_layer, b.aligner)
+    if not same or any(not torch.equal(state[k], other_state[k]) for k in state):
+        raise UserError(f"{name} hears through another encoder or aligner than {main}; evaluate it on its own")
 
 
 class Measures:
@@ -112,13 +128,21 @@ class Measures:
         self.figures: list[dict[str, Any]] = []
         self.density: list[dict[str, Any]] = []
         self.example: dict[str, Any] | None = None
+        self.notes: list[str] = []
         self.errors: dict[str, list[quality.WordErrors]] = {}
 
     def hear(self, progress: Show) -> None:
         """Hear the cuts, and align them along their transcripts."""
         self.hearing.add(self.hearing.cuts(self.cuts.values()), lambda done, total: progress("test cuts", done, total))
         keys = list(self.cuts)
+        keys = [k for k in keys if k in self.hearing.heard]
+        self.cuts = {k: self.cuts[k] for k in keys}
         self.forced = self.hearing.align(keys, [self.texts[k] for k in keys])
+        self.notes += [f"not heard, and left out: {reason}" for reason in self.hearing.rejected.values()]
+        if len(self.forced) < len(keys):
+            self.notes.append(
+                f"{len(keys) - len(self.forced)} test cuts are too short for their transcript to be forced"
+            )
 
     def keep(self, figure: str, measure: str, system: str, estimate: Estimate, unit: str) -> None:
         """One line of the table, and one figure."""
@@ -145,7 +169,7 @@ class Measures:
         positions = sum(len(speech[k].vectors) for k in keys)
         self.density.append({"system": name, "positions_per_s": positions / seconds})
         if model.config.llm_trained or detailed or not model.connector.needs_segments:
-            written = quality.transcribe(model, [speech[k] for k in keys], self.spec.transcribe_prompt)
+            written = quality.transcribe(model, [speech[k] for k in keys])
             self._words(f"asr_wer_{name}", "word error rate, prompted LLM", name, keys, written)
 
     def _closeness(self, name: str, model: SSRForConditionalGeneration, keys: list[str]) -> None:
@@ -230,7 +254,8 @@ def accuracy_figures(suite: Suite) -> list[dict[str, Any]]:
 
 def change_figures(suite: Suite, systems: Mapping[str, Path], main: str) -> list[dict[str, Any]]:
     """Paired differences: text lost by each fine-tuned system, and what it changes in speech."""
-    figures = []
+    figures: list[dict[str, Any]] = []
+    resamples = suite.config.bootstrap
 
     def keep(name: str, estimate: Estimate) -> None:
         values = {"value": estimate.value, "n": estimate.n, "ci95": estimate.ci95}
@@ -240,16 +265,28 @@ def change_figures(suite: Suite, systems: Mapping[str, Path], main: str) -> list
         worst = suite.worst_text_drop(name)
         if worst:
             keep(f"text_drop_{name}", worst[1])
+            figures[-1]["task"] = worst[0]
         for task, mode, system, condition in list(suite.outcomes):
             if system == name and name != main and mode != TEXT and (task, mode, main, condition) in suite.outcomes:
                 slug = "" if task != "storycloze" else f"_{SLUGS[mode]}"
                 where = "" if condition == "clean" else f"_{condition.replace(' ', '').lower()}"
                 keep(f"{task}{slug}_change_{name}{where}", suite.difference(task, mode, name, main, condition))
     for task, mode, system, condition in list(suite.outcomes):
-        if system == CASCADE and (task, mode, main, condition) in suite.outcomes:
-            slug = "" if task != "storycloze" else f"_{SLUGS[mode]}"
-            where = "" if condition == "clean" else f"_{condition.replace(' ', '').lower()}"
+        if system != main or mode == TEXT:
+            continue
+        slug = "" if task != "storycloze" else f"_{SLUGS[mode]}"
+        where = "" if condition == "clean" else f"_{condition.replace(' ', '').lower()}"
+        if (task, mode, CASCADE, condition) in suite.outcomes:
             keep(f"{task}{slug}_{main}_minus_cascade{where}", suite.difference(task, mode, main, CASCADE, condition))
+        if (task, TEXT, TEXT_MODEL, "clean") in suite.outcomes:
+            gap = paired_difference(
+                suite.outcomes[task, mode, main, condition], suite.outcomes[task, TEXT, TEXT_MODEL, "clean"], resamples
+            )
+            keep(f"{task}{slug}_{main}_minus_text{where}", gap.scaled(100))
+        rivals = [s for s in systems if s.startswith("stack") and (task, mode, s, condition) in suite.outcomes]
+        if rivals:
+            best = max(rivals, key=lambda s: sum(suite.outcomes[task, mode, s, condition]))
+            keep(f"{task}{slug}_{main}_minus_stack{where}", suite.difference(task, mode, main, best, condition))
     return figures
 
 

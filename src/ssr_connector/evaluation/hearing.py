@@ -1,7 +1,7 @@
 """Recordings as all systems of a comparison hear them: the same frames and the same best-path alignment."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssr_connector.aligners import Unalignable
+from ssr_connector.aligners import Tokenize, Unalignable
 from ssr_connector.aligners.bundle import AlignerBundle
-from ssr_connector.data.audio import load_audio
+from ssr_connector.data.audio import AudioError, load_audio
 from ssr_connector.data.cuts import cut_audio
 from ssr_connector.data.noise import add_noise
 from ssr_connector.encoders.front_end import pad_frames
@@ -39,20 +39,28 @@ class Hearing:
     def __init__(self, bundle: AlignerBundle, batch_s: float, snr_db: float | None = None) -> None:
         self.bundle, self.batch_s, self.snr_db = bundle, batch_s, snr_db
         self.heard: dict[str, Heard] = {}
+        self.rejected: dict[str, str] = {}  # key: why
 
-    def add(self, sources: Mapping[str, Load], progress: Progress = lambda *_: None) -> None:
-        """Hear recordings that were not heard yet: a key, and how to load what it names."""
-        new = sorted(set(sources) - set(self.heard))
+    def add(
+        self, sources: Mapping[str, Load], progress: Progress = lambda *_: None, continuing: Container[str] = ()
+    ) -> None:
+        """Hear recordings that were not heard yet: a key, and how to load what it names.
+
+        Those in `continuing` come after something else: their tokens are those of a text that goes on, with a space
+        before it. One that cannot be read or is too short is kept in `rejected`, with the reason.
+        """
+        new = sorted(set(sources) - set(self.heard) - set(self.rejected))
         loaded: list[tuple[str, Waveform]] = []
         seconds = 0.0
         for k, key in enumerate(new):
-            waveform = self._degrade(key, sources[key]())
-            loaded.append((key, waveform))
-            seconds += waveform.duration_s
-            if seconds >= self.batch_s or k == len(new) - 1:
-                self._hear(loaded)
+            waveform = self._load(key, sources[key])
+            if waveform is not None:
+                loaded.append((key, waveform))
+                seconds += waveform.duration_s
+            if loaded and (seconds >= self.batch_s or k == len(new) - 1):
+                self._hear(loaded, continuing)
                 loaded, seconds = [], 0.0
-                progress(k + 1, len(new))
+            progress(k + 1, len(new))
 
     def files(self, paths: Iterable[str]) -> dict[str, Load]:
         """Recordings that are whole files, keyed by their paths."""
@@ -64,17 +72,31 @@ class Hearing:
         rate = self.bundle.encoder.clock.sampling_rate_hz
         return {cut.id: functools.partial(cut_audio, cut, rate) for cut in cuts}
 
-    def _degrade(self, key: str, waveform: Waveform) -> Waveform:
-        """The same noise for the same recording, whatever else is heard."""
+    def _load(self, key: str, load: Load) -> Waveform | None:
+        """A recording, with the same noise for the same one whatever else is heard; None where it is rejected."""
+        try:
+            waveform = load()
+        except AudioError as error:
+            self.rejected[key] = str(error)
+            return None
+        if not self.bundle.encoder.hears(len(waveform.samples)):
+            self.rejected[key] = f"{key} is too short for the encoder"
+            return None
         if self.snr_db is None:
             return waveform
+        if not waveform.samples.any():
+            self.rejected[key] = f"{key} is silent: there is nothing that noise could be measured against"
+            return None
         rng = np.random.default_rng(list(Path(key).name.encode()))
-        return Waveform(add_noise(waveform.samples, self.snr_db, rng), waveform.sampling_rate_hz)
+        noisy = add_noise(waveform.samples, self.snr_db, rng, waveform.sampling_rate_hz)
+        return Waveform(noisy, waveform.sampling_rate_hz)
 
-    def _hear(self, loaded: Sequence[tuple[str, Waveform]]) -> None:
+    def _hear(self, loaded: Sequence[tuple[str, Waveform]], continuing: Container[str]) -> None:
         frames = self.bundle.encoder([w for _, w in loaded])
-        alignments = self.bundle.aligner.align(frames, [None] * len(loaded), self.bundle.tokenize)
-        for i, ((path, waveform), alignment) in enumerate(zip(loaded, alignments, strict=True)):
+        aligned = self.bundle.aligner.align(frames, [None] * len(loaded), self.bundle.tokenize)
+        going_on = self.bundle.aligner.align(frames, [None] * len(loaded), continued(self.bundle.tokenize))
+        for i, (path, waveform) in enumerate(loaded):
+            alignment = (going_on if path in continuing else aligned)[i]
             if isinstance(alignment, Unalignable):
                 raise ValueError(f"{path}: {alignment.reason}")
             row = frames.values[i, : int(frames.lengths[i])].to(torch.float16).cpu()
@@ -101,13 +123,23 @@ class Hearing:
     ) -> dict[str, Speech]:
         """What a model's LLM hears of each recording: along the best path, or along other alignments."""
         names = sorted(set(paths))
-        chosen = alignments or {n: self.heard[n].alignment for n in names}
+        chosen = {n: self.heard[n].alignment for n in names} if alignments is None else alignments
         names = [n for n in names if n in chosen]
         out: dict[str, Speech] = {}
         for group in batches(names, self.heard, self.batch_s):
             batch = [names[i] for i in group]
             out |= dict(zip(batch, model.connect(self.frames(batch), [chosen[n] for n in batch]), strict=True))
         return out
+
+
+def continued(tokenize: Tokenize) -> Tokenize:
+    """Tokens of a text that goes on after another: as written with a space before it, which has no place of its own."""
+
+    def with_space(text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        ids, spans = tokenize(f" {text}" if text else text)
+        return ids, [(max(0, a - 1), max(0, b - 1)) for a, b in spans]
+
+    return with_space
 
 
 def batches(paths: Sequence[str], heard: dict[str, Heard], batch_s: float) -> Iterable[list[int]]:

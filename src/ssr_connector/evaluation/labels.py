@@ -47,6 +47,7 @@ SLUGS = {
     "multitask": "SSR stage 2 multitask",
     "vanilla": "SSR stage 2 vanilla",
     "stack_layers": "stack+layers",
+    "stack_plain": "stack",
 }
 
 # A spoken task whose written version is measured under another name.

@@ -62,15 +62,16 @@ def nearest_text(model: SSRForConditionalGeneration, heard: Sequence[Speech]) ->
 
 @torch.no_grad()
 def transcribe(
-    model: SSRForConditionalGeneration, heard: Sequence[Speech], prompt: str, batch: int = 32, spare_tokens: int = 8
+    model: SSRForConditionalGeneration, heard: Sequence[Speech], batch: int = 32, spare_tokens: int = 8
 ) -> list[str]:
     """What the LLM writes when asked to transcribe: greedy, at most twice as many tokens as were heard, and a few."""
     from ssr_connector.model.sequence import Piece, Sequences
 
     texts: list[str] = []
+    prompt = Piece.text(model.tokenize(model.config.transcribe_prompt)[0])
     for start in range(0, len(heard), batch):
         group = heard[start : start + batch]
-        rows = [[Piece.text(model.prefix_ids), Piece.speech(s), Piece.text(model.tokenize(prompt)[0])] for s in group]
+        rows = [[Piece.text(model.prefix_ids), Piece.speech(s), prompt] for s in group]
         inputs = Sequences.build(rows, model.embed_tokens, pad_left=True)
         longest = max(len(s.alignment) for s in group)
         out = model.llm.generate(

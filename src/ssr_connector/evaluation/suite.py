@@ -2,12 +2,13 @@
 
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ssr_connector.config import EvaluationSection
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation import tasks
 from ssr_connector.evaluation.choice import Choice, Outcome, Parts, read_choices, score_choices
 from ssr_connector.evaluation.hearing import Hearing
@@ -52,11 +53,23 @@ class Suite:
     _items: dict[str, list[Choice]] = field(default_factory=dict)
 
     def items(self, task: Task) -> list[Choice]:
-        """A task's items, at most as many as the configuration says."""
+        """A task's items, at most as many as the configuration says; without those that could not be heard."""
         if task.file not in self._items:
             found = read_choices(self.folder / task.file)
             self._items[task.file] = found[: self.config.items] if self.config.items else found
         return self._items[task.file]
+
+    def drop_unheard(self) -> dict[str, str]:
+        """Take items with a rejected recording out of every task, mode and system, so that all compare the same."""
+        bad = {path: reason for h in self.hearings.values() for path, reason in h.rejected.items()}
+        for file, items in self._items.items():
+            heard = [i for i in items if not bad.keys() & {i.context.audio, *(c.audio for c in i.choices)}]
+            if not heard:
+                raise UserError(
+                    f"no recording of {self.folder / file} could be heard; the first: {next(iter(bad.values()))}"
+                )
+            self._items[file] = heard
+        return bad
 
     def spoken_tasks(self) -> list[tuple[str, Task]]:
         """Tasks with a mode that needs recordings."""
@@ -66,11 +79,15 @@ class Suite:
         """Hear all recordings once; under noise only the contexts of tasks that answer in writing."""
         for condition, hearing in self.hearings.items():
             paths: set[str] = set()
-            for _, task in self.spoken_tasks():
+            continuing: set[str] = set()
+            for name, task in self.spoken_tasks():
                 if condition == "clean" or SPEECH_TO_TEXT in task.modes:
-                    contexts, choices = tasks.recordings(task, self.items(task))
+                    items = self.items(task)
+                    tasks.check_recordings(name, task, items)
+                    contexts, choices = tasks.recordings(task, items)
                     paths |= contexts | (choices if condition == "clean" else set())
-            hearing.add(hearing.files(paths), functools.partial(progress, condition))
+                    continuing |= {c.audio for i in items if i.context.text or i.context.audio for c in i.choices}
+            hearing.add(hearing.files(paths), functools.partial(progress, condition), continuing)
 
     def score(
         self,
@@ -164,13 +181,13 @@ class Suite:
         return paired_difference(pair[0], pair[1], self.config.bootstrap).scaled(100)
 
     def worst_text_drop(self, after: str) -> tuple[str, Estimate] | None:
-        """The text task that lost most against the text model."""
+        """The text task that may have lost most against the text model: the one with the lowest lower bound."""
         changes = {
             name: self.difference(name, TEXT, after, TEXT_MODEL)
             for name in self.names
             if (name, TEXT, after, "clean") in self.outcomes
         }
-        return min(changes.items(), key=lambda c: c[1].value) if changes else None
+        return min(changes.items(), key=lambda c: c[1].ci95[0] if c[1].ci95 else c[1].value) if changes else None
 
     def table(self) -> list[dict[str, Any]]:
         """The rows as plain values."""
@@ -181,8 +198,3 @@ def rotated(items: Sequence[Choice]) -> list[str]:
     """For each item the context audio of an item half-way round the list, which tells another story."""
     half = len(items) // 2
     return [items[(i + half) % len(items)].context.audio for i in range(len(items))]
-
-
-def accuracy(rows: Sequence[Mapping[str, Any]], **where: str) -> Mapping[str, Any] | None:
-    """The one row that matches, if there is one."""
-    return next((r for r in rows if all(r[k] == v for k, v in where.items())), None)

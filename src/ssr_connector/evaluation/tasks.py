@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation.choice import Choice, Normalise, Parts, Spoken
 from ssr_connector.model.scoring import Part
 from ssr_connector.model.sequence import Speech
@@ -46,7 +47,7 @@ def spoken_parts(mode: str, hear: Callable[[Spoken], Part]) -> Parts:
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
         context: list[Part] = []
-        if item.context.text:
+        if item.context.text or item.context.audio:
             context.append(item.context.text if mode == TEXT_TO_SPEECH else hear(item.context))
         if item.prompt:
             context.append(item.prompt)
@@ -61,7 +62,11 @@ def cascade_parts(mode: str, transcripts: Mapping[str, str]) -> Parts:
     """The hard cascade: the aligner's own hypothesis in place of each recording, as text."""
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
-        context = item.context.text if mode == TEXT_TO_SPEECH else transcripts.get(item.context.audio, "")
+        context = (
+            item.context.text
+            if mode == TEXT_TO_SPEECH
+            else (transcripts[item.context.audio] if item.context.audio else "")
+        )
         context += item.prompt
         written = mode == SPEECH_TO_TEXT
         return [context], [[after(context, c.text if written else transcripts[c.audio])] for c in item.choices]
@@ -71,7 +76,7 @@ def cascade_parts(mode: str, transcripts: Mapping[str, str]) -> Parts:
 
 def context_free_parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
     """A control: the prompt alone, without the context."""
-    return [item.prompt], [[after("…", c.text)] for c in item.choices]
+    return [item.prompt], [[after(item.prompt, c.text)] for c in item.choices]
 
 
 def from_recordings(speech: Mapping[str, Speech]) -> Callable[[Spoken], Part]:
@@ -82,6 +87,15 @@ def from_recordings(speech: Mapping[str, Speech]) -> Callable[[Spoken], Part]:
 def after(context: str, text: str) -> str:
     """A continuation: with a space before it, unless it begins the text."""
     return f" {text}" if context else text
+
+
+def check_recordings(name: str, task: Task, items: list[Choice]) -> None:
+    """Raise UserError that names the first item without a recording that a mode of the task needs."""
+    for item in items:
+        if SPEECH_TO_TEXT in task.modes and not item.context.audio:
+            raise UserError(f"{name}: the item {item.id} has no recording of its context (context.audio)")
+        if {SPEECH, TEXT_TO_SPEECH} & set(task.modes) and not all(c.audio for c in item.choices):
+            raise UserError(f"{name}: the item {item.id} has a choice without a recording (choices[].audio)")
 
 
 def recordings(task: Task, items: list[Choice]) -> tuple[set[str], set[str]]:

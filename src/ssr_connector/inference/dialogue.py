@@ -20,14 +20,12 @@ def recorded(model: SSRForConditionalGeneration, processor: SSRProcessor, audio:
     return recording
 
 
-def transcribe(
-    model: SSRForConditionalGeneration, processor: SSRProcessor, audio: Path | Waveform, prompt: str
-) -> tuple[str, str]:
+def transcribe(model: SSRForConditionalGeneration, processor: SSRProcessor, audio: Path | Waveform) -> tuple[str, str]:
     """What the aligner spells, and what the LLM writes when asked to transcribe."""
     recording = recorded(model, processor, audio)
     (speech,) = model.listen([recording])
     limit = 2 * len(speech.alignment) + 8
-    inputs = processor(text=SPEECH + prompt, audio=recording)
+    inputs = processor(text=SPEECH + model.config.transcribe_prompt, audio=recording)
     out = model.generate(**inputs, max_new_tokens=limit, do_sample=False)
     return speech.alignment.text, processor.batch_decode(out)[0].strip()
 

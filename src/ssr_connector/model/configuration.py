@@ -15,6 +15,7 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         aligner: values of `CharCTCConfig`.
         connector: values of `ConnectorConfig`.
         text_form: written form of speech, "cased" or "lower" (METHOD §3).
+        transcribe_prompt: what is written after speech that is to be transcribed.
         llm_trained: whether the checkpoint holds the LLM's weights too (after stage 2).
 
     """
@@ -33,6 +34,7 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         connector: dict[str, Any] | None = None,
         text_form: str = "cased",
         llm_trained: bool = False,
+        transcribe_prompt: str = "\nTranscript:",
         **kwargs: Any,
     ) -> None:
         self.encoder_name = encoder_name
@@ -44,4 +46,5 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         self.connector = connector or {}
         self.text_form = text_form
         self.llm_trained = llm_trained
+        self.transcribe_prompt = transcribe_prompt
         super().__init__(**kwargs)

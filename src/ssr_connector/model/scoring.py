@@ -69,7 +69,7 @@ def _pieces(
         # As lm-evaluation-harness: tokenise the whole, so that a token over the seam counts to the continuation.
         head, whole = model.tokenize(context[0])[0], model.tokenize(context[0] + continuation[0])[0]
         split = len(head)
-        return _begun(model, [Piece.text(model.prefix_ids + whole[:split]), Piece.text(whole[split:], scored=True)])
+        return begun(model, [Piece.text(model.prefix_ids + whole[:split]), Piece.text(whole[split:], scored=True)])
     pieces = [Piece.text(model.prefix_ids)]
     for parts, scored in ((context, False), (continuation, True)):
         for part in parts:
@@ -77,10 +77,10 @@ def _pieces(
                 pieces.append(Piece.text(model.tokenize(part)[0], scored))
             else:
                 pieces.append(Piece.speech(heard[id(part)] if isinstance(part, Waveform) else part, scored))
-    return _begun(model, pieces)
+    return begun(model, pieces)
 
 
-def _begun(model: "SSRForConditionalGeneration", pieces: list[Piece]) -> list[Piece]:
+def begun(model: "SSRForConditionalGeneration", pieces: list[Piece]) -> list[Piece]:
     """With something before the first scored token: the EOS where there is neither BOS nor context, as in lm-eval."""
     first = next((p for p in pieces if len(p.tokens)), None)
     if first is None or not first.scored:

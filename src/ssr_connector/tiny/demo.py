@@ -16,12 +16,13 @@ from ssr_connector.files import replace_file, write_json
 from ssr_connector.progress import Report, summary
 from ssr_connector.tiny.encoder import EncoderTrainingConfig
 from ssr_connector.tiny.llm import LLMTrainingConfig
+from ssr_connector.tiny.outcome import metrics, outcome
+from ssr_connector.tiny.questions import SPOKEN_PROMPT
 from ssr_connector.tiny.speak import NoiseMix
 from ssr_connector.tiny.stage import Stages
 from ssr_connector.tiny.tasks import ChoiceItem
 from ssr_connector.tiny.world import Utterance, World, WorldSizes, build_world
 
-SPEECH_PROMPT = " The answer is:"
 SPOKEN_ALOUD = ("storycloze", "swuggy", "sblimp")  # tasks whose choices are spoken too
 STAGE_2 = ("vanilla", "multitask")
 
@@ -80,11 +81,13 @@ class Demo:
             [self.out / "speech"],
             self.speak,
         )
-        self.stages.do("LLM", "training a tiny Llama on the text", self.tiny.llm, ["world"], [self.llm], self.train_llm)
+        self.stages.do(
+            "LLM", "training a tiny Llama on the text", [seed, self.tiny.llm], ["world"], [self.llm], self.train_llm
+        )
         self.stages.do(
             "encoder",
             "training a tiny speech encoder",
-            self.tiny.encoder,
+            [seed, self.tiny.encoder],
             ["voices"],
             [self.encoder],
             self.train_encoder,
@@ -114,7 +117,7 @@ class Demo:
         self.stages.do(
             "evaluate", "everything from audio alone", [evaluation], systems, [self.out / "scores.json"], self.evaluate
         )
-        return self.results()
+        return outcome(self)
 
     # --- where things are ---
 
@@ -159,8 +162,6 @@ class Demo:
         folder = self.out / "world"
         for name, texts in (("text", self.world.text_train), ("dev_text", self.world.text_dev)):
             write_lines(folder / f"{name}.jsonl", ({"text": t} for t in texts))
-        for task, items in self.world.tests.items():
-            write_lines(folder / "tests" / f"{task}.jsonl", (question(task, item) for item in items))
         n = sum(len(items) for items in self.world.tests.values())
         return f"{len(self.world.text_train)} documents, {n} test items"
 
@@ -188,13 +189,17 @@ class Demo:
 
             render(utterances, voices, out, self.recipe.seed, mix, progress=forward, voice_keys=keys)
             before += len(utterances)
+        for task, items in self.world.tests.items():  # beside the recordings that they name
+            write_lines(self.out / "speech" / "tests" / f"{task}.jsonl", (question(task, item) for item in items))
         return f"{total} recordings in {len(TRAIN_VOICES)} training and {len(TEST_VOICES)} test voices"
 
     def train_llm(self, report: Report) -> str:
         """The text LLM."""
         from ssr_connector.tiny.llm import train_llm
 
-        figures = train_llm(self.world, self.llm, LLMTrainingConfig(**self.tiny.llm), report)
+        figures = train_llm(
+            self.world, self.llm, LLMTrainingConfig(**{"seed": self.recipe.seed, **self.tiny.llm}), report
+        )
         return (
             f"{figures['parameters'] / 1e6:.1f} M parameters, {figures['dev_loss_nats']:.3f} nats per token on new text"
         )
@@ -204,7 +209,7 @@ class Demo:
         from ssr_connector.tiny.encoder import train_encoder
 
         speech = self.out / "speech"
-        config = EncoderTrainingConfig(**self.tiny.encoder)
+        config = EncoderTrainingConfig(**{"seed": self.recipe.seed, **self.tiny.encoder})
         facts = train_encoder(speech / "train", self.encoder, config, report, speech / "dev")
         right = f"{100 * facts['dev_frame_accuracy']:.1f} % of frames right in new voices"
         return f"{facts['parameters'] / 1e6:.1f} M parameters, {right}"
@@ -222,8 +227,10 @@ class Demo:
     def encode(self, report: Report) -> str:
         """`ssr encode` on what is trained on."""
         manifests = [self.cuts(name) for name in ("train", "stories", "dev")]
-        n, _ = encode(manifests, str(self.encoder), self.recipe.encoder.layer, self.out / "frames", 200.0, report)
-        return f"{n} recordings encoded"
+        n, rejected = encode(
+            manifests, str(self.encoder), self.recipe.encoder.layer, self.out / "frames", 200.0, report
+        )
+        return f"{n} recordings encoded, {len(rejected)} rejected"
 
     def align(self, report: Report) -> str:
         """`ssr align` on what is trained on."""
@@ -250,7 +257,10 @@ class Demo:
         def work(report: Report) -> str:
             extra = choose(name, report) if choose else []
             figures = kind(self.stage_recipe(name, extra), report)
-            return " ".join([summary(figures) or "already trained", *extra])
+            left_out = int(figures.get("left_out", 0))
+            return " ".join(
+                [summary(figures) or "already trained", *extra, *([f"{left_out} left out"] if left_out else [])]
+            )
 
         recipe = to_dict(self.stage_recipe(name))
         inputs = [
@@ -260,14 +270,16 @@ class Demo:
             recipe["training"],
             self.tiny.baselines.get(name),
         ]
-        outputs = [self.out / name, self.out / "trials" / name]
+        outputs = [self.out / name]
+        if choose:
+            outputs.append(self.out / "trials" / name)
+            outputs[1].mkdir(parents=True, exist_ok=True)
         what = {
             "aligner": "a CTC head on characters",
             "distill": "stage 1: the SSR connector",
             "vanilla": "stage 2: speech alone",
             "multitask": "stage 2: speech and text",
         }.get(name, "a baseline on the same data")
-        outputs[1].mkdir(parents=True, exist_ok=True)
         self.stages.do(name, what, inputs, after, outputs, work)
 
     def choose_lr(self, name: str, report: Report) -> list[str]:
@@ -279,6 +291,7 @@ class Demo:
         for lr in plan["lrs"]:
             out = self.out / "trials" / name / f"{lr:g}"
             extra = [f"--out={out}", f"--training.lr={lr}", f"--training.steps={plan['trial_steps']}"]
+            extra.append(f"--training.warmup_steps={plan['trial_steps'] // 10}")
             figures = train_connector(self.stage_recipe(name, extra), report) or last_metrics(out)
             losses[lr] = figures["dev_loss"]
         write_json(self.out / "trials" / name / "losses.json", losses)
@@ -298,51 +311,13 @@ class Demo:
         from ssr_connector.evaluation.comparison import Spec, compare
         from ssr_connector.evaluation.tasks import TASKS
 
+        tests = self.out / "speech" / "tests"
         systems = {"ssr": self.out / "distill" / "model"}
         systems |= {name: self.out / name / "model" for name in (*self.tiny.baselines, *STAGE_2)}
-        tests = self.out / "speech" / "tests"
-        for file in {task.file for task in TASKS.values()}:
-            with replace_file(tests / file) as new:
-                new.write_bytes((self.out / "world" / "tests" / file).read_bytes())
-        prompt = self.stage_recipe("multitask").training.transcribe_prompt
-        spec = Spec(systems, list(TASKS), tests, self.cuts("test"), self.recipe.evaluation, prompt)
+        spec = Spec(systems, list(TASKS), tests, self.cuts("test"), self.recipe.evaluation)
         results = compare(spec, lambda line: self.console.print(f"    {line}"), lambda _, d, t: report(d, t, {}))
         write_json(self.out / "scores.json", results)
         return f"{len(results['rows'])} scores"
-
-    # --- the end ---
-
-    def results(self) -> dict[str, Any]:
-        """Everything that the report shows."""
-        results: dict[str, Any] = json.loads((self.out / "scores.json").read_text())
-        results.pop("outcomes")
-        results["figures"] += better_baselines(results["figures"], list(self.tiny.baselines))
-        results["figures"] += renamed(
-            results["figures"], {"asr_wer_ssr": "asr_wer_stage1", "asr_wer_multitask": "asr_wer_stage2"}
-        )
-        curves = {p.parent.name: metrics(p) for p in sorted(self.out.glob("*/metrics.jsonl"))}
-        results["curves"] = {
-            n: curves[n] for n in ("aligner", "distill", *self.tiny.baselines, *STAGE_2) if n in curves
-        }
-        results["cost"] = [{"stage": name, "seconds": s} for name, s in self.stages.seconds.items()]
-        results["command"] = f"ssr demo --config {self.config} --out {self.out}"
-        results["recipe"], results["seed"] = to_dict(self.recipe), self.recipe.seed
-        results["next"] = self.next_commands()
-        n = {task: len(items) for task, items in self.world.tests.items()}
-        results["notes"] = [f"items made: {n}; voices of the tests are of accents and kinds that training never heard"]
-        return results
-
-    def next_commands(self) -> list[str]:
-        """Commands that work as they stand."""
-        story, question_ = self.world.tests["storycloze"][0], self.world.tests["mmlu"][0]
-        audio, model = self.out / "speech" / "tests" / "audio", self.out / "model"
-        quoted = [json.dumps(choice) for choice in story.choices]
-        return [
-            f"ssr generate transcribe {model} {audio / f'{story.id}-context.flac'}",
-            f"ssr generate ask {model} {audio / f'{question_.id}-context.flac'} {json.dumps(SPEECH_PROMPT)}",
-            f"ssr generate score {model} {audio / f'{story.id}-context.flac'} {' '.join(quoted)}",
-            f"ssr align {audio / f'{story.id}-context.flac'} --aligner {model} --text {json.dumps(story.context)}",
-        ]
 
 
 def test_utterances(world: World) -> tuple[list[Utterance], dict[str, str]]:
@@ -369,34 +344,13 @@ def question(task: str, item: ChoiceItem) -> dict[str, Any]:
         {"text": c, **({"audio": f"audio/{item.id}-choice{k}.flac"} if aloud else {})}
         for k, c in enumerate(item.choices)
     ]
-    return row | ({"written": item.context, "prompt": SPEECH_PROMPT} if task == "mmlu" else {})
-
-
-def better_baselines(figures: Sequence[dict[str, Any]], baselines: Sequence[str]) -> list[dict[str, Any]]:
-    """`…_stack`: the better of the baselines, task by task."""
-    out = []
-    for task in ("storycloze_s2t", "spoken_mmlu"):
-        found = [f for f in figures if f["name"] in {f"{task}_{b}" for b in baselines}]
-        if found:
-            best = max(found, key=lambda f: f["value"])
-            out.append({**best, "name": f"{task}_stack"})
-    return out
-
-
-def renamed(figures: Sequence[dict[str, Any]], names: dict[str, str]) -> list[dict[str, Any]]:
-    """The same figures under the names of the stages."""
-    return [{**f, "name": names[f["name"]]} for f in figures if f["name"] in names]
+    return row | ({"written": item.context, "prompt": SPOKEN_PROMPT} if task == "mmlu" else {})
 
 
 def write_lines(path: Path, rows: Iterator[dict[str, Any]]) -> None:
     """JSON lines, atomically."""
     with replace_file(path) as new, new.open("w") as out:
         out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def metrics(path: Path) -> list[dict[str, Any]]:
-    """What a training run logged."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def last_metrics(out: Path) -> dict[str, Any]:

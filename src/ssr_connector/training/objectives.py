@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ssr_connector.aligners import CharCTC
 from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.scoring import begun
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
 from ssr_connector.training.batches import Batch, SpeechBatch
 from ssr_connector.types import Segments
@@ -64,7 +65,7 @@ class SpeechLM:
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Mean over tokens."""
         heard = hear(self.model, spoken(batch))
-        rows = [[Piece.text(self.model.prefix_ids), Piece.speech(s, scored=True)] for s in heard]
+        rows = [begun(self.model, [Piece.text(self.model.prefix_ids), Piece.speech(s, scored=True)]) for s in heard]
         loss = next_token_loss(self.model, rows)
         return loss, {"speech_lm": loss.item()}
 
@@ -139,7 +140,11 @@ class ContinueLikeText:
 
 
 class TextLM:
-    """Next-token prediction on written text alone: what multitask training adds."""
+    """Next-token prediction on written text alone: what multitask training adds.
+
+    Each document of a packed row counts its own positions, by which transformers keeps packed documents apart, and its
+    first token is not predicted from the document before.
+    """
 
     def __init__(self, model: SSRForConditionalGeneration) -> None:
         self.model = model
@@ -149,9 +154,25 @@ class TextLM:
         if batch.text is None:
             raise ValueError("the objective `text` needs text data")
         ids = batch.text.to(next(self.model.llm.parameters()).device)
-        logits = self.model.llm(input_ids=ids).logits
-        loss = nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), ids[:, 1:].flatten())
+        positions = document_positions(ids, self.model.prefix_ids, self.model.end_ids)
+        logits = self.model.llm(input_ids=ids, position_ids=positions, use_cache=False).logits
+        targets = ids.masked_fill(positions == 0, IGNORED)[:, 1:]
+        loss = nn.functional.cross_entropy(
+            logits[:, :-1].flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED
+        )
         return loss, {"text": loss.item()}
+
+
+def document_positions(ids: Tensor, prefix_ids: Sequence[int], end_ids: Sequence[int]) -> Tensor:
+    """Positions within packed documents [N, block]: a document begins with its prefix (BOS), or after an end (EOS)."""
+    begins = torch.zeros_like(ids, dtype=torch.bool)
+    begins[:, 0] = True
+    if prefix_ids:
+        begins |= ids == prefix_ids[0]
+    elif end_ids:
+        begins[:, 1:] |= ids[:, :-1] == end_ids[-1]
+    places = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+    return places - torch.where(begins, places, 0).cummax(1).values
 
 
 def spoken(batch: Batch) -> SpeechBatch:

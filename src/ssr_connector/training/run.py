@@ -1,10 +1,19 @@
 """A training run's folder: what it was asked for, whether it is done, and how it shows its progress."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.config import Recipe, differences, to_dict
+from ssr_connector.config import (
+    AlignerSection,
+    ConnectorConfig,
+    EncoderSection,
+    LLMSection,
+    Recipe,
+    differences,
+    to_dict,
+)
 from ssr_connector.errors import UserError
 from ssr_connector.files import write_json
 from ssr_connector.training.checkpoint import checkpoints
@@ -50,9 +59,29 @@ def saved_recipe(out: Path) -> dict[str, Any]:
     return recipe
 
 
+def inherit(recipe: Recipe) -> Recipe:
+    """Stage 2 keeps the models of the stage that it starts from: its encoder, LLM, aligner and connector."""
+    before = stage_before(recipe)
+    if before is None:
+        return recipe
+    return dataclasses.replace(
+        recipe,
+        encoder=EncoderSection(**before["encoder"]),
+        llm=LLMSection(**before["llm"]),
+        aligner=AlignerSection(**before["aligner"]),
+        connector=ConnectorConfig(**before["connector"]),
+    )
+
+
 def inherited(recipe: Recipe) -> list[str]:
     """What a stage changes against the stage that it starts from, for the screen."""
-    if recipe.training.start_from is None:
-        return []
-    before = Path(recipe.training.start_from).parent
-    return differences(saved_recipe(before), to_dict(recipe)) if (before / RECIPE).is_file() else []
+    before = stage_before(recipe)
+    return differences(before, to_dict(inherit(recipe))) if before else []
+
+
+def stage_before(recipe: Recipe) -> dict[str, Any] | None:
+    """The saved recipe of the run that a stage starts from, where it still lies beside the model."""
+    start = recipe.training.start_from
+    if start is None or not (Path(start).parent / RECIPE).is_file():
+        return None
+    return saved_recipe(Path(start).parent)

@@ -13,7 +13,7 @@ from ssr_connector.aligners import CharCTC, CharCTCConfig, Unalignable
 from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
 from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.aligners.words import TimedWord, end_differences_s, timed_words
-from ssr_connector.config import ConnectorConfig, Recipe
+from ssr_connector.config import Recipe
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.data.documents import read_documents
 from ssr_connector.data.text import Form, SpeechText
@@ -25,7 +25,7 @@ from ssr_connector.model.checkpoint import build, load_tokenizer
 from ssr_connector.training.batches import Batches, EncodedFrames, FrameSource, SpeechBatches, StoredFrames, TextBatches
 from ssr_connector.training.loop import Progress, Student, Weighted, train
 from ssr_connector.training.objectives import OBJECTIVES, AlignerCTC, Logged
-from ssr_connector.training.run import open_run
+from ssr_connector.training.run import inherit, open_run
 from ssr_connector.types import Alignment
 from ssr_connector.units import FrameClock
 
@@ -102,16 +102,13 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
 
 def finetune(recipe: Recipe, progress: Progress) -> Logged:
     """Stage 2: go on from a model, with the parts of `training.train` learning."""
+    if not recipe.training.start_from:
+        raise UserError("stage 2 starts from a model of stage 1: --training.start_from RUN/model")
+    recipe = inherit(recipe)
     torch.manual_seed(recipe.seed)
     if open_run(Path(recipe.out), recipe):
         return {}
-    if not recipe.training.start_from:
-        raise UserError("stage 2 starts from a model of stage 1: --training.start_from RUN/model")
     model = SSRForConditionalGeneration.from_pretrained(recipe.training.start_from)
-    if recipe.connector not in (ConnectorConfig(), ConnectorConfig(**model.config.connector)):
-        raise UserError(
-            f"stage 2 keeps the connector of {recipe.training.start_from}; take the section connector out of the recipe"
-        )
     return train_model(recipe, model, progress)
 
 
@@ -130,6 +127,8 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     model.requires_grad_(False)
     for name in config.train:
         parts[name].requires_grad_(True)
+    if "transcribe" in config.objectives:
+        model.config.transcribe_prompt = config.transcribe_prompt
     model.config.llm_trained = model.config.llm_trained or "llm" in config.train
     objectives = [Weighted(n, w, OBJECTIVES[n](model, config)) for n, w in config.objectives.items()]
     source, _, clock = frame_source(
