@@ -11,7 +11,7 @@ from ssr_connector.tiny.llm import IGNORED, LLMTrainingConfig, pack, train_llm
 from ssr_connector.tiny.world import World, WorldSizes, build_world
 
 CONFIG = LLMTrainingConfig(
-    vocabulary_tokens=400, width=32, layers=2, heads=4, kv_heads=2, feed_forward_width=64, steps=8, rows_per_step=2,
+    vocabulary_tokens=400, width=32, layers=2, heads=4, kv_heads=2, feed_forward_width=64, steps=40, rows_per_step=2,
     warmup_steps=2,
 )  # fmt: skip
 
@@ -41,7 +41,7 @@ def test_a_trained_llm_loads_like_any_other(world: World, tmp_path: Path) -> Non
     seen: list[tuple[int, int, float]] = []
     out = tmp_path / "llm"
     figures = train_llm(world, out, CONFIG, lambda step, steps, losses: seen.append((step, steps, losses["loss"])))
-    assert [step for step, _, _ in seen] == list(range(1, 9))
+    assert [step for step, _, _ in seen] == list(range(1, 41))
     assert seen[-1][2] < seen[0][2]
     assert figures["dev_loss_nats"] > 0
     model, tokenizer = AutoModelForCausalLM.from_pretrained(out), AutoTokenizer.from_pretrained(out)

@@ -1,9 +1,11 @@
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training import stages
 from ssr_connector.training.objectives import Distil
+from ssr_connector.training.run import inherit, saved_recipe
 
 
 def quiet(*_):
@@ -231,9 +234,15 @@ def test_utterances_without_alignment_are_counted(recipe_of, base, tmp_path):
 
 
 def test_stage_2_keeps_the_connector_of_stage_1(recipe_of, distilled):
-    words = [f"--training.start_from={distilled / 'model'}", "--connector.layers=2"]
-    with pytest.raises(UserError, match="keeps the connector"):
-        stages.finetune(recipe_of("finetune", *words), quiet)
+    words = [f"--training.start_from={distilled / 'model'}", "--connector.layers=2", "--aligner.text_form=lower"]
+    recipe = recipe_of("finetune", *words)
+    kept = inherit(recipe)
+    before = saved_recipe(distilled)
+    for section in ("encoder", "llm", "aligner", "connector"):
+        assert dataclasses.asdict(getattr(kept, section)) == before[section]
+    assert kept.training == recipe.training
+    stages.finetune(recipe, quiet)
+    assert saved_recipe(Path(recipe.out))["connector"] == before["connector"]
 
 
 def test_frames_encoded_on_the_fly_are_those_of_the_store(recipe_of, distilled):

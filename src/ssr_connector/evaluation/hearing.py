@@ -133,11 +133,11 @@ class Hearing:
 
 
 def continued(tokenize: Tokenize) -> Tokenize:
-    """Tokens of a text that goes on after another: as written with a space before it, which has no place of its own."""
+    """Tokens of a text that goes on after another: as written with a space before it, which shares the first place."""
 
     def with_space(text: str) -> tuple[list[int], list[tuple[int, int]]]:
         ids, spans = tokenize(f" {text}" if text else text)
-        return ids, [(max(0, a - 1), max(0, b - 1)) for a, b in spans]
+        return ids, [(max(0, a - 1), max(1, b - 1)) for a, b in spans]
 
     return with_space
 

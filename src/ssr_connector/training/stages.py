@@ -108,7 +108,7 @@ def finetune(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(Path(recipe.out), recipe):
         return {}
-    model = SSRForConditionalGeneration.from_pretrained(recipe.training.start_from)
+    model = SSRForConditionalGeneration.from_pretrained(str(recipe.training.start_from))
     return train_model(recipe, model, progress)
 
 
