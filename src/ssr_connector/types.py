@@ -27,6 +27,15 @@ class Waveform:
 
 
 @dataclass(frozen=True)
+class TimedWord:
+    """A word and when it is spoken."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
 class Frames:
     """A batch of encoder output, right-padded."""
 

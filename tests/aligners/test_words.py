@@ -2,8 +2,8 @@
 
 import pytest
 
-from ssr_connector.aligners.words import TimedWord, end_differences_s, timed_words, word_key
-from ssr_connector.types import Alignment
+from ssr_connector.aligners.words import end_differences_s, timed_words, word_key
+from ssr_connector.types import Alignment, TimedWord
 from ssr_connector.units import FrameClock
 
 CLOCK = FrameClock(16000, 320, 160.0)  # edges at multiples of 20 ms

@@ -1,21 +1,11 @@
 """Words of an alignment, and how far their ends lie from known ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from ssr_connector.aligners.placement import core_of, text_words
-from ssr_connector.types import Alignment
+from ssr_connector.types import Alignment, TimedWord
 from ssr_connector.units import FrameClock
-
-
-@dataclass(frozen=True)
-class TimedWord:
-    """A word and when it is spoken."""
-
-    text: str
-    start_s: float
-    end_s: float
 
 
 def timed_words(alignment: Alignment, clock: FrameClock) -> list[TimedWord]:

@@ -2,15 +2,11 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ssr_connector.aligners.bundle import AlignerBundle
-    from ssr_connector.progress import Report
-    from ssr_connector.training.batches import FrameSource
 
 HELP = "find where every word and token lies in recordings"
 
@@ -44,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from ssr_connector.aligners.bundle import load_bundle
+    from ssr_connector.aligners.corpus import align_cuts
     from ssr_connector.errors import UserError
     from ssr_connector.progress import bar
 
@@ -77,90 +74,6 @@ def run(args: argparse.Namespace) -> int:
     for reason, n in Counter(r for _, r in result.rejected).most_common():
         console.print(f"  rejected: {n} × {reason}", soft_wrap=True)
     return 0
-
-
-@dataclass(frozen=True)
-class Aligned:
-    """What came of a corpus."""
-
-    aligned: int
-    tokens: int
-    shared: int
-    rejected: list[tuple[str, str]]
-
-
-def align_cuts(
-    manifests: Sequence[Path],
-    bundle: "AlignerBundle",
-    out: Path,
-    batch_s: float,
-    report: "Report",
-    frames: Path | None = None,
-) -> Aligned:
-    """Force all cuts along their transcripts; writes alignments.jsonl and rejected.tsv."""
-    from ssr_connector.aligners.record import FILE, write_alignments
-    from ssr_connector.data.cuts import read_manifests
-    from ssr_connector.data.text import SpeechText
-    from ssr_connector.encoders.store import FrameStore
-    from ssr_connector.errors import UserError
-    from ssr_connector.files import replace_file
-    from ssr_connector.training.batches import EncodedFrames, StoredFrames
-    from ssr_connector.types import Alignment
-
-    source: FrameSource = EncodedFrames(bundle.encoder)
-    if frames:
-        store = FrameStore(frames)
-        if store.encoder != bundle.encoder_key:
-            raise UserError(f"{frames} was not made by this aligner's encoder, as it is now; run `ssr encode` again")
-        source = StoredFrames(store)
-    cuts = read_manifests(manifests)
-    write = SpeechText(bundle.text_form)
-    texts = {c.id: write(" ".join(s.text or "" for s in c.supervisions)).text for c in cuts}
-    done: dict[str, Alignment] = {}
-    rejected: list[tuple[str, str]] = []
-    rejected += [(c.id, "too short for a frame, or not among the encoded frames") for c in cuts if not source.has(c)]
-    for key, result in results([c for c in cuts if source.has(c)], texts, source, bundle, batch_s, report):
-        if isinstance(result, Alignment):
-            done[key] = result
-        else:
-            rejected.append((key, result.reason))
-    if not done:
-        raise UserError(f"none of the {len(cuts)} utterances could be aligned; the first: {rejected[0][1]}")
-    write_alignments(out / FILE, bundle.encoder.clock, done.items())
-    with replace_file(out / "rejected.tsv") as new:
-        new.write_text("id\treason\n" + "".join(f"{key}\t{reason}\n" for key, reason in rejected))
-    shared, tokens = sum(a.shared for a in done.values()), sum(len(a) for a in done.values())
-    return Aligned(len(done), tokens, shared, rejected)
-
-
-def results(
-    cuts: list[Any],
-    texts: Mapping[str, str],
-    source: "FrameSource",
-    bundle: "AlignerBundle",
-    batch_s: float,
-    report: "Report",
-) -> Any:
-    """(cut id, alignment or why there is none), batch after batch of similar durations."""
-    from ssr_connector.aligners import Unalignable
-    from ssr_connector.data.audio import AudioError
-    from ssr_connector.data.cuts import in_groups
-
-    def aligned(group: list[Any]) -> list[tuple[str, Any]]:
-        try:
-            frames = source.frames(group)
-        except AudioError as error:
-            if len(group) == 1:
-                return [(group[0].id, Unalignable(str(error)))]
-            return [pair for cut in group for pair in aligned([cut])]  # one bad recording spoils no other
-        found = bundle.aligner.align(frames, [texts[c.id] for c in group], bundle.tokenize)
-        return list(zip([c.id for c in group], found, strict=True))
-
-    done = 0
-    for group in in_groups(cuts, batch_s):
-        yield from aligned(group)
-        done += len(group)
-        report(done, len(cuts), {})
 
 
 def show(bundle: "AlignerBundle", path: Path, text: str | None, console: Any) -> None:

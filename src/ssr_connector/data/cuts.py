@@ -11,9 +11,10 @@ from lhotse.supervision import AlignmentItem
 
 from ssr_connector.data.audio import DEFAULT_SAMPLING_RATE_HZ, AudioFacts, load_audio, resample
 from ssr_connector.data.entry import Entry
+from ssr_connector.data.text import Form, SpeechText
 from ssr_connector.data.words import WordTime
 from ssr_connector.errors import UserError
-from ssr_connector.types import Waveform
+from ssr_connector.types import TimedWord, Waveform
 
 # What distinguishes the other lhotse manifests, whose lines have no "type".
 OTHER_MANIFESTS = {"sources": "recordings", "recording_id": "supervisions or features"}
@@ -121,3 +122,15 @@ def cut_audio(cut: Any, sampling_rate_hz: int = DEFAULT_SAMPLING_RATE_HZ) -> Wav
 
 def _is_one_file(recording: Recording) -> bool:
     return len(recording.sources) == 1 and recording.sources[0].type == "file" and not recording.transforms
+
+
+def speech_texts(cuts: Iterable[Any], form: Form) -> dict[str, str]:
+    """The speech text of each cut, by id."""
+    write = SpeechText(form)
+    return {c.id: write(" ".join(s.text or "" for s in c.supervisions)).text for c in cuts}
+
+
+def known_words(cut: Any) -> list[TimedWord]:
+    """A cut's word times, where its supervisions hold any."""
+    items = [i for s in cut.supervisions for i in (s.alignment or {}).get("word", [])]
+    return [TimedWord(i.symbol, i.start, i.start + i.duration) for i in items]

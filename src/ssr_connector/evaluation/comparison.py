@@ -14,6 +14,7 @@ import torch
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.aligners.words import end_differences_s, timed_words
 from ssr_connector.config import EvaluationSection
+from ssr_connector.data.cuts import known_words
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation import quality
 from ssr_connector.evaluation.example import draw_example
@@ -22,7 +23,6 @@ from ssr_connector.evaluation.stats import Estimate, mean, paired_difference
 from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL, Suite
 from ssr_connector.evaluation.tasks import SPEECH, SPEECH_TO_TEXT, TASKS, TEXT, TEXT_TO_SPEECH
 from ssr_connector.model import SSRForConditionalGeneration
-from ssr_connector.training.stages import known_words
 
 SLUGS = {
     TEXT: "text",

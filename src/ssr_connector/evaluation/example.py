@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ssr_connector.aligners.words import TimedWord, timed_words
+from ssr_connector.aligners.words import timed_words
+from ssr_connector.data.cuts import known_words
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.quality import closeness
 from ssr_connector.model.modeling import SSRForConditionalGeneration
-from ssr_connector.training.stages import known_words
-from ssr_connector.types import Alignment
+from ssr_connector.types import Alignment, TimedWord
 
 BINS = 600
 

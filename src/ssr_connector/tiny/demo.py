@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.console import Console
 
-from ssr_connector.cli.align import align_cuts
-from ssr_connector.cli.encode import encode
+from ssr_connector.aligners.corpus import align_cuts
 from ssr_connector.config import Recipe, check_keys, load_recipe, to_dict
 from ssr_connector.data.preparation import prepare
+from ssr_connector.encoders.corpus import encode_cuts
 from ssr_connector.files import replace_file, write_json
 from ssr_connector.progress import Report, summary
 from ssr_connector.tiny.encoder import EncoderTrainingConfig
@@ -227,7 +227,7 @@ class Demo:
     def encode(self, report: Report) -> str:
         """`ssr encode` on what is trained on."""
         manifests = [self.cuts(name) for name in ("train", "stories", "dev")]
-        n, rejected = encode(
+        n, rejected = encode_cuts(
             manifests, str(self.encoder), self.recipe.encoder.layer, self.out / "frames", 200.0, report
         )
         return f"{n} recordings encoded, {len(rejected)} rejected"

@@ -3,16 +3,15 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ssr_connector.encoders.store import FrameStore
+from ssr_connector.encoders.source import FrameSource
 from ssr_connector.errors import UserError
-from ssr_connector.types import Alignment, Frames, Waveform
-from ssr_connector.units import seconds_to_samples
+from ssr_connector.types import Alignment, Frames
 
 
 @dataclass(frozen=True)
@@ -40,51 +39,6 @@ class Batch:
             moved = Frames(frames.values.to(device), frames.lengths.to(device), frames.clock)
             speech = replace(speech, frames=moved)
         return Batch(speech, None if self.text is None else self.text.to(device))
-
-
-class FrameSource(Protocol):
-    """Where the frames of cuts come from: a store, or the encoder itself."""
-
-    def has(self, cut: Any) -> bool:
-        """Whether a cut has frames: one may be too short for the encoder."""
-
-    def frames(self, cuts: Sequence[Any]) -> Frames:
-        """Frames of a batch of cuts."""
-
-
-class StoredFrames:
-    """Frames encoded beforehand."""
-
-    def __init__(self, store: FrameStore) -> None:
-        self.store = store
-
-    def has(self, cut: Any) -> bool:
-        """Whether it was encoded."""
-        return cut.id in self.store
-
-    def frames(self, cuts: Sequence[Any]) -> Frames:
-        """Read by cut id."""
-        return self.store.read([cut.id for cut in cuts])
-
-
-class EncodedFrames:
-    """Frames encoded on the fly."""
-
-    def __init__(self, encoder: Any) -> None:
-        self.encoder = encoder
-
-    def has(self, cut: Any) -> bool:
-        """Whether it is long enough."""
-        return bool(self.encoder.hears(seconds_to_samples(cut.duration, self.encoder.clock.sampling_rate_hz)))
-
-    def frames(self, cuts: Sequence[Any]) -> Frames:
-        """Load the audio of each cut and encode it."""
-        from ssr_connector.data.cuts import cut_audio
-
-        rate = self.encoder.clock.sampling_rate_hz
-        recordings: list[Waveform] = [cut_audio(cut, rate) for cut in cuts]
-        frames: Frames = self.encoder(recordings)
-        return frames
 
 
 class SpeechBatches:

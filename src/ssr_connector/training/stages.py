@@ -12,22 +12,20 @@ from accelerate import PartialState
 from ssr_connector.aligners import CharCTC, CharCTCConfig, Unalignable
 from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
 from ssr_connector.aligners.record import FILE, read_alignments
-from ssr_connector.aligners.words import TimedWord, end_differences_s, timed_words
+from ssr_connector.aligners.words import end_differences_s, timed_words
 from ssr_connector.config import Recipe
-from ssr_connector.data.cuts import read_cuts
+from ssr_connector.data.cuts import known_words, read_cuts, speech_texts
 from ssr_connector.data.documents import read_documents
-from ssr_connector.data.text import Form, SpeechText
-from ssr_connector.encoders import PretrainedEncoder
-from ssr_connector.encoders.store import FrameStore, encoder_key
+from ssr_connector.data.text import Form
+from ssr_connector.encoders.source import FrameSource, frame_source
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
 from ssr_connector.model.checkpoint import build, load_tokenizer
-from ssr_connector.training.batches import Batches, EncodedFrames, FrameSource, SpeechBatches, StoredFrames, TextBatches
+from ssr_connector.training.batches import Batches, SpeechBatches, TextBatches
 from ssr_connector.training.loop import Progress, Student, Weighted, train
 from ssr_connector.training.objectives import OBJECTIVES, AlignerCTC, Logged
 from ssr_connector.training.run import inherit, open_run
 from ssr_connector.types import Alignment
-from ssr_connector.units import FrameClock
 
 
 def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
@@ -193,32 +191,12 @@ class DevLoss:
         return totals
 
 
-def frame_source(
-    frames: str | None, name: str, layer: int | None, encoder: PretrainedEncoder | None = None
-) -> tuple[FrameSource, int, FrameClock]:
-    """Where frames come from (a folder of `ssr encode`, or an encoder), how wide they are, and when they happen."""
-    if frames:
-        store = FrameStore(Path(frames))
-        if store.encoder != encoder_key(name, layer):
-            raise UserError(f"{frames} was not made by {name}, layer {layer}, as it is now; run `ssr encode` again")
-        return StoredFrames(store), store.width, store.clock
-    encoder = encoder or PretrainedEncoder.from_pretrained(name, layer)
-    return EncodedFrames(encoder), encoder.width, encoder.clock
-
-
 def load_cuts(path: str, text_form: Form) -> tuple[list[Any], dict[str, str]]:
     """The cuts of a manifest, and their speech text by id."""
     if not path:
         raise UserError("data.train is not given: name the cuts of `ssr prepare`, --data.train DIR/cuts.jsonl.gz")
     cuts = list(read_cuts(Path(path)))
-    write = SpeechText(text_form)
-    return cuts, {c.id: write(" ".join(s.text or "" for s in c.supervisions)).text for c in cuts}
-
-
-def known_words(cut: Any) -> list[TimedWord]:
-    """A cut's word times, where its supervisions hold any."""
-    items = [i for s in cut.supervisions for i in (s.alignment or {}).get("word", [])]
-    return [TimedWord(i.symbol, i.start, i.start + i.duration) for i in items]
+    return cuts, speech_texts(cuts, text_form)
 
 
 def speech_batches(

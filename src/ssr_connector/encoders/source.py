@@ -1,0 +1,68 @@
+"""Where the frames of cuts come from: a store of `ssr encode`, or the encoder on the fly."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ssr_connector.data.cuts import cut_audio
+from ssr_connector.encoders.pretrained import PretrainedEncoder
+from ssr_connector.encoders.store import FrameStore, encoder_key
+from ssr_connector.errors import UserError
+from ssr_connector.types import Frames, Waveform
+from ssr_connector.units import FrameClock, seconds_to_samples
+
+
+class FrameSource(Protocol):
+    """Where the frames of cuts come from: a store, or the encoder itself."""
+
+    def has(self, cut: Any) -> bool:
+        """Whether a cut has frames: one may be too short for the encoder."""
+
+    def frames(self, cuts: Sequence[Any]) -> Frames:
+        """Frames of a batch of cuts."""
+
+
+class StoredFrames:
+    """Frames encoded beforehand."""
+
+    def __init__(self, store: FrameStore) -> None:
+        self.store = store
+
+    def has(self, cut: Any) -> bool:
+        """Whether it was encoded."""
+        return cut.id in self.store
+
+    def frames(self, cuts: Sequence[Any]) -> Frames:
+        """Read by cut id."""
+        return self.store.read([cut.id for cut in cuts])
+
+
+class EncodedFrames:
+    """Frames encoded on the fly."""
+
+    def __init__(self, encoder: Any) -> None:
+        self.encoder = encoder
+
+    def has(self, cut: Any) -> bool:
+        """Whether it is long enough."""
+        return bool(self.encoder.hears(seconds_to_samples(cut.duration, self.encoder.clock.sampling_rate_hz)))
+
+    def frames(self, cuts: Sequence[Any]) -> Frames:
+        """Load the audio of each cut and encode it."""
+        rate = self.encoder.clock.sampling_rate_hz
+        recordings: list[Waveform] = [cut_audio(cut, rate) for cut in cuts]
+        frames: Frames = self.encoder(recordings)
+        return frames
+
+
+def frame_source(
+    frames: str | None, name: str, layer: int | None, encoder: PretrainedEncoder | None = None
+) -> tuple[FrameSource, int, FrameClock]:
+    """Where frames come from (a folder of `ssr encode`, or an encoder), how wide they are, and when they happen."""
+    if frames:
+        store = FrameStore(Path(frames))
+        if store.encoder != encoder_key(name, layer):
+            raise UserError(f"{frames} was not made by {name}, layer {layer}, as it is now; run `ssr encode` again")
+        return StoredFrames(store), store.width, store.clock
+    encoder = encoder or PretrainedEncoder.from_pretrained(name, layer)
+    return EncodedFrames(encoder), encoder.width, encoder.clock
