@@ -1,6 +1,6 @@
 import torch
 
-from ssr_connector.evaluation.quality import closeness, nearest_text, transcribe, word_errors
+from ssr_connector.evaluation.quality import closeness, nearest_text, paired_closeness, transcribe, word_errors
 from ssr_connector.model.sequence import Speech
 from ssr_connector.types import Alignment
 
@@ -46,3 +46,15 @@ def test_transcribing_in_batches_equals_one_by_one(model):
     # A batch shares its limit of new tokens, so compare with equal lengths only.
     twins = [heard[0], heard[0]]
     assert transcribe(model, twins, batch=2) == transcribe(model, twins, batch=1)
+
+
+def test_best_path_vectors_are_paired_with_the_tokens_they_stand_for(model):
+    reference = model.tokenize("Anna found the lamp.")[0]
+    exact = planted(model, "Anna found the lamp.")
+    assert torch.allclose(paired_closeness(model, exact, reference), torch.ones(len(reference)), atol=1e-5)
+    shorter = planted(model, "Anna the lamp.")  # a deletion must not shift the pairs after it
+    cosines = paired_closeness(model, shorter, reference)
+    assert len(cosines) <= len(shorter.alignment)
+    assert cosines.max() > 0.999
+    assert (cosines > 0.999).float().mean() > 0.7
+    assert len(paired_closeness(model, exact, [])) == 0

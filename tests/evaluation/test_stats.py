@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from ssr_connector.evaluation.stats import mean, paired_difference
+from ssr_connector.evaluation.stats import clustered_mean, clustered_median, mean, paired_difference
 
 
 def test_mean_and_interval_of_a_known_proportion():
@@ -48,3 +48,22 @@ def test_scaling_keeps_the_sides_of_the_interval():
     scaled = mean([0.0, 1.0, 1.0], 200).scaled(100)
     assert scaled.value == pytest.approx(200 / 3)
     assert 0 <= scaled.ci95[0] <= scaled.value <= scaled.ci95[1] <= 100
+
+
+def test_items_that_go_together_widen_the_interval():
+    values = [1.0] * 50 + [0.0] * 50
+    alone = clustered_mean(values, [str(k) for k in range(100)], 1000)
+    together = clustered_mean(values, [str(k // 10) for k in range(100)], 1000)
+    assert alone.value == together.value == 0.5
+    assert alone.n == together.n == 100
+    assert alone.ci95 == pytest.approx(mean(values, 1000).ci95)
+    assert together.ci95[1] - together.ci95[0] > 2 * (alone.ci95[1] - alone.ci95[0])
+    paired = paired_difference(values, [0.5] * 100, 1000, [str(k // 10) for k in range(100)])
+    assert paired.ci95[0] == pytest.approx(together.ci95[0] - 0.5)
+
+
+def test_median_over_groups():
+    estimate = clustered_median([[1.0, 2.0], [3.0], [4.0, 100.0]], 500)
+    assert (estimate.value, estimate.n) == (3.0, 5)
+    assert estimate.ci95[0] <= 3.0 <= estimate.ci95[1]
+    assert clustered_median([[1.0, 3.0]], 500).ci95 is None

@@ -36,6 +36,7 @@ class Choice:
     answer: int
     prompt: str = ""  # written, between a spoken context and the choices
     written: str = ""  # the context of text mode where that is laid out differently from what is spoken
+    cluster: str = ""  # items of one cluster are drawn together for intervals; empty: the item stands alone
 
 
 def read_choices(path: Path) -> list[Choice]:
@@ -58,6 +59,7 @@ def read_choices(path: Path) -> list[Choice]:
                 row["answer"],
                 row.get("prompt", ""),
                 row.get("written", ""),
+                row.get("cluster", ""),
             )
             if not 0 <= item.answer < len(choices) or len(choices) < 2:
                 raise ValueError("the answer is none of the choices")

@@ -50,6 +50,23 @@ def closeness(model: SSRForConditionalGeneration, speech: Speech) -> tuple[Tenso
 
 
 @torch.no_grad()
+def paired_closeness(model: SSRForConditionalGeneration, speech: Speech, reference: Sequence[int]) -> Tensor:
+    """Cosines along the best path: its vectors are paired with the reference's tokens by edit distance [pairs]."""
+    from rapidfuzz.distance import Levenshtein
+
+    pairs = [
+        (k, reference[block.dest_start + k - block.src_start])
+        for block in Levenshtein.opcodes(speech.alignment.token_ids, tuple(reference))
+        if block.tag in ("equal", "replace")
+        for k in range(block.src_start, block.src_end)
+    ]
+    if not pairs:
+        return torch.zeros(0)
+    target = model.embed_tokens(torch.tensor([token for _, token in pairs])).float()
+    return nn.functional.cosine_similarity(speech.vectors[[k for k, _ in pairs]].float(), target, dim=-1)
+
+
+@torch.no_grad()
 def nearest_text(model: SSRForConditionalGeneration, heard: Sequence[Speech]) -> list[str]:
     """Each utterance as the tokens whose embeddings are nearest (cosine) to its vectors."""
     table = nn.functional.normalize(model.llm.get_input_embeddings().weight.float(), dim=-1)  # [V, D]

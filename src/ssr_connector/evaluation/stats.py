@@ -1,4 +1,8 @@
-"""Means with 95 % intervals: bootstrap over items, and paired differences over the same items."""
+"""Means with 95 % intervals: bootstrap over items, and paired differences over the same items.
+
+Items that share something that could make them right or wrong together (a question asked with other options, the
+words of one utterance) are drawn together, as clusters.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,8 +43,33 @@ def mean(values: Sequence[float], resamples: int, weights: Sequence[float] | Non
     return Estimate(value, len(x), (float(low), float(high)))
 
 
-def paired_difference(after: Sequence[float], before: Sequence[float], resamples: int) -> Estimate:
+def clustered_mean(values: Sequence[float], clusters: Sequence[str], resamples: int) -> Estimate:
+    """Mean over items, its interval by drawing whole clusters; `n` is the number of items."""
+    sums: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    for value, cluster in zip(values, clusters, strict=True):
+        sums[cluster] = sums.get(cluster, 0.0) + value
+        counts[cluster] = counts.get(cluster, 0) + 1
+    estimate = mean(list(sums.values()), resamples, list(counts.values()))
+    return Estimate(estimate.value, len(values), estimate.ci95)
+
+
+def clustered_median(groups: Sequence[Sequence[float]], resamples: int) -> Estimate:
+    """Median over the values of all groups, its interval by drawing whole groups."""
+    rows = [np.asarray(g, float) for g in groups]
+    everything = np.concatenate(rows)
+    rng = np.random.default_rng(0)
+    chosen = [rng.integers(0, len(rows), len(rows)) for _ in range(resamples if len(rows) > 1 else 0)]
+    draws = [np.median(np.concatenate([rows[i] for i in some])) for some in chosen]
+    ci = None if not draws else tuple(float(x) for x in np.percentile(draws, [2.5, 97.5]))
+    return Estimate(float(np.median(everything)), len(everything), (ci[0], ci[1]) if ci else None)
+
+
+def paired_difference(
+    after: Sequence[float], before: Sequence[float], resamples: int, clusters: Sequence[str] | None = None
+) -> Estimate:
     """Mean of after − before over the same items. Raises ValueError where they are not the same number."""
     if len(after) != len(before):
         raise ValueError(f"{len(after)} and {len(before)} items cannot be paired")
-    return mean([a - b for a, b in zip(after, before, strict=True)], resamples)
+    changes = [a - b for a, b in zip(after, before, strict=True)]
+    return mean(changes, resamples) if clusters is None else clustered_mean(changes, clusters, resamples)

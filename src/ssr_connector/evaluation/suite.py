@@ -12,11 +12,12 @@ from ssr_connector.errors import UserError
 from ssr_connector.evaluation import tasks
 from ssr_connector.evaluation.choice import Choice, Outcome, Parts, read_choices, score_choices
 from ssr_connector.evaluation.hearing import Hearing
-from ssr_connector.evaluation.stats import Estimate, mean, paired_difference
+from ssr_connector.evaluation.stats import Estimate, clustered_mean, paired_difference
 from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT, Task
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 
 Note = Callable[[str], None]
+Key = tuple[str, str, str, str]  # task, mode, system, condition
 
 TEXT_MODEL, CASCADE, ORACLE = "text model", "hard cascade", "oracle alignment"
 OTHER_AUDIO, NO_CONTEXT = "another item's audio", "no context"
@@ -49,7 +50,8 @@ class Suite:
     hearings: dict[str, Hearing]  # by condition, "clean" first
     note: Note = lambda _: None
     rows: list[Row] = field(default_factory=list)
-    outcomes: dict[tuple[str, str, str, str], list[float]] = field(default_factory=dict)
+    outcomes: dict[Key, list[float]] = field(default_factory=dict)
+    groups: dict[Key, dict[str, Estimate]] = field(default_factory=dict)
     _items: dict[str, list[Choice]] = field(default_factory=dict)
 
     def items(self, task: Task) -> list[Choice]:
@@ -108,17 +110,31 @@ class Suite:
         self, outcome: Outcome, items: list[Choice], task: str, mode: str, system: str, condition: str, seconds: float
     ) -> None:
         """Turn outcomes into a row."""
-        estimate = mean(outcome.correct, self.config.bootstrap).scaled(100)
-        groups: dict[str, float] = {}
-        for name in sorted(set(outcome.groups)):
-            chosen = [c for c, g in zip(outcome.correct, outcome.groups, strict=True) if g == name]
-            if name:
-                groups[name] = 100 * sum(chosen) / len(chosen)
+        clusters = [i.cluster or i.id for i in items]
+        estimate = clustered_mean(outcome.correct, clusters, self.config.bootstrap).scaled(100)
+        groups: dict[str, Estimate] = {}
+        for name in sorted(set(outcome.groups) - {""}):
+            kept = [k for k, g in enumerate(outcome.groups) if g == name]
+            chosen = [outcome.correct[k] for k in kept]
+            groups[name] = clustered_mean(chosen, [clusters[k] for k in kept], self.config.bootstrap).scaled(100)
         chance = 100 * sum(1 / len(i.choices) for i in items) / len(items)
         ties = 100 * outcome.ties / len(items)
         self.rows.append(
-            Row(task, mode, system, condition, estimate.value, estimate.n, estimate.ci95, chance, ties, groups, seconds)
+            Row(
+                task,
+                mode,
+                system,
+                condition,
+                estimate.value,
+                estimate.n,
+                estimate.ci95,
+                chance,
+                ties,
+                {name: e.value for name, e in groups.items()},
+                seconds,
+            )
         )
+        self.groups[task, mode, system, condition] = groups
         self.outcomes[task, mode, system, condition] = outcome.correct
         self.note(f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}: {estimate.value:.1f} %")
 
@@ -177,8 +193,13 @@ class Suite:
 
     def difference(self, task: str, mode: str, after: str, before: str, condition: str = "clean") -> Estimate:
         """Points gained over the same items."""
-        pair = [self.outcomes[task, mode, system, condition] for system in (after, before)]
-        return paired_difference(pair[0], pair[1], self.config.bootstrap).scaled(100)
+        return self.change((task, mode, after, condition), (task, mode, before, condition))
+
+    def change(self, after: Key, before: Key) -> Estimate:
+        """Points between two rows of one task."""
+        clusters = [i.cluster or i.id for i in self.items(TASKS[after[0]])]
+        pair = self.outcomes[after], self.outcomes[before]
+        return paired_difference(*pair, self.config.bootstrap, clusters).scaled(100)
 
     def worst_text_drop(self, after: str) -> tuple[str, Estimate] | None:
         """The text task that may have lost most against the text model: the one with the lowest lower bound."""

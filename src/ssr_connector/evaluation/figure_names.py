@@ -1,0 +1,78 @@
+"""Every score under a name of its own, and the paired differences between scores."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.evaluation.stats import Estimate
+from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL, Suite
+from ssr_connector.evaluation.tasks import SPEECH, SPEECH_TO_TEXT, TASKS, TEXT, TEXT_TO_SPEECH
+
+SLUGS = {
+    TEXT: "text",
+    SPEECH_TO_TEXT: "s2t",
+    TEXT_TO_SPEECH: "t2s",
+    SPEECH: "s",
+    CASCADE: "cascade",
+    ORACLE: "oracle",
+    OTHER_AUDIO: "wrong_audio",
+    NO_CONTEXT: "no_context",
+}
+
+
+def figure(name: str, estimate: Estimate, unit: str) -> dict[str, Any]:
+    """As results.json holds it."""
+    return {"name": name, "value": estimate.value, "n": estimate.n, "ci95": estimate.ci95, "unit": unit}
+
+
+def accuracy_figures(suite: Suite) -> list[dict[str, Any]]:
+    """Every row under a name such as `storycloze_s2t_ssr` or `spoken_mmlu_cascade_5db`."""
+    figures = []
+    for row in suite.rows:
+        spoken_modes = [m for m in TASKS[row.task].modes if m != TEXT]
+        parts = [row.task]
+        if row.mode == TEXT or len(spoken_modes) > 1:
+            parts.append(SLUGS[row.mode])
+        if row.system != TEXT_MODEL:
+            parts.append(SLUGS.get(row.system, row.system))
+        if row.condition != "clean":
+            parts.append(row.condition.replace(" ", "").lower())
+        figures.append(figure("_".join(parts), Estimate(row.value, row.n, row.ci95), "%"))
+        if row.task == "storycloze":  # sStoryCloze (true negatives) and tStoryCloze (random ones)
+            for group, estimate in suite.groups[row.task, row.mode, row.system, row.condition].items():
+                figures.append(figure("_".join([*parts, group]), estimate, "%"))
+    return figures
+
+
+def change_figures(suite: Suite, systems: Mapping[str, Path], main: str) -> list[dict[str, Any]]:
+    """Paired differences: text lost by each fine-tuned system, and what it changes in speech."""
+    figures: list[dict[str, Any]] = []
+
+    def keep(name: str, estimate: Estimate) -> None:
+        figures.append(figure(name, estimate, "points"))
+
+    for name in systems:
+        worst = suite.worst_text_drop(name)
+        if worst:
+            keep(f"text_drop_{name}", worst[1])
+            figures[-1]["task"] = worst[0]
+        for task, mode, system, condition in list(suite.outcomes):
+            if system == name and name != main and mode != TEXT and (task, mode, main, condition) in suite.outcomes:
+                slug = "" if task != "storycloze" else f"_{SLUGS[mode]}"
+                where = "" if condition == "clean" else f"_{condition.replace(' ', '').lower()}"
+                keep(f"{task}{slug}_change_{name}{where}", suite.difference(task, mode, name, main, condition))
+    for task, mode, system, condition in list(suite.outcomes):
+        if system != main or mode == TEXT:
+            continue
+        slug = "" if task != "storycloze" else f"_{SLUGS[mode]}"
+        where = "" if condition == "clean" else f"_{condition.replace(' ', '').lower()}"
+        if (task, mode, CASCADE, condition) in suite.outcomes:
+            keep(f"{task}{slug}_{main}_minus_cascade{where}", suite.difference(task, mode, main, CASCADE, condition))
+        if (task, TEXT, TEXT_MODEL, "clean") in suite.outcomes:
+            gap = suite.change((task, mode, main, condition), (task, TEXT, TEXT_MODEL, "clean"))
+            keep(f"{task}{slug}_{main}_minus_text{where}", gap)
+        rivals = [s for s in systems if s.startswith("stack") and (task, mode, s, condition) in suite.outcomes]
+        if rivals:
+            best = max(rivals, key=lambda s: sum(suite.outcomes[task, mode, s, condition]))
+            keep(f"{task}{slug}_{main}_minus_stack{where}", suite.difference(task, mode, main, best, condition))
+    return figures

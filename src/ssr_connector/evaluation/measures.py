@@ -1,0 +1,146 @@
+"""Figures from transcribed speech: closeness to text embeddings, word errors, boundaries, density."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.aligners.words import end_differences_s, timed_words
+from ssr_connector.config import EvaluationSection
+from ssr_connector.data.cuts import known_words, read_cuts
+from ssr_connector.evaluation import quality
+from ssr_connector.evaluation.example import draw_example
+from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.evaluation.stats import Estimate, clustered_median, mean
+from ssr_connector.model import SSRForConditionalGeneration
+
+Show = Callable[[str, int, int], None]
+
+
+class Measures:
+    """The figures, the rows of the table and the example of a comparison, as they come in."""
+
+    def __init__(
+        self, cuts: Path | None, config: EvaluationSection, hearing: Hearing, note: Callable[[str], None]
+    ) -> None:
+        self.config, self.hearing, self.note = config, hearing, note
+        self.cuts = {c.id: c for c in read_cuts(cuts)} if cuts else {}
+        self.texts = {k: c.supervisions[0].text for k, c in self.cuts.items()}
+        self.rows: list[dict[str, Any]] = []
+        self.figures: list[dict[str, Any]] = []
+        self.density: list[dict[str, Any]] = []
+        self.example: dict[str, Any] | None = None
+        self.notes: list[str] = []
+        self.errors: dict[str, list[quality.WordErrors]] = {}
+
+    def hear(self, progress: Show) -> None:
+        """Hear the cuts, and align them along their transcripts."""
+        self.hearing.add(self.hearing.cuts(self.cuts.values()), lambda done, total: progress("test cuts", done, total))
+        keys = list(self.cuts)
+        keys = [k for k in keys if k in self.hearing.heard]
+        self.cuts = {k: self.cuts[k] for k in keys}
+        self.forced = self.hearing.align(keys, [self.texts[k] for k in keys])
+        self.notes += [f"not heard, and left out: {reason}" for reason in self.hearing.rejected.values()]
+        if len(self.forced) < len(keys):
+            self.notes.append(
+                f"{len(keys) - len(self.forced)} test cuts are too short for their transcript to be forced"
+            )
+
+    def keep(self, figure: str, measure: str, system: str, estimate: Estimate, unit: str) -> None:
+        """One line of the table, and one figure."""
+        values = {"value": estimate.value, "n": estimate.n, "ci95": estimate.ci95, "unit": unit}
+        self.rows.append({"measure": measure, "system": system, **values})
+        self.figures.append({"name": figure, **values})
+        self.note(f"{measure}, {system}: {estimate.value:.3f} {unit}")
+
+    def add(self, name: str, model: SSRForConditionalGeneration, detailed: bool) -> None:
+        """Measure one system; `detailed` adds what is the aligner's and the connector's own."""
+        if not self.cuts:
+            return
+        speech = self.hearing.speech(model, self.cuts)
+        keys = sorted(speech)
+        seconds = [self.hearing.heard[k].duration_s for k in keys]
+        rate = self.hearing.bundle.encoder.clock.rate_hz
+        if detailed:
+            self.density.append({"system": "encoder frames", "positions_per_s": rate})
+            self._closeness(name, model, keys)
+            self._boundaries()
+            self._words(
+                "ctc_wer", "word error rate, aligner", "CHAR-CTC", keys, [speech[k].alignment.text for k in keys]
+            )
+        rate_of = mean([len(speech[k].vectors) for k in keys], self.config.bootstrap, seconds)
+        values = {"n": rate_of.n, "ci95": rate_of.ci95}
+        self.density.append({"system": name, "positions_per_s": rate_of.value, **values})
+        self.figures.append({"name": f"positions_per_s_{name}", "value": rate_of.value, **values, "unit": "/s"})
+        if model.config.llm_trained or detailed or not model.connector.needs_segments:
+            written = quality.transcribe(model, [speech[k] for k in keys])
+            self._words(f"asr_wer_{name}", "word error rate, prompted LLM", name, keys, written)
+
+    def _closeness(self, name: str, model: SSRForConditionalGeneration, keys: list[str]) -> None:
+        forced = self.hearing.speech(model, keys, self.forced)
+        resamples = self.config.bootstrap
+        sums = {k: quality.closeness(model, s) for k, s in forced.items() if len(s.alignment)}
+        n_tokens = [len(c) for c, _ in sums.values()]
+        for figure, measure, values in (
+            ("cosine", "cosine to text embeddings, forced", [float(c.sum()) for c, _ in sums.values()]),
+            ("squared_error", "squared error, forced", [float(e.sum()) for _, e in sums.values()]),
+        ):
+            self.keep(figure, measure, name, mean(values, resamples, n_tokens), "")
+        best = self.hearing.speech(model, keys)
+        references = {k: model.tokenize(self.texts[k])[0] for k in best}
+        cosines = [quality.paired_closeness(model, best[k], references[k]) for k in best]
+        paired = mean([float(c.sum()) for c in cosines], resamples, [len(c) for c in cosines])
+        self.keep("cosine_best_path", "cosine to text embeddings, best path, paired by edit distance", name, paired, "")
+        lengths = [len(r) for r in references.values()]
+        wrong = [abs(len(s.alignment) - n) for s, n in zip(best.values(), lengths, strict=True)]
+        length_error = mean(wrong, resamples, lengths).scaled(100)
+        self.keep("length_error", "error in the number of tokens, best path", name, length_error, "%")
+        for figure, measure, heard in (
+            ("embedding_wer_forced", "embedding word error rate, forced", forced),
+            ("embedding_wer", "embedding word error rate, best path", best),
+        ):
+            self._words(figure, measure, name, list(heard), quality.nearest_text(model, list(heard.values())))
+        self.example = draw_example(model, self.cuts, self.hearing, self.forced)
+
+    def _boundaries(self) -> None:
+        clock = self.hearing.bundle.encoder.clock
+        per_cut = []
+        for key, alignment in self.forced.items():
+            known = known_words(self.cuts[key])
+            if known:
+                per_cut.append([abs(d) for d in end_differences_s(timed_words(alignment, clock), known)])
+        per_cut = [d for d in per_cut if d]
+        if not per_cut:
+            return
+        totals, counts = [1000 * sum(d) for d in per_cut], [len(d) for d in per_cut]
+        estimate = mean(totals, self.config.bootstrap, counts)
+        self.keep("word_boundary_error_ms", "word boundary error, forced: mean", "CHAR-CTC", estimate, "ms")
+        median = clustered_median([[1000 * x for x in d] for d in per_cut], self.config.bootstrap)
+        self.keep("word_boundary_error_median_ms", "word boundary error, forced: median", "CHAR-CTC", median, "ms")
+        for limit in (20, 50, 100):
+            within = mean([sum(x <= limit / 1000 for x in d) for d in per_cut], self.config.bootstrap, counts)
+            figure, measure = f"word_boundary_within_{limit}ms", f"word boundaries within {limit} ms, forced"
+            self.keep(figure, measure, "CHAR-CTC", within.scaled(100), "%")
+
+    def _words(self, figure: str, measure: str, system: str, keys: list[str], hypotheses: list[str]) -> None:
+        errors = [quality.word_errors(self.texts[k], h) for k, h in zip(keys, hypotheses, strict=True)]
+        counts = [e.words for e in errors]
+        self.errors[figure] = errors
+        if sum(counts):
+            estimate = mean([e.errors for e in errors], self.config.bootstrap, counts)
+            self.keep(figure, measure, system, estimate.scaled(100), "%")
+
+
+def word_error_changes(
+    measures: Measures, systems: Mapping[str, Path], main: str, resamples: int
+) -> list[dict[str, Any]]:
+    """Paired change of the prompted LLM's word error rate against the main system, over the same utterances."""
+    figures = []
+    before = measures.errors.get(f"asr_wer_{main}")
+    for name in systems:
+        after = measures.errors.get(f"asr_wer_{name}")
+        if name != main and before and after:
+            change = [a.errors - b.errors for a, b in zip(after, before, strict=True)]
+            estimate = mean(change, resamples, [b.words for b in before]).scaled(100)
+            values = {"value": estimate.value, "n": estimate.n, "ci95": estimate.ci95, "unit": "points"}
+            figures.append({"name": f"asr_wer_change_{name}", **values})
+    return figures

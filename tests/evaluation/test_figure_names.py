@@ -1,0 +1,53 @@
+import pytest
+
+from ssr_connector.config import EvaluationSection
+from ssr_connector.evaluation.choice import Choice, Outcome, Spoken
+from ssr_connector.evaluation.figure_names import accuracy_figures, change_figures
+from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite
+
+ITEMS = [Choice(str(k), "", Spoken("c", "c.wav"), (Spoken("a"), Spoken("b")), 0) for k in range(4)]
+
+
+@pytest.fixture
+def scored(tmp_path):
+    suite = Suite(tmp_path, EvaluationSection(bootstrap=50), ["storycloze", "spoken_mmlu", "mmlu"], {})
+    suite._items = {"storycloze.jsonl": ITEMS, "mmlu.jsonl": ITEMS}
+
+    def keep(task, mode, system, correct, condition="clean"):
+        suite.keep(Outcome(correct, 0, ["true", "true", "random", "random"]), ITEMS, task, mode, system, condition, 0.0)
+
+    keep("storycloze", "T", TEXT_MODEL, [1, 1, 1, 1])
+    keep("mmlu", "T", TEXT_MODEL, [1, 1, 0, 0])
+    keep("storycloze", "T", "tuned", [1, 1, 1, 0])
+    keep("mmlu", "T", "tuned", [1, 1, 0, 0])
+    keep("storycloze", "S→T", "ssr", [1, 1, 1, 0])
+    keep("storycloze", "S→T", CASCADE, [1, 1, 0, 0])
+    keep("storycloze", "S→T", CASCADE, [0, 0, 0, 0], "5 dB")
+    keep("storycloze", "S→T", "stack_plain", [0, 0, 0, 1])
+    keep("storycloze", "S→T", "stack_layers", [1, 0, 0, 1])
+    keep("spoken_mmlu", "S→T", "ssr", [1, 0, 0, 0])
+    keep("spoken_mmlu", "S→T", "tuned", [1, 1, 0, 0])
+    return suite
+
+
+def test_every_row_has_its_own_name(scored):
+    named = {f["name"]: f["value"] for f in accuracy_figures(scored)}
+    stories = [r for r in scored.rows if r.task == "storycloze"]
+    assert len(named) == len(scored.rows) + 2 * len(stories)
+    assert (named["storycloze_s2t_ssr_true"], named["storycloze_s2t_ssr_random"]) == (100, 50)
+    assert named["storycloze_text"] == 100
+    assert named["storycloze_s2t_ssr"] == 75
+    assert named["storycloze_s2t_cascade_5db"] == 0
+    assert named["spoken_mmlu_ssr"] == 25
+    assert named["mmlu_text_tuned"] == 50
+
+
+def test_differences_are_paired_and_the_rival_is_the_better_one(scored):
+    systems = dict.fromkeys(("ssr", "stack_plain", "stack_layers", "tuned"))
+    named = {f["name"]: f for f in change_figures(scored, systems, "ssr")}
+    assert named["text_drop_tuned"]["value"] == -25
+    assert named["text_drop_tuned"]["task"] == "storycloze"
+    assert named["spoken_mmlu_change_tuned"]["value"] == 25
+    assert named["storycloze_s2t_ssr_minus_cascade"]["value"] == 25
+    assert named["storycloze_s2t_ssr_minus_text"]["value"] == -25
+    assert named["storycloze_s2t_ssr_minus_stack"]["value"] == 25
