@@ -34,6 +34,15 @@ def test_a_resumed_run_is_not_taken_for_a_fast_one(clock):
     assert "about 81 s left" in out.getvalue()
 
 
+def test_a_second_run_of_the_same_stage_starts_its_own_clock(clock):
+    out = io.StringIO()
+    report = progress.lines(Console(file=out), "training")
+    for done in [*range(1, 100), *range(1, 31)]:
+        clock[0] += 1
+        report(done, 100, {})
+    assert "30/100, about 70 s left" in out.getvalue() or "21/100, about 79 s left" in out.getvalue()
+
+
 def test_a_terminal_gets_a_bar():
     out = io.StringIO()
     with progress.bar(Console(file=out, force_terminal=True, width=100), "training") as report:

@@ -45,12 +45,14 @@ def lines(console: Console, what: str) -> Report:
     started = time.monotonic()
     last = started
     first: int | None = None
+    before = 0
 
     def report(done: int, total: int, figures: dict[str, float]) -> None:
-        nonlocal started, last, first
+        nonlocal started, last, first, before
         now = time.monotonic()
-        if first is None:  # what an earlier run did says nothing of this one's speed
+        if first is None or done < before:  # what an earlier run did says nothing of this one's speed
             started, first = now, done
+        before = done
         if now - last < LINE_EVERY_S or done <= first:
             return
         last = now

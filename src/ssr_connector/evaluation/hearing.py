@@ -49,7 +49,7 @@ class Hearing:
         Those in `continuing` come after something else: their tokens are those of a text that goes on, with a space
         before it. One that cannot be read or is too short is kept in `rejected`, with the reason.
         """
-        new = sorted(set(sources) - set(self.heard) - set(self.rejected))
+        new = sorted(set(sources) - set(self.heard) - set(self.rejected), key=lambda key: (key in continuing, key))
         loaded: list[tuple[str, Waveform]] = []
         seconds = 0.0
         for k, key in enumerate(new):
@@ -57,8 +57,10 @@ class Hearing:
             if waveform is not None:
                 loaded.append((key, waveform))
                 seconds += waveform.duration_s
-            if loaded and (seconds >= self.batch_s or k == len(new) - 1):
-                self._hear(loaded, continuing)
+            goes_on = key in continuing
+            last = k == len(new) - 1 or (new[k + 1] in continuing) != goes_on
+            if loaded and (seconds >= self.batch_s or last):
+                self._hear(loaded, continued(self.bundle.tokenize) if goes_on else self.bundle.tokenize)
                 loaded, seconds = [], 0.0
             progress(k + 1, len(new))
 
@@ -91,12 +93,10 @@ class Hearing:
         noisy = add_noise(waveform.samples, self.snr_db, rng, waveform.sampling_rate_hz)
         return Waveform(noisy, waveform.sampling_rate_hz)
 
-    def _hear(self, loaded: Sequence[tuple[str, Waveform]], continuing: Container[str]) -> None:
+    def _hear(self, loaded: Sequence[tuple[str, Waveform]], tokenize: Tokenize) -> None:
         frames = self.bundle.encoder([w for _, w in loaded])
-        aligned = self.bundle.aligner.align(frames, [None] * len(loaded), self.bundle.tokenize)
-        going_on = self.bundle.aligner.align(frames, [None] * len(loaded), continued(self.bundle.tokenize))
-        for i, (path, waveform) in enumerate(loaded):
-            alignment = (going_on if path in continuing else aligned)[i]
+        alignments = self.bundle.aligner.align(frames, [None] * len(loaded), tokenize)
+        for i, ((path, waveform), alignment) in enumerate(zip(loaded, alignments, strict=True)):
             if isinstance(alignment, Unalignable):
                 raise ValueError(f"{path}: {alignment.reason}")
             row = frames.values[i, : int(frames.lengths[i])].to(torch.float16).cpu()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+BLOCK = 1_000_000  # draws at once
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -34,11 +36,12 @@ def mean(values: Sequence[float], resamples: int, weights: Sequence[float] | Non
     if len(x) < 2:
         return Estimate(value, len(x), None)
     rng = np.random.default_rng(0)
-    draws = np.empty(resamples)
-    for k in range(resamples):
-        chosen = rng.integers(0, len(x), len(x))
-        total = w[chosen].sum()
-        draws[k] = x[chosen].sum() / total if total else value
+    draws: list[float] = []
+    while len(draws) < resamples:  # in blocks, so that many items take no gigabytes
+        block = min(resamples - len(draws), max(1, BLOCK // len(x)))
+        chosen = rng.integers(0, len(x), (block, len(x)))
+        totals = w[chosen].sum(1)
+        draws += list(np.where(totals > 0, x[chosen].sum(1) / np.where(totals > 0, totals, 1), value))
     low, high = np.percentile(draws, [2.5, 97.5])
     return Estimate(value, len(x), (float(low), float(high)))
 
