@@ -6,7 +6,7 @@ from typing import Any
 
 from ssr_connector.aligners.words import end_differences_s, timed_words
 from ssr_connector.config import EvaluationSection
-from ssr_connector.data.cuts import known_words, read_cuts
+from ssr_connector.data.cuts import known_words, read_cuts, speech_texts
 from ssr_connector.evaluation import quality
 from ssr_connector.evaluation.example import draw_example
 from ssr_connector.evaluation.hearing import Hearing
@@ -24,7 +24,7 @@ class Measures:
     ) -> None:
         self.config, self.hearing, self.note = config, hearing, note
         self.cuts = {c.id: c for c in read_cuts(cuts)} if cuts else {}
-        self.texts = {k: c.supervisions[0].text for k, c in self.cuts.items()}
+        self.texts = speech_texts(self.cuts.values(), hearing.bundle.text_form)
         self.rows: list[dict[str, Any]] = []
         self.figures: list[dict[str, Any]] = []
         self.density: list[dict[str, Any]] = []
@@ -84,12 +84,15 @@ class Measures:
             ("cosine", "cosine to text embeddings, forced", [float(c.sum()) for c, _ in sums.values()]),
             ("squared_error", "squared error, forced", [float(e.sum()) for _, e in sums.values()]),
         ):
-            self.keep(figure, measure, name, mean(values, resamples, n_tokens), "")
+            if sums:
+                self.keep(figure, measure, name, mean(values, resamples, n_tokens), "")
         best = self.hearing.speech(model, keys)
         references = {k: model.tokenize(self.texts[k])[0] for k in best}
         cosines = [quality.paired_closeness(model, best[k], references[k]) for k in best]
-        paired = mean([float(c.sum()) for c in cosines], resamples, [len(c) for c in cosines])
-        self.keep("cosine_best_path", "cosine to text embeddings, best path, paired by edit distance", name, paired, "")
+        measure = "cosine to text embeddings, best path, paired by edit distance"
+        if any(len(c) for c in cosines):  # else nothing was heard of anything
+            paired = mean([float(c.sum()) for c in cosines], resamples, [len(c) for c in cosines])
+            self.keep("cosine_best_path", measure, name, paired, "")
         lengths = [len(r) for r in references.values()]
         wrong = [abs(len(s.alignment) - n) for s, n in zip(best.values(), lengths, strict=True)]
         length_error = mean(wrong, resamples, lengths).scaled(100)

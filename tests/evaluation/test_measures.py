@@ -1,0 +1,54 @@
+import dataclasses
+
+import pytest
+
+from ssr_connector.aligners.bundle import AlignerBundle
+from ssr_connector.config import EvaluationSection
+from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.evaluation.measures import Measures, word_error_changes
+from ssr_connector.evaluation.quality import WordErrors
+
+
+@pytest.fixture
+def measured(model, tiny_corpus):
+    hearing = Hearing(AlignerBundle(model.aligner, model.encoder, model.tokenize, "cased"), 5.0)
+    measures = Measures(tiny_corpus / "dev.jsonl.gz", EvaluationSection(bootstrap=20), hearing, lambda line: None)
+    measures.hear(lambda *_: None)
+    return measures
+
+
+def test_figures_of_a_random_model_are_all_there(measured, model):
+    measured.add("ssr", model, detailed=True)
+    named = {f["name"]: f for f in measured.figures}
+    expected = {"cosine", "squared_error", "embedding_wer_forced", "embedding_wer", "ctc_wer", "asr_wer_ssr"}
+    assert expected <= set(named)
+    assert -1 <= named["cosine"]["value"] <= 1
+    assert named["length_error"]["value"] > 0
+    assert [d["system"] for d in measured.density] == ["encoder frames", "ssr"]
+    assert named["positions_per_s_ssr"]["n"] == 4
+
+
+def test_an_aligner_that_hears_nothing_is_measured_all_the_same(measured, model):
+    one = next(iter(measured.hearing.heard.values())).alignment
+    silent = dataclasses.replace(one, text="", token_ids=(), starts=(), ends=(), char_spans=(), scores=())
+    for key, heard in measured.hearing.heard.items():
+        nothing = dataclasses.replace(silent, n_frames=heard.alignment.n_frames)
+        measured.hearing.heard[key] = dataclasses.replace(heard, alignment=nothing)
+    measured.forced = {}
+    measured.add("ssr", model, detailed=True)
+    named = {f["name"]: f["value"] for f in measured.figures}
+    assert "cosine" not in named
+    assert "cosine_best_path" not in named
+    assert named["ctc_wer"] == 100
+    assert named["length_error"] == 100
+    assert named["positions_per_s_ssr"] == 0
+
+
+def test_word_error_changes_are_paired(measured):
+    measured.errors = {
+        "asr_wer_a": [WordErrors(2, 4), WordErrors(1, 4)],
+        "asr_wer_b": [WordErrors(1, 4), WordErrors(1, 4)],
+    }
+    (change,) = word_error_changes(measured, {"a": None, "b": None}, "a", 50)
+    assert change["name"] == "asr_wer_change_b"
+    assert change["value"] == -12.5
