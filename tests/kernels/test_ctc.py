@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ssr_connector.kernels import ctc_best_path, ctc_forced_align
+from ssr_connector.kernels import ctc_best_path, ctc_forced_align, native
 
 
 def collapse(path, blank=0):
@@ -36,9 +36,9 @@ def path_score(log_probs, target, starts, ends, n):
     return sum(log_probs[t, v].item() for t, v in enumerate(path))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_forced_path_is_optimal_on_ties_repeats_and_short_inputs(data):
+def test_forced_path_is_optimal_on_ties_repeats_and_short_inputs(data, face):
     T = data.draw(st.integers(1, 6))
     target = data.draw(st.lists(st.integers(1, 2), min_size=0, max_size=4))
     # Small integers: many ties.
@@ -57,7 +57,7 @@ def test_forced_path_is_optimal_on_ties_repeats_and_short_inputs(data):
         assert score == pytest.approx(best)
 
 
-def test_minus_infinity_makes_an_item_infeasible_only_where_no_path_is_left():
+def test_minus_infinity_makes_an_item_infeasible_only_where_no_path_is_left(face):
     log_probs = torch.zeros(2, 3, 3)
     log_probs[0, :, 1] = float("-inf")  # label 1 can never be emitted
     log_probs[1, 0, 1] = float("-inf")  # ... or only later
@@ -66,7 +66,7 @@ def test_minus_infinity_makes_an_item_infeasible_only_where_no_path_is_left():
     assert path.starts[1, 0] > 0
 
 
-def test_minimal_length_with_repeats():
+def test_minimal_length_with_repeats(face):
     target = torch.tensor([[1, 1, 2, 2]])
     exact = ctc_forced_align(torch.randn(1, 6, 3).log_softmax(-1), target, torch.tensor([6]), torch.tensor([4]))
     assert exact.feasible[0]
@@ -75,7 +75,7 @@ def test_minimal_length_with_repeats():
     assert not short.feasible[0]
 
 
-def test_batch_composition_changes_nothing():
+def test_batch_composition_changes_nothing(face):
     torch.manual_seed(0)
     lengths, target_lengths = torch.tensor([40, 17, 9, 1]), torch.tensor([12, 5, 0, 1])
     log_probs = torch.randn(4, 40, 8).log_softmax(-1)
@@ -91,7 +91,7 @@ def test_batch_composition_changes_nothing():
         assert torch.equal(alone.scores[0], together.scores[i, :m])
 
 
-def test_planted_path_is_found_by_both():
+def test_planted_path_is_found_by_both(face):
     labels = [3, 3, 5, 1, 7]
     starts, ends = [2, 6, 8, 9, 20], [4, 7, 9, 15, 22]
     log_probs = torch.full((1, 25, 9), -9.0)
@@ -118,6 +118,84 @@ def test_best_path_respects_lengths():
     assert empty.labels.tolist() == []
 
 
-def test_blank_as_target_is_an_error():
+def test_blank_as_target_is_an_error(face):
     with pytest.raises(ValueError, match="blank"):
         ctc_forced_align(torch.zeros(1, 3, 3), torch.tensor([[0]]), torch.tensor([3]), torch.tensor([1]))
+
+
+def planted(durations, gaps, vocabulary):
+    """Log-probabilities in which each label is clearly the best for its frames, with blanks between."""
+    labels = 1 + torch.arange(len(durations)) % (vocabulary - 1)
+    pieces = [torch.tensor([0] * g + [int(k)] * d) for k, d, g in zip(labels, durations, gaps, strict=True)]
+    path = torch.cat(pieces)
+    scores = torch.rand(len(path), vocabulary)
+    scores[torch.arange(len(path)), path] += 4
+    ends = (torch.tensor(durations) + torch.tensor(gaps)).cumsum(0)
+    return scores.log_softmax(-1), labels, ends - torch.tensor(durations), ends
+
+
+def test_planted_path_is_found_over_many_checkpoints(face):
+    torch.manual_seed(0)
+    durations, gaps = (torch.randint(low, 12, (150,)).tolist() for low in (1, 0))
+    log_probs, labels, starts, ends = planted(durations, gaps, 20)
+    path = ctc_forced_align(log_probs[None], labels[None], torch.tensor([len(log_probs)]), torch.tensor([150]))
+    assert torch.equal(path.starts[0], starts)
+    assert torch.equal(path.ends[0], ends)
+
+
+@pytest.mark.skipif(native.library() is None, reason="the kernels are not compiled here")
+def test_a_hundred_thousand_frames():
+    """Half an hour at 50 frames a second, where a float32 sum of log-probabilities has long lost its last digits."""
+    torch.manual_seed(0)
+    durations, gaps = torch.randint(1, 5, (20_000,)).tolist(), torch.randint(0, 5, (20_000,)).tolist()
+    log_probs, labels, starts, ends = planted(durations, gaps, 30)
+    assert len(log_probs) > 85_000
+    path = ctc_forced_align(log_probs[None], labels[None], torch.tensor([len(log_probs)]), torch.tensor([20_000]))
+    assert torch.equal(path.starts[0], starts)
+    assert torch.equal(path.ends[0], ends)
+
+
+def test_tightest_of_all_dense_texts(face):
+    """As many frames as labels and repeats: the size at which others corrupt their heap."""
+    target = torch.arange(410) % 7 + 1
+    path = ctc_forced_align(torch.randn(1, 410, 9), target[None], torch.tensor([410]), torch.tensor([410]))
+    assert path.starts[0].tolist() == list(range(410))
+    twice = torch.tensor([[1, 1] * 100])
+    path = ctc_forced_align(torch.randn(1, 399, 9), twice, torch.tensor([399]), torch.tensor([200]))
+    assert path.starts[0].tolist() == list(range(0, 399, 2))
+
+
+def test_nothing_to_align(face):
+    empty = torch.zeros(3, 0, dtype=torch.long)
+    path = ctc_forced_align(torch.zeros(3, 2, 4), empty, torch.tensor([0, 1, 2]), torch.tensor([0, 0, 0]))
+    assert path.feasible.all()
+    none = ctc_forced_align(torch.zeros(1, 2, 4), torch.tensor([[3]]), torch.tensor([0]), torch.tensor([1]))
+    assert not none.feasible.any()
+
+
+def test_any_label_may_be_the_blank(face):
+    torch.manual_seed(0)
+    log_probs = torch.randn(1, 30, 5)
+    target = torch.tensor([[1, 1, 3, 2]])
+    first = ctc_forced_align(log_probs, target, torch.tensor([30]), torch.tensor([4]))
+    order = torch.tensor([4, 1, 2, 3, 0])
+    last = ctc_forced_align(log_probs[..., order], target, torch.tensor([30]), torch.tensor([4]), blank=4)
+    assert torch.equal(first.starts, last.starts)
+    assert torch.equal(first.scores, last.scores)
+
+
+def test_bad_input_is_named(face):
+    log_probs, n = torch.zeros(2, 4, 3), torch.tensor([4, 4])
+    targets, m = torch.tensor([[1, 2], [2, 1]]), torch.tensor([2, 2])
+    odd = log_probs.clone()
+    odd[1, 2, 1] = float("nan")
+    with pytest.raises(ValueError, match="item 1"):
+        ctc_forced_align(odd, targets, n, m)
+    with pytest.raises(ValueError, match="0 … 2"):
+        ctc_forced_align(log_probs, targets + 1, n, m)
+    with pytest.raises(ValueError, match="the blank is 3"):
+        ctc_forced_align(log_probs, targets, n, m, blank=3)
+    with pytest.raises(ValueError, match="target lengths"):
+        ctc_forced_align(log_probs, targets, n, torch.tensor([3, 2]))
+    with pytest.raises(ValueError, match="targets have the shape"):
+        ctc_forced_align(log_probs, targets[0], n, m)

@@ -1,0 +1,31 @@
+"""Checks that all kernels share: bad input is an error here, and never a wrong path or a crash in compiled code."""
+
+import torch
+from torch import Tensor
+
+
+def scores_on_cpu(log_probs: Tensor) -> Tensor:
+    """`log_probs` [B, T, N] as float32 in memory, rows contiguous; no copy where it is so already."""
+    if log_probs.ndim != 3:
+        raise ValueError(f"log_probs has {log_probs.ndim} dimensions, not 3: [items, frames, labels]")
+    if not log_probs.is_floating_point():
+        raise ValueError(f"log_probs are {log_probs.dtype}, not floating point")
+    scores = log_probs.detach().to("cpu", torch.float32)
+    return scores if scores.stride(2) == 1 and min(scores.stride()) >= 0 else scores.contiguous()
+
+
+def check_lengths(what: str, lengths: Tensor, items: int, longest: int) -> Tensor:
+    """Lengths [B] as int64, each from 0 to `longest`."""
+    if lengths.shape != (items,):
+        raise ValueError(f"{what} lengths have the shape {tuple(lengths.shape)}, not ({items},)")
+    checked = lengths.detach().to("cpu", torch.long).contiguous()
+    if items and not (int(checked.min()) >= 0 and int(checked.max()) <= longest):
+        raise ValueError(
+            f"{what} lengths run from {int(checked.min())} to {int(checked.max())}, not within 0 … {longest}"
+        )
+    return checked
+
+
+def not_a_number(item: int) -> ValueError:
+    """The error for an item with NaN among its scores."""
+    return ValueError(f"the log_probs of item {item} hold values that are not numbers (NaN)")

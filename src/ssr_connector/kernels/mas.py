@@ -1,0 +1,50 @@
+"""Monotonic alignment search (Kim et al. 2020, Glow-TTS): labels in order, each for at least one frame."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssr_connector.kernels import native, reference
+from ssr_connector.kernels.inputs import check_lengths, not_a_number, scores_on_cpu
+
+
+def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_lengths: Tensor) -> Tensor:
+    """How many frames each label gets on the path of the highest sum.
+
+    Args:
+        log_probs: [B, T, N], any scores of frames and labels; what lies beyond the lengths is not read.
+        speech_lengths: [B] frames.
+        text_lengths: [B] labels.
+
+    Returns:
+        Durations [B, N] int64 on the CPU. They sum to the item's frames; an item without a path (fewer frames than
+        labels, or only paths of probability 0) has nothing but zeros.
+
+    Raises:
+        ValueError: shapes or lengths do not fit, or a score that matters is not a number.
+
+    """
+    log_probs = scores_on_cpu(log_probs)
+    B, T, N = log_probs.shape
+    frames, labels = check_lengths("speech", speech_lengths, B, T), check_lengths("text", text_lengths, B, N)
+    durations = torch.zeros(B, N, dtype=torch.long)
+    if native.library() is None:
+        for i, (n, m) in enumerate(zip(frames.tolist(), labels.tolist(), strict=True)):
+            item = log_probs[i, :n, :m].numpy().astype(np.float64)
+            if np.isnan(item).any():
+                raise not_a_number(i)
+            found = reference.monotonic_alignment_search(item)
+            if found is not None:
+                durations[i, :m] = torch.tensor(found, dtype=torch.long)
+        return durations
+    status = torch.zeros(B, dtype=torch.uint8)
+    strides = log_probs.stride()
+    native.call(
+        "ssr_monotonic_alignment_search",
+        *(log_probs, B, strides[0], strides[1]),
+        *(frames, labels, durations, N, status),
+    )
+    bad = (status == native.Status.NOT_A_NUMBER).nonzero()
+    if len(bad):
+        raise not_a_number(int(bad[0]))
+    return durations
