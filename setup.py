@@ -30,7 +30,13 @@ setup(
             sources=[f"{FOLDER}/ctc.cpp", f"{FOLDER}/mas.cpp"],
             depends=[f"{FOLDER}/viterbi.h"],
             # No -ffast-math: it would flush denormals in the whole process and forbid minus infinity.
-            extra_compile_args=["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math"],
+            extra_compile_args=[
+                "-std=c++17",
+                "-O3",
+                "-fno-math-errno",
+                "-fno-trapping-math",
+                "-Wno-ignored-attributes",
+            ],
             language="c++",
             optional=True,
         )

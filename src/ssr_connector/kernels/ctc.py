@@ -69,7 +69,7 @@ def ctc_forced_align(
         strides = log_probs.stride()
         native.call(
             "ssr_ctc_forced_align",
-            *(log_probs, B, strides[0], strides[1], targets, L, frames, labels, blank),
+            *(log_probs, B, strides[0], strides[1], V, targets, L, frames, labels, blank),
             *(starts, ends, scores, status),
         )
     bad = (status == native.Status.NOT_A_NUMBER).nonzero()

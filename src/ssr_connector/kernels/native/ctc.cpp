@@ -1,98 +1,147 @@
 // CTC forced alignment: the most probable path that spells given labels (Graves et al. 2006), exactly.
 //
-// States are kept in two arrays, blanks[j] before label j (j = L: after the last) and labels[j], so that a frame is two
-// loops over neighbours.
+// States are kept in two arrays, blanks[j] before label j (j = L: after the last) and labels[j]. A frame's emissions of
+// the labels are fetched first, so that the rest is arithmetic on neighbours.
 #include "viterbi.h"
 
 namespace {
 
 using namespace ssr;
 
-struct Labels {
+constexpr int64_t kSmallVocabulary = 2 * kLanes;  // fits into two registers
+
+// The labels of one item, padded to whole chunks with the blank, which moves no score to the left.
+struct Text {
   std::vector<int32_t> ids;
   std::vector<float> skip;  // 0 where a label may follow the one before it without a blank, else minus infinity
 };
 
-// One frame: blanks [lo_blank, hi_blank] and labels [lo, hi]. Index -1 of the labels before is readable, never reached.
-SSR_WIDEST_VECTORS bool advance(const float* blanks, const float* labels, const float* emission, float blank_emission,
-                                const int32_t* ids, const float* skip, float* new_blanks, float* new_labels,
-                                int64_t lo_blank, int64_t hi_blank, int64_t lo, int64_t hi) {
-  int32_t odd = blank_emission != blank_emission;
-#pragma GCC ivdep
-  for (int64_t j = lo_blank; j <= hi_blank; ++j) {
-    new_blanks[j] = larger(blanks[j], labels[j - 1]) + blank_emission;
-  }
-#pragma GCC ivdep
-  for (int64_t j = lo; j <= hi; ++j) {
-    const float e = emission[ids[j]];
-    odd |= e != e;
-    new_labels[j] = larger(larger(labels[j], blanks[j]), labels[j - 1] + skip[j]) + e;
-  }
-  return odd;
+// Emissions of ids in [0, 16 * chunks) from a row of any vocabulary.
+SSR_WIDEST_VECTORS void gather(const float* row, const int32_t* ids, int64_t chunks, float* out) {
+  for (int64_t j = 0; j < chunks * kLanes; ++j) out[j] = row[ids[j]];
 }
 
-Status align(const float* log_probs, int64_t stride, int64_t T, int64_t L, int64_t blank, const Labels& text,
-             int64_t* starts, int64_t* ends, float* means) {
+#if defined(__GNUC__) && !defined(__clang__)
+// The same from a row of at most 32 labels, looked up in registers.
+SSR_WIDEST_VECTORS void look_up(const float* row, int64_t vocabulary, const int32_t* ids, int64_t chunks, Lanes* out) {
+  Lanes table[2] = {};
+  std::memcpy(table, row, vocabulary * sizeof(float));
+  for (int64_t c = 0; c < chunks; ++c) {
+    IntLanes index;
+    std::memcpy(&index, ids + c * kLanes, sizeof index);
+    out[c] = __builtin_shuffle(table[0], table[1], index);
+  }
+}
+#else
+void look_up(const float* row, int64_t, const int32_t* ids, int64_t chunks, Lanes* out) {
+  gather(row, ids, chunks, floats(out));
+}
+#endif
+
+// Scores of the states of some chunks of labels; the chunk in front of the first label is read.
+struct States {
+  Lanes *blanks, *labels;
+};
+
+// One frame over chunks [0, chunks), from `before` to `after`, which may be the same. Returns whether an emission was NaN.
+SSR_WIDEST_VECTORS bool advance(States before, States after, const Lanes* emissions, float blank_emission,
+                                const float* skip, int64_t chunks) {
+  IntLanes odd = {};
+  Lanes left = before.labels[-1];
+  for (int64_t c = 0; c < chunks; ++c) {
+    const Lanes blank = before.blanks[c], label = before.labels[c], previous = shifted(left, label);
+    Lanes skips;
+    std::memcpy(&skips, skip + c * kLanes, sizeof skips);
+    after.blanks[c] = larger(blank, previous) + blank_emission;
+    after.labels[c] = larger(larger(label, blank), previous + skips) + emissions[c];
+    odd |= emissions[c] != emissions[c];
+    left = label;
+  }
+  return any(odd) || blank_emission != blank_emission;
+}
+
+// The log-probabilities of one item [T, V], and room for a frame's emissions of its labels.
+struct Emissions {
+  const float* log_probs;
+  int64_t stride, vocabulary, blank;
+  const Text& text;
+  const Scores fetched;
+
+  // Advances the chunks that begin at label `left`.
+  bool step(int64_t t, int64_t left, int64_t chunks, States before, States after) const {
+    const float* row = log_probs + t * stride;
+    const int32_t* ids = text.ids.data() + left;
+    if (vocabulary <= kSmallVocabulary) {
+      look_up(row, vocabulary, ids, chunks, fetched.at(0));
+    } else {
+      gather(row, ids, chunks, floats(fetched.at(0)));
+    }
+    return advance(before, after, fetched.at(0), row[blank], text.skip.data() + left, chunks);
+  }
+};
+
+Status align(const Emissions& emissions, int64_t T, int64_t L, int64_t* starts, int64_t* ends, float* means) {
   std::fill(starts, starts + L, 0);
   std::fill(ends, ends + L, 0);
   std::fill(means, means + L, 0.0f);
   if (T == 0) return L == 0 ? kAligned : kInfeasible;
   if (T < L) return kInfeasible;
-  const int64_t width = 2 * (L + 1);  // blanks 0..L, then label -1 and labels 0..L-1
-  const int64_t K = checkpoint_interval(T, width, 2), blocks = (T + K - 1) / K;
+  const Text& text = emissions.text;
+  const int64_t chunks = chunks_of(L + 1), row = 2 * chunks + 1;  // blanks, a chunk that is never reached, labels
+  const int64_t K = checkpoint_interval(T, row * kLanes, 2), blocks = (T + K - 1) / K;
   // States that the frame can have reached, and that can still reach the end.
   const auto lowest = [&](int64_t t) { return std::max<int64_t>(0, L - T + t); };
   const auto lowest_blank = [&](int64_t t) { return std::max<int64_t>(0, L - T + t + 1); };
 
-  std::vector<float> rolling(2 * width, kNever), checkpoints(blocks * width, kNever);
-  float *before = rolling.data(), *after = before + width;
-  before[0] = 0.0f;  // before the first frame: in front of everything
+  const Scores rolling(row), checkpoints(blocks * row);
+  Lanes *blank_chunks = rolling.at(0), *label_chunks = rolling.at(chunks + 1);
+  float *blanks = floats(blank_chunks), *labels = floats(label_chunks);
+  blanks[0] = 0.0f;  // before the first frame: in front of everything
   bool odd = false;
   for (int64_t t = 0; t < T; ++t) {
     if (t % K == 0) {
       if (t > 0) {
-        float *blanks = before + lowest_blank(t - 1), *labels = before + L + 2 + lowest(t - 1);
+        float *some_blanks = blanks + lowest_blank(t - 1), *some_labels = labels + lowest(t - 1);
         const int64_t n = std::min(L, t - 1) + 1 - lowest_blank(t - 1), m = std::min(L - 1, t - 1) + 1 - lowest(t - 1);
-        const float best = std::max(highest(blanks, n), highest(labels, m));
-        rebase(blanks, n, best);
-        rebase(labels, m, best);
+        const float best = std::max(highest(some_blanks, n), highest(some_labels, m));
+        rebase(some_blanks, n, best);
+        rebase(some_labels, m, best);
       }
-      std::copy_n(before, width, &checkpoints[t / K * width]);
+      std::copy_n(rolling.at(0), row, checkpoints.at(t / K * row));
     }
-    const float* emission = log_probs + t * stride;
-    odd |= advance(before, before + L + 2, emission, emission[blank], text.ids.data(), text.skip.data(), after,
-                   after + L + 2, lowest_blank(t), std::min(L, t), lowest(t), std::min(L - 1, t));
-    std::swap(before, after);
-    if (t == 0) std::fill(after, after + width, kNever);  // the state before the first frame counts once
+    const int64_t first = lowest(t) / kLanes, n = std::min(L, t) / kLanes - first + 1;
+    const States states{blank_chunks + first, label_chunks + first};
+    odd |= emissions.step(t, first * kLanes, n, states, states);
   }
   if (odd) return kNotANumber;
-  const float in_blank = before[L], in_label = L > 0 ? before[L + 1 + L] : kNever;
-  if (!(larger(in_blank, in_label) > kNever)) return kInfeasible;
+  const float in_blank = blanks[L], in_label = labels[L - 1];  // labels[-1]: never
+  if (!(std::max(in_blank, in_label) > kNever)) return kInfeasible;
 
+  // Back, block by block: two rows of scores a frame, of the labels from `left` to the one that the block ends in.
   bool silent = in_blank > in_label;
   int64_t label = silent ? L : L - 1;  // the blank before it, where silent
-  const int64_t row = 2 * (K + 2);
-  std::vector<float> block((K + 1) * row);
+  const int64_t span = chunks_of(K + 1), block_row = 2 * span + 1;
+  const Scores block((K + 1) * block_row);
   std::vector<double> sums(L, 0.0);
   for (int64_t b = blocks - 1; b >= 0; --b) {
     const int64_t first = b * K, last = std::min(T, first + K) - 1;
     const int64_t left = std::max<int64_t>(0, label - K), n = label - left + 1;
-    const int64_t n_labels = std::min(label, L - 1) - left + 1;
-    const auto blanks = [&](int64_t t) { return block.data() + (t - first + 1) * row - left; };
-    const auto labels = [&](int64_t t) { return blanks(t) + K + 3; };
-    std::fill(block.begin(), block.end(), kNever);
-    const float* saved = &checkpoints[b * width];
-    std::copy_n(saved + left, n, blanks(first - 1) + left);
-    std::copy_n(saved + L + 2 + left, n_labels, labels(first - 1) + left);
-    for (int64_t t = first; t <= last; ++t) {
-      const float* emission = log_probs + t * stride;
-      advance(blanks(t - 1), labels(t - 1), emission, emission[blank], text.ids.data(), text.skip.data(), blanks(t),
-              labels(t), left, left + n - 1, left, left + n_labels - 1);
+    const auto states = [&](int64_t t) {
+      Lanes* blanks_of_t = block.at((t - first + 1) * block_row);
+      return States{blanks_of_t, blanks_of_t + span + 1};
+    };
+    std::fill_n(block.at(0), block_row, same(kNever));
+    const float* saved = floats(checkpoints.at(b * row));
+    std::copy_n(saved + left, n, floats(states(first - 1).blanks));
+    std::copy_n(saved + (chunks + 1) * kLanes + left, n, floats(states(first - 1).labels));
+    for (int64_t t = first; t < last; ++t) {  // the scores of the last frame decide nothing
+      emissions.step(t, left, chunks_of(n), states(t - 1), states(t));
     }
     for (int64_t t = last; t >= first; --t) {
-      const float *blanks_before = blanks(t - 1), *labels_before = labels(t - 1);
+      const States before = states(t - 1);
+      const float *blanks_before = floats(before.blanks) - left, *labels_before = floats(before.labels) - left;
       if (silent) {
-        if (label > 0 && labels_before[label - 1] > blanks_before[label]) {
+        if (labels_before[label - 1] > blanks_before[label]) {
           silent = false;
           --label;
         }
@@ -100,10 +149,9 @@ Status align(const float* log_probs, int64_t stride, int64_t T, int64_t L, int64
       }
       starts[label] = t;
       if (ends[label] == 0) ends[label] = t + 1;
-      sums[label] += log_probs[t * stride + text.ids[label]];
+      sums[label] += emissions.log_probs[t * emissions.stride + text.ids[label]];
       const float stay = labels_before[label], enter = blanks_before[label];
-      const float skip = label > 0 ? labels_before[label - 1] + text.skip[label] : kNever;
-      if (skip > larger(stay, enter)) {
+      if (labels_before[label - 1] + text.skip[label] > std::max(stay, enter)) {
         --label;
       } else if (enter > stay) {
         silent = true;
@@ -119,19 +167,22 @@ Status align(const float* log_probs, int64_t stride, int64_t T, int64_t L, int64
 // log_probs [B, T, V] with strides in floats; targets, starts, ends [B, L] int64, means [B, L], all of one stride;
 // status [B]. Returns 0, or 1 without memory. Targets lie in [0, V) and are not the blank: the caller checks.
 extern "C" int ssr_ctc_forced_align(const float* log_probs, int64_t items, int64_t item_stride, int64_t frame_stride,
-                                    const int64_t* targets, int64_t target_stride, const int64_t* input_lengths,
-                                    const int64_t* target_lengths, int64_t blank, int64_t* starts, int64_t* ends,
-                                    float* means, uint8_t* status) {
+                                    int64_t vocabulary, const int64_t* targets, int64_t target_stride,
+                                    const int64_t* input_lengths, const int64_t* target_lengths, int64_t blank,
+                                    int64_t* starts, int64_t* ends, float* means, uint8_t* status) {
   try {
     for (int64_t i = 0; i < items; ++i) {
       const int64_t* ids = targets + i * target_stride;
-      const int64_t L = target_lengths[i];
-      Labels text{std::vector<int32_t>(ids, ids + L), std::vector<float>(L, 0.0f)};
+      const int64_t L = target_lengths[i], padded = (chunks_of(L + 1) + 1) * kLanes;
+      Text text{std::vector<int32_t>(padded, static_cast<int32_t>(blank)), std::vector<float>(padded, 0.0f)};
+      std::copy_n(ids, L, text.ids.begin());
       for (int64_t j = 1; j < L; ++j) {
         if (ids[j] == ids[j - 1]) text.skip[j] = kNever;
       }
-      status[i] = align(log_probs + i * item_stride, frame_stride, input_lengths[i], L, blank, text,
-                        starts + i * target_stride, ends + i * target_stride, means + i * target_stride);
+      const Emissions emissions{log_probs + i * item_stride, frame_stride, vocabulary, blank, text,
+                          Scores(padded / kLanes)};
+      status[i] = align(emissions, input_lengths[i], L, starts + i * target_stride, ends + i * target_stride,
+                        means + i * target_stride);
     }
   } catch (const std::bad_alloc&) {
     return 1;

@@ -1,75 +1,99 @@
-// Monotonic alignment search (Kim et al. 2020, Glow-TTS): every frame belongs to one label, labels in order, none left out.
+// Monotonic alignment search (Kim et al. 2020, Glow-TTS): each frame belongs to one label, labels in order, none left out.
 #include "viterbi.h"
 
 namespace {
 
 using namespace ssr;
 
-// One frame: labels [lo, hi] from the scores of the frame before. Index -1 of `before` is readable and never reached.
-// Returns whether an emission was not a number.
-SSR_WIDEST_VECTORS bool advance(const float* before, const float* emission, float* after, int64_t lo, int64_t hi) {
-  int32_t odd = 0;
-#pragma GCC ivdep
-  for (int64_t j = lo; j <= hi; ++j) {
-    odd |= emission[j] != emission[j];
-    after[j] = larger(before[j], before[j - 1]) + emission[j];
+constexpr int64_t kPrefetchFloats = 2048;  // two pages ahead, where the processor's own prefetching stops
+
+// One frame over the chunks [first, last], from the scores `before` to `after`, which may be the same; the chunk in front
+// of the first is read. Of `emission` whole chunks are read and `n` scores are used. Returns whether one was NaN.
+SSR_WIDEST_VECTORS bool advance(const Lanes* before, Lanes* after, const float* emission, int64_t n, int64_t first,
+                                int64_t last) {
+  IntLanes odd = {};
+  Lanes left = before[first - 1];
+  for (int64_t c = first; c <= last; ++c) {
+    Lanes e;
+    std::memcpy(&e, emission + c * kLanes, sizeof e);
+    __builtin_prefetch(emission + c * kLanes + kPrefetchFloats);
+    e = only(e, n - c * kLanes);
+    const Lanes here = before[c];
+    after[c] = larger(shifted(left, here), here) + e;
+    odd |= e != e;
+    left = here;
   }
-  return odd;
+  return any(odd);
 }
+
+// Rows of scores that can be read in whole chunks: what lies beyond the memory of the item is copied first.
+class Rows {
+ public:
+  Rows(const float* log_probs, int64_t stride, int64_t T, int64_t N)
+      : log_probs_(log_probs), stride_(stride), end_((T - 1) * stride + N), N_(N), copy_(chunks_of(N)) {}
+  const float* at(int64_t t, int64_t label, int64_t chunks) const {
+    const int64_t offset = t * stride_ + label;
+    if (offset + chunks * kLanes <= end_) return log_probs_ + offset;
+    std::copy_n(log_probs_ + t * stride_ + label, N_ - label, floats(copy_.at(0)));
+    return floats(copy_.at(0));
+  }
+
+ private:
+  const float* log_probs_;
+  const int64_t stride_, end_, N_;
+  const Scores copy_;
+};
 
 Status align(const float* log_probs, int64_t stride, int64_t T, int64_t N, int64_t* durations) {
   std::fill(durations, durations + N, 0);
   if (N == 0) return T == 0 ? kAligned : kInfeasible;
   if (T < N) return kInfeasible;
-  const int64_t K = checkpoint_interval(T, N, 1), blocks = (T + K - 1) / K;
+  const int64_t chunks = chunks_of(N), width = chunks * kLanes;
+  const int64_t K = checkpoint_interval(T, width, 1), blocks = (T + K - 1) / K;
   // Labels that the frame can have reached, and that can still reach the last one.
   const auto lowest = [&](int64_t t) { return std::max<int64_t>(0, N - T + t); };
   const auto furthest = [&](int64_t t) { return std::min(N - 1, t); };
 
-  std::vector<float> rolling(2 * (N + 1), kNever), checkpoints(blocks * N, kNever);
-  float *before = rolling.data() + 1, *after = before + N + 1;
+  const Scores memory(chunks + 1), checkpoints(blocks * chunks);
+  Lanes* rolling = memory.at(1);
+  float* scores = floats(rolling);
+  const Rows rows(log_probs, stride, T, N);
+  scores[-1] = 0.0f;  // before the first frame: in front of the first label
   bool odd = false;
   for (int64_t t = 0; t < T; ++t) {
     if (t % K == 0 && t > 0) {
       const int64_t lo = lowest(t - 1), n = furthest(t - 1) - lo + 1;
-      rebase(before + lo, n, highest(before + lo, n));
-      std::copy_n(before + lo, n, &checkpoints[t / K * N + lo]);
+      rebase(scores + lo, n, highest(scores + lo, n));
+      std::copy_n(rolling, chunks, checkpoints.at(t / K * chunks));
     }
-    const float* emission = log_probs + t * stride;
-    if (t == 0) {
-      after[0] = emission[0];
-      odd |= emission[0] != emission[0];
-    } else {
-      odd |= advance(before, emission, after, lowest(t), furthest(t));
-    }
-    std::swap(before, after);
+    odd |= advance(rolling, rolling, rows.at(t, 0, chunks), N, lowest(t) / kLanes, furthest(t) / kLanes);
+    scores[-1] = kNever;
   }
   if (odd) return kNotANumber;
-  if (!(before[N - 1] > kNever)) return kInfeasible;
+  if (!(scores[N - 1] > kNever)) return kInfeasible;
 
-  // Back, block by block: rows of `width` labels that end at the one the block ends in, one more in front.
+  // Back, block by block: a row of scores a frame, of the labels from `left` to the one that the block ends in.
   int64_t label = N - 1;
-  const int64_t row = K + 2;
-  std::vector<float> block((K + 1) * row);
+  const int64_t row = chunks_of(K + 1) + 1;  // one chunk in front is never reached
+  const Scores block((K + 1) * row);
   for (int64_t b = blocks - 1; b >= 0; --b) {
     const int64_t first = b * K, last = std::min(T, first + K) - 1;
-    const int64_t left = std::max<int64_t>(0, label - K), width = label - left + 1;
-    const auto scores = [&](int64_t t) { return block.data() + (t - first + 1) * row + 1 - left; };
-    std::fill(block.begin(), block.end(), kNever);
-    if (b > 0) std::copy_n(&checkpoints[b * N + left], width, scores(first - 1) + left);
-    for (int64_t t = first; t <= last; ++t) {
-      if (t == 0) {
-        if (left == 0) scores(0)[0] = log_probs[0];
-      } else {
-        advance(scores(t - 1), log_probs + t * stride, scores(t), left, label);
-      }
+    const int64_t left = std::max<int64_t>(0, label - K), n = label - left + 1;
+    const auto chunk = [&](int64_t t) { return block.at((t - first + 1) * row + 1); };
+    const auto score = [&](int64_t t, int64_t j) { return floats(chunk(t))[j - left]; };
+    std::fill_n(block.at(0), row, same(kNever));
+    float* before = floats(chunk(first - 1));
+    if (b > 0) {
+      std::copy_n(floats(checkpoints.at(b * chunks)) + left, n, before);
+    } else {
+      before[-1] = 0.0f;
+    }
+    for (int64_t t = first; t < last; ++t) {  // the scores of the last frame decide nothing
+      advance(chunk(t - 1), chunk(t), rows.at(t, left, chunks_of(n)), n, 0, chunks_of(n) - 1);
     }
     for (int64_t t = last; t >= first; --t) {
       ++durations[label];
-      if (t > 0 && label > 0) {
-        const float* s = scores(t - 1);
-        if (s[label - 1] > s[label]) --label;
-      }
+      if (label > 0 && score(t - 1, label - 1) > score(t - 1, label)) --label;
     }
   }
   return kAligned;
@@ -78,8 +102,9 @@ Status align(const float* log_probs, int64_t stride, int64_t T, int64_t N, int64
 }  // namespace
 
 // log_probs [B, T, N] with strides in floats; lengths and durations int64; status [B]. Returns 0, or 1 without memory.
-extern "C" int ssr_monotonic_alignment_search(const float* log_probs, int64_t items, int64_t item_stride, int64_t frame_stride,
-                                              const int64_t* speech_lengths, const int64_t* text_lengths, int64_t* durations,
+extern "C" int ssr_monotonic_alignment_search(const float* log_probs, int64_t items, int64_t item_stride,
+                                              int64_t frame_stride, const int64_t* speech_lengths,
+                                              const int64_t* text_lengths, int64_t* durations,
                                               int64_t durations_stride, uint8_t* status) {
   try {
     for (int64_t i = 0; i < items; ++i) {

@@ -1,12 +1,17 @@
 // What both kernels share: scores roll from frame to frame and are kept only every `interval` frames. A path moves on
 // by at most one label a frame, so that the way back is found block by block, each computed once more from its
 // checkpoint over no more than `interval` labels. The optimum is the same as with all scores in memory.
+//
+// Scores are updated in place, sixteen at a time. The score to the left of each comes from registers: a load that
+// straddles two fresh stores would wait for both to reach the cache, which is what bounds the obvious loop.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
+#include <memory>
 #include <new>
 #include <numeric>
 #include <vector>
@@ -17,14 +22,62 @@
 #else
 #define SSR_WIDEST_VECTORS
 #endif
+#define SSR_INLINE inline __attribute__((always_inline))
+
+#pragma GCC diagnostic ignored "-Wpsabi"  // vectors are passed between inlined functions alone
 
 namespace ssr {
 
+constexpr int64_t kLanes = 16;
+typedef float Lanes __attribute__((vector_size(64), may_alias));
+typedef int32_t IntLanes __attribute__((vector_size(64), may_alias));
+
 constexpr float kNever = -std::numeric_limits<float>::infinity();
-constexpr int64_t kSmallestInterval = 32;
+constexpr int64_t kSmallestInterval = 2 * kLanes - 1;  // so that a block's labels fill two chunks
 constexpr int64_t kSmallWorkspaceFloats = 1 << 19;  // 2 MiB of checkpoints: not worth a longer interval
 
 enum Status : uint8_t { kAligned = 0, kInfeasible = 1, kNotANumber = 2 };
+
+SSR_INLINE Lanes same(float value) { return Lanes{} + value; }
+
+// The scores one to the left of `here`, the last of `left` in front.
+SSR_INLINE Lanes shifted(Lanes left, Lanes here) {
+  return __builtin_shufflevector(left, here, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30);
+}
+
+SSR_INLINE Lanes larger(Lanes a, Lanes b) { return a > b ? a : b; }
+
+// The first `n` scores of `values`, zeros after them.
+SSR_INLINE Lanes only(Lanes values, int64_t n) {
+  const IntLanes index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return index < static_cast<int32_t>(std::min(n, kLanes)) ? values : Lanes{};
+}
+
+SSR_INLINE bool any(IntLanes flags) {
+  int32_t found = 0;
+  for (int64_t k = 0; k < kLanes; ++k) found |= flags[k];
+  return found;
+}
+
+// Chunks of scores, all `never` at first, aligned for the widest loads. (std::vector drops the alignment of vectors.)
+class Scores {
+ public:
+  explicit Scores(int64_t chunks)
+      : memory_(static_cast<Lanes*>(::operator new(chunks * sizeof(Lanes), std::align_val_t(sizeof(Lanes))))) {
+    std::fill_n(memory_.get(), chunks, same(kNever));
+  }
+  Lanes* at(int64_t chunk) const { return memory_.get() + chunk; }
+
+ private:
+  struct Release {
+    void operator()(Lanes* memory) const { ::operator delete(memory, std::align_val_t(sizeof(Lanes))); }
+  };
+  std::unique_ptr<Lanes, Release> memory_;
+};
+
+inline float* floats(Lanes* lanes) { return reinterpret_cast<float*>(lanes); }
+
+inline int64_t chunks_of(int64_t n) { return (n + kLanes - 1) / kLanes; }
 
 // Frames between checkpoints of `width` floats: few where memory allows, else what makes checkpoints and one block of
 // at most `interval` x `interval` x `arrays` floats smallest together.
@@ -34,10 +87,8 @@ inline int64_t checkpoint_interval(int64_t frames, int64_t width, int64_t arrays
   return std::max<int64_t>(kSmallestInterval, static_cast<int64_t>(best));
 }
 
-inline float larger(float a, float b) { return a > b ? a : b; }
-
 inline float highest(const float* scores, int64_t n) {
-  return std::accumulate(scores, scores + n, kNever, larger);
+  return std::accumulate(scores, scores + n, kNever, [](float a, float b) { return a > b ? a : b; });
 }
 
 // Takes the best score off all: over an hour of frames they would else grow until float32 tells them apart no longer.
