@@ -2,8 +2,8 @@
 
     python benchmarks/kernels.py [--rounds 15] [--only mas,ctc,hour,cif,pooling]
 
-It installs nothing. A peer that is missing is named and its rows are skipped; where to get them:
-`pip install --no-deps monotonic-align==1.0.0 ctc_forced_aligner==1.0.2 torch_cif==0.2.0` in an environment of their own.
+It installs nothing. A peer that is missing is named and its rows are skipped; where to get them, in an environment of
+their own: `pip install --no-deps monotonic-align==1.0.0 ctc_forced_aligner==1.0.2 torch_cif==0.2.0`.
 Every peer gets its own native layout, made beforehand; conversions that our functions make are part of their time.
 """
 
