@@ -8,7 +8,7 @@ setup: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tiny,dev]'
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[align,tiny,dev]'
 	touch $@
 
 demo: setup

@@ -28,11 +28,12 @@ class Waveform:
 
 @dataclass(frozen=True)
 class TimedWord:
-    """A word and when it is spoken."""
+    """A word, or another piece of text, and when it is spoken."""
 
     text: str
     start_s: float
     end_s: float
+    score: float | None = None  # mean log-probability a frame, as its aligner counts it; None: it does not
 
 
 @dataclass(frozen=True)

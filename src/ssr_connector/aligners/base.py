@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ssr_connector.types import Alignment, Frames
+from ssr_connector.types import Alignment, Frames, TimedWord, Waveform
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,10 @@ class Aligner(Protocol):
         self, frames: Frames, transcripts: Sequence[str | None], tokenize: Tokenize
     ) -> list[Alignment | Unalignable]:
         """Align a batch. Without a transcript the aligner's own hypothesis is aligned."""
+
+
+class WordAligner(Protocol):
+    """A recording and its transcript in, the times of its words out: no frames and nothing to train."""
+
+    def align_words(self, key: str, recording: Waveform, transcript: str) -> list[TimedWord] | Unalignable:
+        """One entry for each word of the transcript with a letter or digit, in order. `key` is the utterance's id."""

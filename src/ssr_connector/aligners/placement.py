@@ -16,7 +16,8 @@ No token is dropped, and no token moves another word's boundary.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ssr_connector.types import Alignment
+from ssr_connector.types import Alignment, TimedWord
+from ssr_connector.units import FrameClock
 
 Span = tuple[int, int]
 
@@ -126,6 +127,38 @@ def place_tokens(
         n_frames=n_frames,
         scores=None if scores is None else tuple(scores),
     )
+
+
+def place_timed_words(
+    text: str,
+    words: Sequence[TimedWord],
+    token_ids: Sequence[int],
+    token_spans: Sequence[Span],
+    clock: FrameClock,
+    n_frames: int,
+) -> Alignment:
+    """Frames for every token, from the times of the words of `text` that have a letter or digit, in order.
+
+    The letters of a word divide its time evenly. Raises ValueError where the words are others than the text's.
+    """
+    cores = [core for start, end in text_words(text) if (core := core_of(text, start, end))]
+    if len(cores) != len(words):
+        raise ValueError(f"{len(words)} timed words for the {len(cores)} of the text")
+    char_frames: list[Span | None] = [None] * len(text)
+    char_scores = [0.0 if word.score is None else word.score for word in words]
+    scores = [float("nan")] * len(text)
+    at = 0
+    for (a, b), word, score in zip(cores, words, char_scores, strict=True):
+        start = max(at, min(clock.boundary_at(word.start_s), n_frames - 1))
+        end = min(max(start + 1, clock.boundary_at(word.end_s)), n_frames)
+        if start >= n_frames:
+            raise ValueError(f"{word.text!r} at {word.start_s:.3f} s lies after the last frame")
+        width, n = end - start, b - a
+        char_frames[a:b] = divide(start, end, [start + (k + 1) * width // n for k in range(n)])
+        scores[a:b] = [score] * n
+        at = end
+    known = scores if any(word.score is not None for word in words) else None
+    return place_tokens(text, char_frames, token_ids, token_spans, n_frames, known)
 
 
 def divide(start: int, end: int, cuts: Sequence[int]) -> list[Span]:

@@ -1,5 +1,6 @@
 """Words of an alignment, and how far their ends lie from known ones."""
 
+import math
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
@@ -18,7 +19,10 @@ def timed_words(alignment: Alignment, clock: FrameClock) -> list[TimedWord]:
         tokens = [i for i, (a, b) in enumerate(alignment.char_spans) if a < core[1] and b > core[0]]
         if tokens:
             begin_s = clock.edge_s(alignment.starts[tokens[0]])
-            words.append(TimedWord(alignment.text[start:end], begin_s, clock.edge_s(alignment.ends[tokens[-1]])))
+            scores = [] if alignment.scores is None else [alignment.scores[i] for i in tokens]
+            known = [score for score in scores if not math.isnan(score)]
+            score = sum(known) / len(known) if known else None
+            words.append(TimedWord(alignment.text[start:end], begin_s, clock.edge_s(alignment.ends[tokens[-1]]), score))
     return words
 
 

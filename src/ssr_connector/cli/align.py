@@ -2,20 +2,39 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ssr_connector.aligners.bundle import AlignerBundle
+    from ssr_connector.aligners.formats import TimedUtterance
+    from ssr_connector.types import Waveform
 
 HELP = "find where every word and token lies in recordings"
 
 EPILOG = """\
-SOURCE is cuts of `ssr prepare`, or one recording. A recording without --text is aligned to what the aligner hears.
+SOURCE is one recording, a transcript table or the folder of a corpus (as `ssr prepare` takes them), or cuts that
+`ssr prepare` made.
+
+ALIGNER is one of
+  pocketsphinx   English, nothing to train (the default; pip install 'ssr-connector[align]')
+  a folder       a trained aligner, or a whole model; a recording without --text is aligned to what it hears
+  imported:PATH  times made elsewhere: CTM, TextGrids (a file, or a folder of them named by utterance), words.jsonl
+                 of this command, or lhotse cuts
+  uniform        the baseline that hears nothing
+
+DIR receives, by --format
+  textgrid  textgrid/ID.TextGrid for Praat        jsonl  words.jsonl, words and tokens with their scores
+  ctm       words.ctm (id, 1, start, duration)    cuts   cuts.jsonl.gz, lhotse cuts that hold the words
+and always rejected.tsv with the utterances that have no alignment and the reason; alignments.jsonl, for training, where
+frames and tokens are known: from a trained aligner, or any with --encoder and --llm. An aligner that is not trained
+goes on where it was cut off.
 
 examples
+  ssr align talk.wav --text "What was said." --plot talk.png
+  ssr align my/table.tsv --out aligned --format textgrid,ctm --jobs 4
   ssr align data/mine/train.jsonl.gz data/mine/dev.jsonl.gz --aligner runs/mine/aligner/aligner --out runs/mine/align
-  ssr align talk.wav --aligner runs/demo/model --text "What was said."
+  ssr align data/mine/cuts.jsonl.gz --aligner imported:mfa/ --encoder facebook/hubert-base-ls960 --llm my/llama --out al
 """
 
 
@@ -23,92 +42,233 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("sources", metavar="SOURCE", type=Path, nargs="+", help="cuts (.jsonl.gz), or one recording")
-    parser.add_argument(
-        "--aligner", metavar="DIR", type=Path, required=True, help="a trained aligner, or a whole model"
-    )
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder for alignments.jsonl (cuts: needed)")
+    parser.add_argument("sources", metavar="SOURCE", type=Path, nargs="+", help="a recording, table, corpus, or cuts")
+    parser.add_argument("--aligner", default="pocketsphinx", help="see below (default: pocketsphinx)")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder for what is made (one recording: only shown)")
+    parser.add_argument("--format", default="ctm,jsonl", help="what to write, with commas (default: ctm,jsonl)")
     parser.add_argument("--text", help="the transcript of a recording")
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="draw the recording, or the corpus' first utterance")
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=1, help="processes of an aligner that is not trained (default: 1)"
+    )
     parser.add_argument("--frames", metavar="DIR", type=Path, help="frames of `ssr encode`, instead of encoding again")
     parser.add_argument(
         "--batch-s", metavar="S", type=float, default=120.0, help="seconds of audio at once (default: 120)"
     )
+    parser.add_argument("--encoder", metavar="NAME", help="with --llm: also frames and tokens from word times")
+    parser.add_argument("--llm", metavar="NAME", help="whose tokens those are")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Align cuts into a folder, or show one recording."""
+    """Align a corpus into a folder, or show one recording."""
     from rich.console import Console
 
-    from ssr_connector.aligners.bundle import load_bundle
-    from ssr_connector.aligners.corpus import align_cuts
+    from ssr_connector.aligners.formats import FORMATS
     from ssr_connector.errors import UserError
-    from ssr_connector.progress import bar
 
     console = Console(highlight=False, markup=False)
     first: Path = args.sources[0]
+    formats = [name for name in args.format.split(",") if name]
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise UserError(f"there is no format {unknown[0]!r}: choose from {', '.join(FORMATS)}")
+    if not first.exists():
+        raise UserError(f"there is no recording, table or manifest {first}")
     of_cuts = first.name.endswith((".jsonl", ".jsonl.gz"))
-    for option, value, fits in (
-        ("--text", args.text, not of_cuts),
-        ("--out", args.out, of_cuts),
-        ("--frames", args.frames, of_cuts),
-    ):
+    of_corpus = of_cuts or first.is_dir() or first.suffix in (".tsv", ".csv")
+    for option, value, fits in (("--text", args.text, not of_corpus), ("--frames", args.frames, of_corpus)):
         if value is not None and not fits:
-            raise UserError(f"{option} goes with {'one recording' if of_cuts else 'cuts'}, not with {first}")
-    if not first.is_file():
-        raise UserError(f"there is no recording and no manifest {first}")
-    if not of_cuts:
+            raise UserError(f"{option} goes with {'one recording' if of_corpus else 'cuts'}, not with {first}")
+    if (args.encoder is None) != (args.llm is None):
+        raise UserError("--encoder and --llm go together: frames and the tokens that lie in them")
+    if args.jobs < 1:
+        raise UserError(f"--jobs is at least 1, not {args.jobs}")
+    if not of_corpus:
         if len(args.sources) > 1:
-            raise UserError("give one recording at a time, or cuts of `ssr prepare` for many")
-        show(load_bundle(args.aligner), first, args.text, console)
-        return 0
+            raise UserError("give one recording at a time, or a transcript table for many")
+        return align_recording(args, first, formats, console)
     if args.out is None:
-        raise UserError("where to? give --out DIR for the alignments of cuts")
+        raise UserError("where to? give --out DIR for the alignments of a corpus")
+    return align_corpus(args, manifests(args.sources, args.out, console), formats, console)
+
+
+def manifests(sources: Sequence[Path], out: Path, console: Any) -> list[Path]:
+    """Cut manifests of the sources; a table or corpus is prepared under `out` first."""
+    from ssr_connector.data.preparation import prepare
+
+    found = []
+    for number, source in enumerate(sources):
+        if source.name.endswith((".jsonl", ".jsonl.gz")):
+            found.append(source)
+            continue
+        folder = out / "prepared" / str(number)
+        summary = prepare(source, folder, console=console)
+        n = sum(summary.rejected.values())
+        console.print(f"{source}: {summary.cuts} utterances, {summary.hours:.2f} h, {n} rejected", soft_wrap=True)
+        if n:
+            console.print(f"  why: {folder / 'rejected.tsv'}", soft_wrap=True)
+        found.append(folder / "cuts.jsonl.gz")
+    return found
+
+
+def align_corpus(args: argparse.Namespace, sources: list[Path], formats: list[str], console: Any) -> int:
+    """All utterances into files."""
+    import time
+
+    from ssr_connector.aligners import word_corpus
+    from ssr_connector.aligners.formats import FORMATS
+    from ssr_connector.aligners.picture import draw
+    from ssr_connector.data.cuts import cut_audio, read_manifests
+    from ssr_connector.errors import UserError
+    from ssr_connector.files import replace_file
+    from ssr_connector.progress import bar
+
+    cuts = read_manifests(sources)
+    started = time.monotonic()
     with bar(console, "aligning") as report:
-        result = align_cuts(args.sources, load_bundle(args.aligner), args.out, args.batch_s, report, args.frames)
+        if word_corpus.is_word_aligner(args.aligner):
+            done, rejected = word_corpus.align_cuts(cuts, args.aligner, args.out, args.jobs, report)
+            if args.llm and done:
+                done, misplaced = place(done, args.encoder, args.llm, args.out)
+                rejected += misplaced
+        else:
+            if args.jobs > 1 or args.llm:
+                raise UserError("--jobs, --encoder and --llm go with pocketsphinx, uniform or imported:PATH")
+            done, rejected = align_frames(args, sources, cuts, report, console)
+    with replace_file(args.out / "rejected.tsv") as new:
+        new.write_text("id\treason\n" + "".join(f"{key}\t{reason}\n" for key, reason in rejected), encoding="utf-8")
+    if not done:
+        raise UserError(f"none of the {len(cuts)} utterances could be aligned; the first: {rejected[0][1]}")
+    for name in formats:
+        FORMATS[name](args.out, done, cuts)
+    word_corpus.finish(args.out)
+    if args.plot:
+        draw(args.plot, done[0], cut_audio(next(cut for cut in cuts if cut.id == done[0].id)))
+    audio_s, took_s = sum(u.duration_s for u in done), time.monotonic() - started
+    doubtful = sum(u.is_doubtful for u in done)
     console.print(
-        f"{result.aligned} utterances aligned into {args.out}, {len(result.rejected)} rejected", soft_wrap=True
+        f"{len(done)} utterances aligned into {args.out} ({doubtful} of low confidence), {len(rejected)} rejected; "
+        f"{audio_s / 3600:.2f} h at {audio_s / max(took_s, 1e-3):.0f} audio-seconds a second",
+        soft_wrap=True,
     )
-    console.print(
-        f"{result.tokens} tokens, {100 * result.shared / max(1, result.tokens):.2f} % share a frame", soft_wrap=True
-    )
-    for reason, n in Counter(r for _, r in result.rejected).most_common():
+    for reason, n in Counter(reason for _, reason in rejected).most_common():
         console.print(f"  rejected: {n} × {reason}", soft_wrap=True)
     return 0
 
 
-def show(bundle: "AlignerBundle", path: Path, text: str | None, console: Any) -> None:
-    """Words and tokens of one recording, as a table."""
+def align_frames(
+    args: argparse.Namespace, sources: list[Path], cuts: Sequence[Any], report: Any, console: Any
+) -> "tuple[list[TimedUtterance], list[tuple[str, str]]]":
+    """By a trained aligner, which also writes alignments.jsonl."""
+    from ssr_connector.aligners.bundle import load_bundle
+    from ssr_connector.aligners.corpus import align_cuts
+    from ssr_connector.aligners.formats import TimedUtterance
+    from ssr_connector.aligners.record import FILE, read_alignments
+
+    result = align_cuts(sources, load_bundle(args.aligner), args.out, args.batch_s, report, args.frames)
+    share = 100 * result.shared / max(1, result.tokens)
+    console.print(f"{result.tokens} tokens, {share:.2f} % share a frame", soft_wrap=True)
+    clock, alignments = read_alignments(args.out / FILE)
+    durations = {cut.id: cut.duration for cut in cuts}
+    done = [TimedUtterance.of(key, a, clock, durations[key]) for key, a in alignments.items()]
+    return done, result.rejected
+
+
+def place(
+    utterances: "list[TimedUtterance]", encoder_name: str, llm_name: str, out: Path
+) -> "tuple[list[TimedUtterance], list[tuple[str, str]]]":
+    """Frames and tokens from word times: writes alignments.jsonl, for training. Also (id, reason) of the misfits."""
+    from dataclasses import replace
+
+    from ssr_connector.aligners.bundle import offset_tokenize
+    from ssr_connector.aligners.formats import TimedUtterance
+    from ssr_connector.aligners.placement import place_timed_words
+    from ssr_connector.aligners.record import FILE, write_alignments
+    from ssr_connector.encoders import PretrainedEncoder
+    from ssr_connector.model.checkpoint import load_tokenizer
+
+    encoder, tokenize = PretrainedEncoder.from_pretrained(encoder_name), offset_tokenize(load_tokenizer(llm_name))
+    placed, misfits, alignments = [], [], []
+    for u in utterances:
+        n_samples = round(u.duration_s * encoder.clock.sampling_rate_hz)
+        n_frames = encoder.front_end.n_frames(n_samples) if encoder.hears(n_samples) else 0
+        try:
+            alignment = place_timed_words(u.text, u.words, *tokenize(u.text), encoder.clock, n_frames)
+        except ValueError as error:
+            misfits.append((u.id, str(error)))
+            continue
+        alignments.append((u.id, alignment))
+        placed.append(replace(u, tokens=TimedUtterance.of(u.id, alignment, encoder.clock, u.duration_s).tokens))
+    write_alignments(out / FILE, encoder.clock, alignments)
+    return placed, misfits
+
+
+def align_recording(args: argparse.Namespace, path: Path, formats: list[str], console: Any) -> int:
+    """One recording, as tables on the screen; with --out as files too."""
     from rich.table import Table
 
-    from ssr_connector.aligners.words import timed_words
+    from ssr_connector.aligners.formats import FORMATS
+    from ssr_connector.aligners.picture import draw
+    from ssr_connector.aligners.word_corpus import is_word_aligner
+    from ssr_connector.errors import UserError
+
+    hear = by_words if is_word_aligner(args.aligner) else by_frames
+    utterance, recording = hear(args.aligner, path, args.text)
+    console.print(f"{'heard' if args.text is None else 'text'}: {utterance.text}", soft_wrap=True)
+    for title, pieces in (("word", utterance.words), ("token", utterance.tokens)):
+        table = Table(title, "start s", "end s")
+        for piece in pieces:
+            shown = repr(piece.text) if title == "token" else piece.text
+            table.add_row(shown, f"{piece.start_s:.3f}", f"{piece.end_s:.3f}")
+        if pieces:
+            console.print(table)
+    if args.out:
+        if "cuts" in formats:
+            raise UserError("--format cuts goes with a corpus, not with one recording")
+        for name in formats:
+            FORMATS[name](args.out, [utterance], [])
+    if args.plot:
+        draw(args.plot, utterance, recording)
+    return 0
+
+
+def by_words(spec: str, path: Path, text: str | None) -> "tuple[TimedUtterance, Waveform]":
+    """A recording along its transcript, by an aligner that needs no training."""
+    from ssr_connector.aligners.base import Unalignable
+    from ssr_connector.aligners.formats import TimedUtterance
+    from ssr_connector.aligners.word_corpus import word_aligner
+    from ssr_connector.data.audio import load_audio
+    from ssr_connector.data.text import SpeechText
+    from ssr_connector.errors import UserError
+
+    if text is None:
+        raise UserError(f"{spec} needs to know what is said: give --text, or --aligner DIR of one that hears it")
+    aligner, recording = word_aligner(spec), load_audio(path)
+    spoken = SpeechText("cased")(text).text
+    found = aligner.align_words(path.stem, recording, spoken)
+    if isinstance(found, Unalignable):
+        raise UserError(f"{path} cannot be aligned: {found.reason}")
+    return TimedUtterance(path.stem, spoken, recording.duration_s, tuple(found)), recording
+
+
+def by_frames(folder: str, path: Path, text: str | None) -> "tuple[TimedUtterance, Waveform]":
+    """A recording by a trained aligner, along its transcript or what is heard."""
+    from ssr_connector.aligners.bundle import load_bundle
+    from ssr_connector.aligners.formats import TimedUtterance
     from ssr_connector.data.audio import load_audio
     from ssr_connector.data.text import SpeechText
     from ssr_connector.errors import UserError
     from ssr_connector.types import Alignment
 
+    bundle = load_bundle(folder)
     clock = bundle.encoder.clock
     spoken = None if text is None else SpeechText(bundle.text_form)(text).text
     recording = load_audio(path, clock.sampling_rate_hz)
     if not bundle.encoder.hears(len(recording.samples)):
         raise UserError(f"{path}: {recording.duration_s:.3f} s are too short for the speech encoder")
-    frames = bundle.encoder([recording])
-    (result,) = bundle.aligner.align(frames, [spoken], bundle.tokenize)
+    (result,) = bundle.aligner.align(bundle.encoder([recording]), [spoken], bundle.tokenize)
     if not isinstance(result, Alignment):
         raise UserError(f"{path} cannot be aligned: {result.reason}")
     if not len(result):
         raise UserError(f"{path}: no speech was heard; give --text to force an alignment")
-    console.print(f"{'heard' if text is None else 'text'}: {result.text}", soft_wrap=True)
-    for title, rows in (
-        ("word", [(w.text, w.start_s, w.end_s) for w in timed_words(result, clock)]),
-        (
-            "token",
-            [
-                (result.text[a:b], clock.edge_s(s), clock.edge_s(e))
-                for (a, b), s, e in zip(result.char_spans, result.starts, result.ends, strict=True)
-            ],
-        ),
-    ):
-        table = Table(title, "start s", "end s")
-        for word, start, end in rows:
-            table.add_row(repr(word) if title == "token" else word, f"{start:.3f}", f"{end:.3f}")
-        console.print(table)
+    return TimedUtterance.of(path.stem, result, clock, recording.duration_s), recording

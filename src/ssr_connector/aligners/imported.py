@@ -1,0 +1,73 @@
+"""Word times made elsewhere: CTM, Praat TextGrids, JSON lines of `ssr align`, or lhotse cuts with word alignments."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ssr_connector.aligners.base import Unalignable
+from ssr_connector.aligners.placement import core_of, text_words
+from ssr_connector.aligners.words import word_key
+from ssr_connector.errors import UserError
+from ssr_connector.types import TimedWord, Waveform
+
+WORD_TIERS = ("words", "word", "ORT", "ORT-MAU")  # as we, Montreal Forced Aligner and WebMAUS name them
+
+
+class ImportedAligner:
+    """Hands out times that exist already, by utterance id."""
+
+    def __init__(self, words: Mapping[str, Sequence[TimedWord]], source: Path) -> None:
+        self.words, self.source = words, source
+
+    @classmethod
+    def read(cls, path: Path) -> "ImportedAligner":
+        """A .ctm, .jsonl or cuts file, a TextGrid, or a folder of TextGrids named by utterance id.
+
+        Raises UserError where there is no such file, or it holds something else.
+        """
+        return cls(read_timed_words(path), path)
+
+    def align_words(self, key: str, recording: Waveform, transcript: str) -> list[TimedWord] | Unalignable:
+        """The times under that id, if they are of the transcript's words and within the recording."""
+        if key not in self.words:
+            return Unalignable(f"{self.source} has no utterance {key}")
+        found = self.words[key]
+        written = [transcript[a:b] for a, b in text_words(transcript) if core_of(transcript, a, b)]
+        if [word_key(w.text) for w in found] != [word_key(w) for w in written]:
+            return Unalignable(f"{self.source} has other words for {key} than the transcript")
+        if any(w.end_s > recording.duration_s + 0.05 for w in found):
+            return Unalignable(f"{self.source} has words of {key} after its end at {recording.duration_s:.2f} s")
+        return [TimedWord(text, w.start_s, w.end_s, w.score) for text, w in zip(written, found, strict=True)]
+
+
+def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
+    """Utterance id → words in order of time."""
+    from ssr_connector.aligners.formats import read_jsonl
+    from ssr_connector.data.textgrid import read_textgrid
+    from ssr_connector.data.words import read_ctm
+
+    if path.is_dir():
+        grids = sorted(path.rglob("*.TextGrid"))
+        if not grids:
+            raise UserError(f"{path} holds no .TextGrid file")
+        return {grid.stem: _words_of(read_textgrid(grid), grid) for grid in grids}
+    name = path.name.lower()
+    if name.endswith(".textgrid"):
+        return {path.stem: _words_of(read_textgrid(path), path)}
+    if name.endswith(".ctm"):
+        return {key: [TimedWord(w.word, w.start_s, w.end_s) for w in words] for key, words in read_ctm(path).items()}
+    if name.endswith(".jsonl"):
+        return read_jsonl(path)
+    if name.endswith(".jsonl.gz"):
+        from ssr_connector.data.cuts import known_words, read_cuts
+
+        return {cut.id: known_words(cut) for cut in read_cuts(path)}
+    raise UserError(f"{path} is none of .ctm, .TextGrid, .jsonl, cuts (.jsonl.gz) or a folder of TextGrids")
+
+
+def _words_of(tiers: Mapping[str, Sequence[TimedWord]], path: Path) -> list[TimedWord]:
+    for name in WORD_TIERS:
+        if name in tiers:
+            return list(tiers[name])
+    if len(tiers) == 1:
+        return list(next(iter(tiers.values())))
+    raise UserError(f"{path} has the tiers {', '.join(tiers) or '(none)'}: name the one with the words 'words'")

@@ -1,0 +1,142 @@
+"""A corpus of cuts through a word aligner: in several processes, and resumed where it was cut off."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.aligners.base import Unalignable, WordAligner
+from ssr_connector.aligners.formats import TimedUtterance
+from ssr_connector.data.audio import AudioError
+from ssr_connector.data.cuts import cut_audio
+from ssr_connector.data.text import SpeechText
+from ssr_connector.errors import UserError
+from ssr_connector.progress import Report
+
+JOURNAL = "unfinished.jsonl"
+Outcome = TimedUtterance | Unalignable
+
+
+def word_aligner(spec: str) -> WordAligner:
+    """The aligner that needs no training, by its name: `pocketsphinx`, `uniform` or `imported:PATH`."""
+    if spec == "pocketsphinx":
+        from ssr_connector.aligners.pocketsphinx import PocketSphinxAligner
+
+        return PocketSphinxAligner()
+    if spec == "uniform":
+        from ssr_connector.aligners.uniform import UniformAligner
+
+        return UniformAligner()
+    if spec.startswith("imported:"):
+        from ssr_connector.aligners.imported import ImportedAligner
+
+        return ImportedAligner.read(Path(spec.removeprefix("imported:")))
+    raise UserError(
+        f"there is no aligner {spec!r}: give pocketsphinx, uniform, imported:PATH or a trained one's folder"
+    )
+
+
+def is_word_aligner(spec: str) -> bool:
+    """Whether that names an aligner that works on recordings, and not a folder."""
+    return spec in ("pocketsphinx", "uniform") or spec.startswith("imported:")
+
+
+def align_one(aligner: WordAligner, cut: Any) -> Outcome:
+    """One utterance of a lhotse cut; a recording that cannot be read is a reason like any other."""
+    text = SpeechText("cased")(" ".join(s.text or "" for s in cut.supervisions)).text
+    try:
+        recording = cut_audio(cut)
+    except AudioError as error:
+        return Unalignable(str(error))
+    found = aligner.align_words(cut.id, recording, text)
+    if isinstance(found, Unalignable):
+        return found
+    return TimedUtterance(cut.id, text, recording.duration_s, tuple(found))
+
+
+def align_cuts(
+    cuts: Sequence[Any], spec: str, out: Path, jobs: int, report: Report
+) -> tuple[list[TimedUtterance], list[tuple[str, str]]]:
+    """The timed utterances in the order of the cuts, and (id, reason) of those without.
+
+    Every result is written to a journal in `out` as it comes; started again with the same aligner, only the rest is
+    done. The caller calls `finish` when the results are safe elsewhere.
+    """
+    journal = out / JOURNAL
+    done = _read(journal, spec)
+    out.mkdir(parents=True, exist_ok=True)
+    left = [cut for cut in cuts if cut.id not in done]
+    seconds = sum(cut.duration for cut in cuts if cut.id in done)
+    if not journal.is_file():
+        journal.write_text(json.dumps({"aligner": spec}) + "\n", encoding="utf-8")
+    with journal.open("a", encoding="utf-8") as lines, ExitStack() as stack:
+        for cut, outcome in zip(left, _outcomes(left, spec, jobs, stack), strict=True):
+            done[cut.id] = outcome
+            lines.write(json.dumps(_row(cut.id, outcome), ensure_ascii=False) + "\n")
+            lines.flush()
+            seconds += cut.duration
+            report(len(done), len(cuts), {"audio_s": seconds})
+    results = [(cut.id, done[cut.id]) for cut in cuts]
+    return (
+        [outcome for _, outcome in results if isinstance(outcome, TimedUtterance)],
+        [(key, outcome.reason) for key, outcome in results if isinstance(outcome, Unalignable)],
+    )
+
+
+def finish(out: Path) -> None:
+    """Throw the journal away."""
+    (out / JOURNAL).unlink(missing_ok=True)
+
+
+def _outcomes(cuts: Sequence[Any], spec: str, jobs: int, stack: ExitStack) -> Iterator[Outcome]:
+    if jobs == 1:
+        return map(partial(align_one, word_aligner(spec)), cuts)
+    word_aligner(spec)  # its errors come before any process starts
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _set_up, (spec,))
+    stack.callback(pool.shutdown, cancel_futures=True)
+    return pool.map(_in_process, cuts, chunksize=8)
+
+
+_work: Callable[[Any], Outcome]  # of a process, as `_set_up` leaves it
+
+
+def _set_up(spec: str) -> None:
+    global _work  # a pool gives its processes nowhere else to keep it
+    _work = partial(align_one, word_aligner(spec))
+
+
+def _in_process(cut: Any) -> Outcome:
+    return _work(cut)
+
+
+def _row(key: str, outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, Unalignable):
+        return {"id": key, "reason": outcome.reason}
+    return outcome.to_dict()
+
+
+def _read(journal: Path, spec: str) -> dict[str, Outcome]:
+    """What an interrupted run has done; a last line that was cut off is taken away."""
+    if not journal.is_file():
+        return {}
+    data = journal.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if whole != data:
+        journal.write_bytes(whole)
+    if not whole:
+        journal.unlink()
+        return {}
+    try:
+        first, *rows = [json.loads(line) for line in whole.splitlines()]
+        if first["aligner"] != spec:
+            was = first["aligner"]
+            raise UserError(f"{journal} is of an interrupted run with {was}: finish that, or remove the file")
+        return {
+            row["id"]: Unalignable(row["reason"]) if "reason" in row else TimedUtterance.from_dict(row) for row in rows
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{journal} is damaged ({error}): remove it to begin again") from None

@@ -1,0 +1,97 @@
+"""What `ssr align` writes, and that it can be read again."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from ssr_connector.aligners.formats import FORMATS, TimedUtterance, read_jsonl
+from ssr_connector.aligners.imported import ImportedAligner, read_timed_words
+from ssr_connector.aligners.uniform import UniformAligner
+from ssr_connector.data.cuts import known_words
+from ssr_connector.errors import UserError
+from ssr_connector.types import Alignment, TimedWord, Waveform
+from ssr_connector.units import FrameClock
+
+WORDS = (TimedWord("Say", 0.1, 0.4, -0.5), TimedWord("“hi”,", 0.5, 0.75, -1.0))
+UTTERANCE = TimedUtterance("a/b 1", "Say “hi”,", 1.0, WORDS)
+
+
+def close(found, expected):
+    assert [w.text for w in found] == [w.text for w in expected]
+    for a, b in zip(found, expected, strict=True):
+        assert (a.start_s, a.end_s) == pytest.approx((b.start_s, b.end_s), abs=1e-3)
+
+
+@pytest.mark.parametrize(("name", "file"), [("textgrid", "textgrid"), ("ctm", "words.ctm"), ("jsonl", "words.jsonl")])
+def test_every_format_can_be_imported_again(name, file, tmp_path):
+    utterance = TimedUtterance("a1", UTTERANCE.text, 1.0, WORDS)
+    FORMATS[name](tmp_path, [utterance], [])
+    close(read_timed_words(tmp_path / file)["a1"], WORDS)
+
+
+def test_ids_that_are_no_file_names_stay_inside_the_folder(tmp_path):
+    FORMATS["textgrid"](tmp_path / "out", [UTTERANCE, TimedUtterance("../x", "a", 1.0, ())], [])
+    assert sorted(p.name for p in tmp_path.rglob("*.TextGrid")) == ["..%2Fx.TextGrid", "a%2Fb 1.TextGrid"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_cuts_hold_the_words(tiny_corpus, tmp_path):
+    from ssr_connector.data.cuts import read_manifests
+
+    cuts = read_manifests([tiny_corpus / "dev.jsonl.gz"])
+    utterance = TimedUtterance(cuts[0].id, "x", cuts[0].duration, (TimedWord("x", 0.1, 0.2, -1.0),))
+    FORMATS["cuts"](tmp_path / "out", [utterance], cuts)
+    (cut,) = read_manifests([tmp_path / "out" / "cuts.jsonl.gz"])
+    close(known_words(cut), utterance.words)
+
+
+def test_tokens_of_a_shared_frame_divide_it(tmp_path):
+    from ssr_connector.data.textgrid import read_textgrid
+
+    clock = FrameClock(16_000, 320, 200)
+    alignment = Alignment("ab!", (1, 2, 3), (2, 2, 2), (3, 3, 3), ((0, 1), (1, 2), (2, 3)), 10, (-1.0, -2.0, math.nan))
+    utterance = TimedUtterance.of("u", alignment, clock, 0.2)
+    assert utterance.words[0].score == -1.5
+    assert utterance.tokens[2].score is None
+    FORMATS["textgrid"](tmp_path, [utterance], [])
+    tokens = read_textgrid(tmp_path / "textgrid" / "u.TextGrid")["tokens"]
+    assert [t.text for t in tokens] == ["a", "b", "!"]
+    assert tokens[0].start_s == pytest.approx(utterance.tokens[0].start_s, abs=1e-5)
+    assert tokens[2].end_s == pytest.approx(utterance.tokens[0].end_s, abs=1e-5)
+
+
+def test_doubt():
+    assert not UTTERANCE.is_doubtful
+    assert TimedUtterance("a", "x", 1.0, (TimedWord("x", 0.1, 0.2, -3.0),)).is_doubtful
+    assert TimedUtterance("a", "x", 1.0, (TimedWord("unbelievable", 0.1, 0.13),)).is_doubtful
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"id": "a"}', '{"id": "a", "text": "", "duration_s": 1, "words": 3}'])
+def test_malformed_lines_are_named(line, tmp_path):
+    path = tmp_path / "words.jsonl"
+    path.write_text(json.dumps(UTTERANCE.to_dict()) + "\n" + line + "\n")
+    with pytest.raises(UserError, match="line 2"):
+        read_jsonl(path)
+
+
+def test_imported_words_must_be_the_transcripts(tmp_path):
+    aligner = ImportedAligner({"a": [TimedWord("say", 0, 0.4), TimedWord("HI", 0.5, 1.0)]}, tmp_path)
+    recording = Waveform(np.zeros(16_000, np.float32), 16_000)
+    assert [w.text for w in aligner.align_words("a", recording, "Say “hi”!")] == ["Say", "“hi”!"]
+    assert "other words" in aligner.align_words("a", recording, "Say ho").reason
+    assert "no utterance b" in aligner.align_words("b", recording, "Say hi").reason
+    half = Waveform(recording.samples[:8000], 16_000)
+    assert "after its end" in aligner.align_words("a", half, "Say hi").reason
+    for name in ("x.txt", "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with pytest.raises(UserError, match=name.replace(".", r"\.")):
+            ImportedAligner.read(tmp_path / name)
+
+
+def test_uniform_words_cover_the_utterance():
+    recording = Waveform(np.zeros(12_000, np.float32), 16_000)
+    words = UniformAligner().align_words("a", recording, "One, — three")
+    assert [(w.text, w.start_s, w.end_s) for w in words] == [("One,", 0.0, 0.28125), ("three", 0.28125, 0.75)]
+    assert UniformAligner().align_words("a", recording, "—").reason

@@ -1,0 +1,65 @@
+"""`ssr align` as a user types it."""
+
+import gzip
+
+import pytest
+
+from ssr_connector.aligners.record import read_alignments
+from ssr_connector.cli import main
+
+
+def test_a_table_becomes_files_in_every_format(tiny_corpus, tmp_path, capsys):
+    table = tiny_corpus.parent / "table.tsv"
+    formats = "textgrid,ctm,jsonl,cuts"
+    plot = tmp_path / "first.png"
+    command = ["align", str(table), "--aligner", "uniform", "--out", str(tmp_path / "a"), "--format", formats]
+    assert main([*command, "--plot", str(plot)]) == 0
+    assert "16 utterances aligned" in capsys.readouterr().out
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    made = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert made == ["cuts.jsonl.gz", "prepared", "rejected.tsv", "textgrid", "words.ctm", "words.jsonl"]
+    assert len(list((tmp_path / "a" / "textgrid").iterdir())) == 16
+    with gzip.open(tmp_path / "a" / "cuts.jsonl.gz", "rt") as lines:
+        assert len(list(lines)) == 16
+
+
+def test_word_times_become_frames_and_tokens(tiny_corpus, tiny_encoder, tiny_llm, tmp_path):
+    cuts = tiny_corpus / "train.jsonl.gz"
+    options = ["--aligner", "uniform", "--encoder", tiny_encoder, "--llm", tiny_llm, "--out", str(tmp_path / "a")]
+    assert main(["align", str(cuts), *options]) == 0
+    _, alignments = read_alignments(tmp_path / "a" / "alignments.jsonl")
+    assert len(alignments) == 12
+    for alignment in alignments.values():
+        assert "".join(alignment.text[a:b] for a, b in alignment.char_spans).replace(" ", "") == alignment.text.replace(
+            " ", ""
+        )
+
+
+def test_a_trained_aligner_writes_the_same_formats(tiny_corpus, tiny_aligner, tmp_path):
+    cuts = tiny_corpus / "dev.jsonl.gz"
+    assert main(["align", str(cuts), "--aligner", str(tiny_aligner), "--out", str(tmp_path / "a")]) == 0
+    made = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert made == ["alignments.jsonl", "rejected.tsv", "words.ctm", "words.jsonl"]
+
+
+def test_one_recording_is_shown(tiny_corpus, tmp_path, capsys):
+    wave = tiny_corpus.parent / "u03.wav"
+    assert main(["align", str(wave), "--aligner", "uniform", "--text", "One two three."]) == 0
+    assert "three." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--aligner", "uniform"], "give --text"),
+        (["--aligner", "uniform", "--text", "—"], "no word"),
+        (["--format", "srt", "--text", "a"], "no format 'srt'"),
+        (["--frames", "x", "--text", "a"], "--frames goes with cuts"),
+        (["--llm", "x", "--text", "a"], "--encoder and --llm"),
+        (["--aligner", "nowhere", "--text", "a"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_is_said(extra, message, tiny_corpus, capsys):
+    assert main(["align", str(tiny_corpus.parent / "u03.wav"), *extra]) != 0
+    shown = capsys.readouterr()
+    assert message in shown.out + shown.err
