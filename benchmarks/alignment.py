@@ -86,7 +86,7 @@ def main() -> None:
     print("\n| aligner | mean, ms (95 %) | median | within 20, 50, 100 ms, % | words, utterances | lost | took |")
     print("|---|---|---|---|---|---|---|", *rows, sep="\n")
     print(
-        f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB; model loading included in the time"
+        f"\npeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB; the time includes loading"
     )
 
 

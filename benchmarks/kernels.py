@@ -68,11 +68,13 @@ def peer(module: str) -> types.ModuleType | None:
 
 
 def extra_memory_mib(code: str) -> float:
-    """Peak memory that running `run()` adds, in a process of its own; `code` defines it."""
+    """Peak memory that running `run()` adds, in a process of its own (Linux); `code` defines it."""
     measure = (
-        "import resource, torch\nfrom ssr_connector import kernels\ntorch.manual_seed(0)\n"
-        f"{code}\nbefore = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\nrun()\n"
-        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)\n"
+        "import torch\nfrom pathlib import Path\nfrom ssr_connector import kernels\ntorch.manual_seed(0)\n"
+        "def kib(field):\n"
+        "    return next(int(l.split()[1]) for l in Path('/proc/self/status').read_text().splitlines() if field in l)\n"
+        f"{code}\nPath('/proc/self/clear_refs').write_text('5')\n"  # the peak counts from here
+        "before = kib('VmRSS')\nrun()\nprint((kib('VmHWM') - before) / 1024)\n"
     )
     done = subprocess.run([sys.executable, "-c", measure], capture_output=True, text=True, check=True)
     return float(done.stdout)

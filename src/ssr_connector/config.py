@@ -35,8 +35,9 @@ class LLMSection:
 
 @dataclass(frozen=True)
 class AlignerSection:
-    """Shape of the CHAR-CTC head, the written form of speech, and how far a letter reaches into a pause."""
+    """Which aligner, its shape, the written form of speech, and how far a label reaches into a pause."""
 
+    type: str = "char_ctc"
     text_form: Literal["cased", "lower"] = "cased"
     width: int = 256
     layers: int = 4

@@ -80,7 +80,7 @@ def test_the_aligner_and_its_base_models_can_be_moved_together(tmp_path, aligner
 
 def test_saving_again_replaces_the_whole(folder, aligner, tiny_encoder, tiny_llm):
     (folder / "stray").write_text("")
-    aligner.with_delay(5)
+    aligner.set_delay(5)
     save_aligner(folder, aligner, tiny_encoder, 1, tiny_llm, "cased")
     assert sorted(p.name for p in folder.iterdir()) == ["aligner.json", "aligner.safetensors"]
     assert read_aligner(folder)[0].config.delay_frames == 5

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from ssr_connector.aligners import CharCTC, CharCTCConfig, Unalignable
-from ssr_connector.aligners.char_ctc import split_blanks, squeeze
+from ssr_connector.aligners import CharCTC, CharCTCConfig, Unalignable, build_aligner
+from ssr_connector.aligners.ctc import split_blanks, written
 from ssr_connector.errors import UserError
 from ssr_connector.types import Alignment, Frames
 from ssr_connector.units import FrameClock
@@ -104,10 +104,12 @@ def test_a_hypothesis_has_no_white_space_at_its_ends_or_twice():
     ("text", "kept"),
     [("", ""), ("  ", ""), (" a", "a"), ("a  ", "a"), ("  a \t b ", "a b"), ("a b", "a b"), ("ab", "ab")],
 )
-def test_squeeze(text, kept):
-    out, places = squeeze(text)
-    assert out == kept
-    assert "".join(text[i] for i in places) == out
+def test_a_written_hypothesis_keeps_each_pieces_place(text, kept):
+    for pieces in (list(text), [text], [text[:2], "", text[2:]]):
+        out, spans = written(pieces)
+        assert out == kept
+        assert len(spans) == len(pieces)
+        assert "".join(out[a:b] for a, b in spans) == out
 
 
 @pytest.mark.parametrize("text", ["", " ", "...", "🙂", "你好", "' .", "\n\t"])
@@ -239,11 +241,13 @@ def test_loss_is_pytorchs_per_character_and_counts_what_does_not_fit():
     aligner = CharCTC(SMALL, 12).eval()
     frames = Frames(torch.randn(3, 9, 12), torch.tensor([9, 6, 3]), CLOCK)
     texts = ["goXod", "a b", "aab"]  # X is not spelt; the last needs 4 frames
-    loss, infeasible = aligner.loss(frames, texts)
+    loss, infeasible = aligner.loss(frames, texts, tokenize)
     log_probs = aligner(frames)
     expected = sum(
         nn.functional.ctc_loss(log_probs[i, :n, None], torch.tensor([labels]), [n], [len(labels)], reduction="sum")
-        for i, (n, labels) in enumerate([(9, aligner.spell("good")[0]), (6, aligner.spell("a b")[0])])
+        for i, (n, labels) in enumerate(
+            [(9, aligner.spell("good", tokenize)[0]), (6, aligner.spell("a b", tokenize)[0])]
+        )
     )
     assert infeasible == 1
     assert float(loss.detach()) == pytest.approx(float(expected.detach()) / (4 + 3 + 3), rel=1e-5)
@@ -251,7 +255,7 @@ def test_loss_is_pytorchs_per_character_and_counts_what_does_not_fit():
 
 def test_loss_of_a_batch_without_a_single_character_is_finite():
     aligner = CharCTC(SMALL, 12)
-    loss, infeasible = aligner.loss(Frames(torch.randn(2, 5, 12), torch.tensor([5, 4]), CLOCK), ["", "🙂"])
+    loss, infeasible = aligner.loss(Frames(torch.randn(2, 5, 12), torch.tensor([5, 4]), CLOCK), ["", "🙂"], tokenize)
     loss.backward()
     assert infeasible == 0
     assert bool(loss.isfinite())
@@ -259,8 +263,8 @@ def test_loss_of_a_batch_without_a_single_character_is_finite():
 
 def test_spelling_leaves_out_what_the_alphabet_lacks():
     aligner = CharCTC(SMALL, 12)
-    labels, places = aligner.spell("aX b")
-    assert places == [0, 2, 3]
+    labels, spans = aligner.spell("aX b", tokenize)
+    assert spans == [(0, 1), (2, 3), (3, 4)]
     assert [ALPHABET[label - 1] for label in labels] == ["a", " ", "b"]
     assert 0 not in labels
 
@@ -280,7 +284,7 @@ def test_a_toy_language_is_learnt_and_heard():
     optimiser = torch.optim.AdamW(aligner.parameters(), lr=5e-3)
     losses = []
     for _ in range(120):
-        loss, _ = aligner.loss(frames, texts)
+        loss, _ = aligner.loss(frames, texts, tokenize)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -298,7 +302,8 @@ def test_shapes_that_are_none_are_refused(change, error):
         CharCTC(dataclasses.replace(SMALL, **change), 12)
 
 
-def test_with_delay_changes_the_saved_configuration_too():
+def test_the_delay_changes_the_saved_configuration_too():
     aligner = CharCTC(SMALL, 12)
-    aligner.with_delay(4)
-    assert CharCTCConfig(**aligner.to_dict()) == dataclasses.replace(SMALL, delay_frames=4)
+    aligner.set_delay(4)
+    again = build_aligner(aligner.to_dict(), 12)
+    assert again.config == dataclasses.replace(SMALL, delay_frames=4)

@@ -70,7 +70,7 @@ def refused(capsys, *words):
         (["generate", "ask", "m", "a.wav", "one", "two"], "one text"),
         (["generate", "score", "m", "a.wav", "one"], "at least two endings"),
         (["generate", "ask", "nowhere", "a.wav"], "nowhere is not a checkpoint"),
-        (["align", "nowhere.wav", "--aligner", "x"], "no recording and no manifest nowhere.wav"),
+        (["align", "nowhere.wav", "--aligner", "x"], "no recording, table or manifest nowhere.wav"),
         (["train", "distill", "--config", "nowhere.yaml"], "no recipe nowhere.yaml"),
         (["train", "distill", "--training.lr", "fast"], "training.lr"),
         (["train", "distill", "--training.lr"], "training.lr"),

@@ -1,7 +1,7 @@
 """A trained aligner on disk, with the names of the encoder and the LLM whose frames and tokens it is for."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ssr_connector.aligners.base import Tokenize
-from ssr_connector.aligners.char_ctc import CharCTC, CharCTCConfig
+from ssr_connector.aligners.ctc import CTCAligner
 from ssr_connector.data.text import Form
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.encoders.store import encoder_key
@@ -23,7 +23,7 @@ CONFIG, WEIGHTS = "aligner.json", "aligner.safetensors"
 class AlignerBundle:
     """Everything from a recording to an alignment."""
 
-    aligner: CharCTC
+    aligner: CTCAligner
     encoder: PretrainedEncoder
     tokenize: Tokenize
     text_form: Form
@@ -31,7 +31,7 @@ class AlignerBundle:
 
 
 def save_aligner(
-    folder: Path, aligner: CharCTC, encoder_name: str, encoder_layer: int | None, llm_name: str, text_form: Form
+    folder: Path, aligner: CTCAligner, encoder_name: str, encoder_layer: int | None, llm_name: str, text_form: Form
 ) -> None:
     """Write the folder, whole or not at all."""
     from ssr_connector.model.checkpoint import relative
@@ -42,15 +42,16 @@ def save_aligner(
         "encoder_width": aligner.encoder_width,
         "llm_name": relative(llm_name, folder),
         "text_form": text_form,
-        "aligner": asdict(aligner.config),
+        "aligner": aligner.to_dict(),
     }
     with replace_folder(folder) as new:
         write_tensors(new / WEIGHTS, {k: v.detach().cpu() for k, v in aligner.state_dict().items()})
         (new / CONFIG).write_text(json.dumps(values, indent=2, ensure_ascii=False))
 
 
-def read_aligner(folder: Path) -> tuple[CharCTC, dict[str, Any]]:
+def read_aligner(folder: Path) -> tuple[CTCAligner, dict[str, Any]]:
     """The head alone, and the values beside it. Raises UserError where the folder holds none."""
+    from ssr_connector.aligners import build_aligner
     from ssr_connector.model.checkpoint import load_exactly
 
     try:
@@ -58,7 +59,7 @@ def read_aligner(folder: Path) -> tuple[CharCTC, dict[str, Any]]:
         missing = {"encoder_name", "encoder_layer", "llm_name", "text_form"} - set(values)
         if missing:
             raise ValueError(f"{CONFIG} lacks {', '.join(sorted(missing))}")
-        aligner = CharCTC(CharCTCConfig(**values["aligner"]), values["encoder_width"])
+        aligner = build_aligner(values["aligner"], values["encoder_width"])
         state = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`") from error

@@ -1,6 +1,5 @@
 """Checkpoints of the model: what was trained, and the names of the base models. Safetensors only; all or nothing."""
 
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -27,7 +26,7 @@ def save(model: "SSRForConditionalGeneration", path: str | Path) -> None:
     """Write a checkpoint folder, replacing an older one only when the new one is complete."""
     path = Path(path)
     config = SSRConfig.from_dict(model.config.to_dict())
-    config.aligner = dataclasses.asdict(model.aligner.config)
+    config.aligner = model.aligner.to_dict()
     config.encoder_name, config.llm_name = (relative(n, path) for n in (config.encoder_name, config.llm_name))
     config.architectures = [type(model).__name__]
     parts = ["aligner.", "connector."] + (["llm."] if config.llm_trained else [])

@@ -12,7 +12,7 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         encoder_name, encoder_layer: the speech encoder (hub name, or folder relative to the checkpoint) and its layer.
         llm_name: the text LLM, likewise.
         encoder_width, llm_width: their widths when this was trained; other ones are refused on loading.
-        aligner: values of `CharCTCConfig`.
+        aligner: type and values of the aligner's configuration.
         connector: values of `ConnectorConfig`.
         text_form: written form of speech, "cased" or "lower" (METHOD §3).
         transcribe_prompt: what is written after speech that is to be transcribed.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from ssr_connector.aligners import CharCTC, CharCTCConfig, Unalignable
+from ssr_connector.aligners import Unalignable, build_aligner
 from ssr_connector.aligners.bundle import offset_tokenize
 from ssr_connector.connectors import ConnectorConfig, build_connector
 from ssr_connector.encoders import PretrainedEncoder
@@ -34,7 +34,7 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
     def __init__(self, config: SSRConfig, encoder: PretrainedEncoder, llm: nn.Module, tokenizer: Any) -> None:
         super().__init__(config)
         self.encoder = encoder
-        self.aligner = CharCTC(CharCTCConfig(**config.aligner), encoder.width)
+        self.aligner = build_aligner(config.aligner, encoder.width)
         self.connector = build_connector(ConnectorConfig(**config.connector), encoder.width, llm.config)
         self.llm: Any = llm
         self.tokenizer = tokenizer

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.aligners import CharCTC
+from ssr_connector.aligners import CTCAligner, Tokenize
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.scoring import begun
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
@@ -26,13 +26,13 @@ class Objective(Protocol):
 class AlignerCTC:
     """CTC loss of the aligner on the transcripts."""
 
-    def __init__(self, aligner: CharCTC) -> None:
-        self.aligner = aligner
+    def __init__(self, aligner: CTCAligner, tokenize: Tokenize) -> None:
+        self.aligner, self.tokenize = aligner, tokenize
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
-        """Per character."""
+        """Per label."""
         speech = spoken(batch)
-        loss, infeasible = self.aligner.loss(speech.frames, speech.transcripts)
+        loss, infeasible = self.aligner.loss(speech.frames, speech.transcripts, self.tokenize)
         return loss, {"ctc": loss.item(), "infeasible": float(infeasible)}
 
 

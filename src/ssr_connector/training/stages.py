@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 
-from ssr_connector.aligners import CharCTC, CharCTCConfig, Unalignable
+from ssr_connector.aligners import Unalignable, aligner_class
 from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
 from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.aligners.words import end_differences_s, timed_words
@@ -29,7 +29,7 @@ from ssr_connector.types import Alignment
 
 
 def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
-    """Train the CHAR-CTC head on transcripts, then fit its delay where the development data has word times."""
+    """Train a CTC aligner on transcripts, then fit its delay where the development data has word times."""
     out = Path(recipe.out)
     torch.manual_seed(recipe.seed)
     if open_run(out, recipe):
@@ -37,15 +37,18 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     source, width, clock = frame_source(recipe.data.frames, recipe.encoder.name, recipe.encoder.layer)
     section = recipe.aligner
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
-    alphabet = "".join(sorted({c for t in transcripts.values() for c in t}))
-    shape = {k: v for k, v in dataclasses.asdict(section).items() if k != "text_form"}
-    aligner = CharCTC(CharCTCConfig(alphabet=alphabet, **shape), width)
-    student = Student(aligner, [Weighted("ctc", 1.0, AlignerCTC(aligner))])
+    tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
+    shape = {k: v for k, v in dataclasses.asdict(section).items() if k not in ("type", "text_form")}
+    try:
+        make = aligner_class(section.type)
+    except ValueError as error:
+        raise UserError(f"aligner.type: {error}") from error
+    aligner = make(make.configure(shape, transcripts.values(), tokenize), width)
+    student = Student(aligner, [Weighted("ctc", 1.0, AlignerCTC(aligner, tokenize))])
     batches = speech_batches(recipe, cuts, source, transcripts, None)
     figures = train(student, Batches(batches, None), recipe.training, out, recipe.seed, progress)
     figures["left_out"] = float(batches.n_left_out)
     aligner.eval().cpu()
-    tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     if recipe.data.dev:
         dev, dev_texts = load_cuts(recipe.data.dev, section.text_form)
         delays = []
@@ -56,7 +59,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
                     delays += end_differences_s(timed_words(result, clock), known_words(cut))
         if delays:
             delay = round(statistics.median(delays) / clock.frame_s)
-            aligner.with_delay(aligner.config.delay_frames + delay)
+            aligner.set_delay(aligner.config.delay_frames + delay)
             figures["delay_frames"] = aligner.config.delay_frames
     if PartialState().is_main_process:
         save_aligner(
