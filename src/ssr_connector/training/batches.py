@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ssr_connector.encoders.source import FrameSource
 from ssr_connector.errors import UserError
+from ssr_connector.model.sequence import Speech
 from ssr_connector.types import Alignment, Frames
 
 
@@ -22,6 +23,7 @@ class SpeechBatch:
     frames: Frames
     transcripts: list[str]
     alignments: list[Alignment]
+    heard: list[Speech] = field(default_factory=list, init=False, compare=False)  # by the first objective, for all
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Batch:
     text: Tensor | None  # [N, block] int64 token ids
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on a device."""
+        """The same on a device, not yet heard."""
         speech = self.speech
         if speech is not None:
             frames = speech.frames

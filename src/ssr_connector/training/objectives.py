@@ -183,8 +183,10 @@ def spoken(batch: Batch) -> SpeechBatch:
 
 
 def hear(model: SSRForConditionalGeneration, speech: SpeechBatch) -> list[Speech]:
-    """Connect a batch along its alignments."""
-    return model.connect(speech.frames, speech.alignments)
+    """Connect a batch along its alignments, once for all objectives of a step."""
+    if not speech.heard:
+        speech.heard.extend(model.connect(speech.frames, speech.alignments))
+    return speech.heard
 
 
 def next_token_loss(model: SSRForConditionalGeneration, rows: Sequence[Sequence[Piece]]) -> Tensor:
