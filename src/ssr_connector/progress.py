@@ -9,7 +9,18 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 Report = Callable[[int, int, dict[str, float]], None]
 
-SHOWN = ("loss", "cosine", "dev_cosine", "ctc", "speech_lm", "transcribe", "continuation_kl", "text", "accuracy")
+SHOWN = (
+    "loss",
+    "cosine",
+    "dev_cosine",
+    "ctc",
+    "speech_lm",
+    "transcribe",
+    "continuation_kl",
+    "text",
+    "accuracy",
+    "audio_s_per_s",
+)
 LINE_EVERY_S = 20.0
 
 

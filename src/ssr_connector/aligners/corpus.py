@@ -1,5 +1,6 @@
 """A corpus of cuts along its transcripts; what cannot be aligned is skipped, listed and counted."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +83,9 @@ def results(
         found = bundle.aligner.align(frames, [texts[c.id] for c in group], bundle.tokenize)
         return list(zip([c.id for c in group], found, strict=True))
 
-    done = 0
+    done, seconds, started = 0, 0.0, time.monotonic()
     for group in in_groups(cuts, batch_s):
         yield from aligned(group)
         done += len(group)
-        report(done, len(cuts), {})
+        seconds += sum(cut.duration for cut in group)
+        report(done, len(cuts), {"audio_s_per_s": seconds / (time.monotonic() - started)})

@@ -1,6 +1,7 @@
 """A corpus of cuts through a word aligner: in several processes, and resumed where it was cut off."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -70,16 +71,16 @@ def align_cuts(
     done = _read(journal, spec)
     out.mkdir(parents=True, exist_ok=True)
     left = [cut for cut in cuts if cut.id not in done]
-    seconds = sum(cut.duration for cut in cuts if cut.id in done)
     if not journal.is_file():
         journal.write_text(json.dumps({"aligner": spec}) + "\n", encoding="utf-8")
+    started, seconds = time.monotonic(), 0.0
     with journal.open("a", encoding="utf-8") as lines, ExitStack() as stack:
         for cut, outcome in zip(left, _outcomes(left, spec, jobs, stack), strict=True):
             done[cut.id] = outcome
             lines.write(json.dumps(_row(cut.id, outcome), ensure_ascii=False) + "\n")
             lines.flush()
             seconds += cut.duration
-            report(len(done), len(cuts), {"audio_s": seconds})
+            report(len(done), len(cuts), {"audio_s_per_s": seconds / (time.monotonic() - started)})
     results = [(cut.id, done[cut.id]) for cut in cuts]
     return (
         [outcome for _, outcome in results if isinstance(outcome, TimedUtterance)],
