@@ -149,8 +149,9 @@ def load_recipe(path: str | Path | None, variant: str | None = None, overrides: 
     variants = tree.pop("variants", None) or {}
     if variant is not None:
         tree = merge(tree, variants.get(variant, {}))
-    check_keys(tree, Recipe, str(path))
-    return parse(tree, overrides or [], str(path))
+    where = str(path or "the command line")
+    check_keys(tree, Recipe, where)
+    return parse(tree, overrides or [], where)
 
 
 def read_tree(path: str | Path) -> dict[str, Any]:

@@ -126,7 +126,8 @@ def test_groups_hold_at_most_so_many_padded_seconds() -> None:
         def __init__(self, duration: float) -> None:
             self.duration = duration
 
-    durations = [1.0, 1.0, 1.5, 2.0, 2.5, 9.0, 10.0]
+    durations = [2.5, 1.0, 9.0, 1.5, 2.0, 1.0, 10.0]
     groups = [[c.duration for c in g] for g in in_groups([Cut(d) for d in durations], 5.0)]
     assert groups == [[1.0, 1.0, 1.5], [2.0, 2.5], [9.0], [10.0]]
+    assert list(in_groups(["ccc", "a", "bb"], 4.0, len)) == [["a", "bb"], ["ccc"]]
     assert list(in_groups([], 5.0)) == []

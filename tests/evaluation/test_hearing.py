@@ -3,7 +3,7 @@ import soundfile
 import torch
 
 from ssr_connector.aligners.bundle import AlignerBundle
-from ssr_connector.evaluation.hearing import Hearing, batches
+from ssr_connector.evaluation.hearing import Hearing
 
 
 def hearing(model, snr_db=None, batch_s=1.0):
@@ -43,17 +43,6 @@ def test_speech_follows_the_alignment_that_is_given(model, recordings):
         assert len(spoken.vectors) == len(spoken.alignment) == len(forced[path])
         alone = model.connect(heard.frames([path]), [forced[path]])[0]
         assert torch.allclose(alone.vectors, spoken.vectors, atol=1e-5)
-
-
-def test_batches_hold_every_recording_once_and_bound_the_padded_length(model, recordings):
-    heard = hearing(model)
-    heard.add(heard.files(recordings))
-    groups = list(batches(recordings, heard.heard, 2.0))
-    assert sorted(i for g in groups for i in g) == [0, 1, 2, 3]
-    for group in groups:
-        longest = max(heard.heard[recordings[i]].duration_s for i in group)
-        assert len(group) == 1 or longest * len(group) <= 2.0
-    assert np.isclose(heard.heard[recordings[0]].duration_s, 0.5)
 
 
 def test_a_continuation_has_the_tokens_that_it_would_have_in_writing(model, recordings):

@@ -2,9 +2,10 @@
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lhotse import AudioSource, CutSet, MonoCut, MultiCut, Recording, SupervisionSegment
 from lhotse.supervision import AlignmentItem
@@ -15,6 +16,8 @@ from ssr_connector.data.text import Form, SpeechText
 from ssr_connector.data.words import WordTime
 from ssr_connector.errors import UserError
 from ssr_connector.types import TimedWord, Waveform
+
+T = TypeVar("T")
 
 # What distinguishes the other lhotse manifests, whose lines have no "type".
 OTHER_MANIFESTS = {"sources": "recordings", "recording_id": "supervisions or features"}
@@ -93,14 +96,19 @@ def read_manifests(paths: Iterable[str | Path]) -> list[Any]:
     return sorted(cuts.values(), key=lambda c: c.duration)
 
 
-def in_groups(cuts: Sequence[Any], batch_s: float) -> Iterator[list[Any]]:
-    """Cuts that are sorted by duration in groups of at most `batch_s` seconds, padded; a longer one is alone."""
-    group: list[Any] = []
-    for cut in cuts:
-        if group and cut.duration * (len(group) + 1) > batch_s:
+def in_groups(
+    items: Iterable[T], batch_s: float, duration_s: Callable[[T], float] = operator.attrgetter("duration")
+) -> Iterator[list[T]]:
+    """Cuts, or other things that last, the shortest first, in groups of at most `batch_s` seconds with their padding.
+
+    One that is longer is alone.
+    """
+    group: list[T] = []
+    for item in sorted(items, key=duration_s):
+        if group and duration_s(item) * (len(group) + 1) > batch_s:
             yield group
             group = []
-        group.append(cut)
+        group.append(item)
     if group:
         yield group
 

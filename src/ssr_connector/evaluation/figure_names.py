@@ -36,12 +36,17 @@ def accuracy_figures(suite: Suite) -> list[dict[str, Any]]:
         if row.system != TEXT_MODEL:
             parts.append(SLUGS.get(row.system, row.system))
         if row.condition != "clean":
-            parts.append(row.condition.replace(" ", "").lower())
+            parts.append(suffix(row.condition)[1:])
         figures.append(figure("_".join(parts), Estimate(row.value, row.n, row.ci95), "%"))
         if row.task == "storycloze":  # sStoryCloze (true negatives) and tStoryCloze (random ones)
             for group, estimate in suite.groups[row.task, row.mode, row.system, row.condition].items():
                 figures.append(figure("_".join([*parts, group]), estimate, "%"))
     return figures
+
+
+def suffix(condition: str) -> str:
+    """`_5db` for "5 dB", nothing for clean speech."""
+    return "" if condition == "clean" else f"_{condition.replace(' ', '').lower()}"
 
 
 def change_figures(suite: Suite, systems: Mapping[str, Path], main: str) -> list[dict[str, Any]]:
@@ -59,13 +64,13 @@ def change_figures(suite: Suite, systems: Mapping[str, Path], main: str) -> list
         for task, mode, system, condition in list(suite.outcomes):
             if system == name and name != main and mode != TEXT and (task, mode, main, condition) in suite.outcomes:
                 slug = "" if task != "storycloze" else f"_{SLUGS[mode]}"
-                where = "" if condition == "clean" else f"_{condition.replace(' ', '').lower()}"
+                where = suffix(condition)
                 keep(f"{task}{slug}_change_{name}{where}", suite.difference(task, mode, name, main, condition))
     for task, mode, system, condition in list(suite.outcomes):
         if system != main or mode == TEXT:
             continue
         slug = "" if task != "storycloze" else f"_{SLUGS[mode]}"
-        where = "" if condition == "clean" else f"_{condition.replace(' ', '').lower()}"
+        where = suffix(condition)
         if (task, mode, CASCADE, condition) in suite.outcomes:
             keep(f"{task}{slug}_{main}_minus_cascade{where}", suite.difference(task, mode, main, CASCADE, condition))
         if (task, TEXT, TEXT_MODEL, "clean") in suite.outcomes:

@@ -13,7 +13,7 @@ from torch import Tensor
 from ssr_connector.aligners import Tokenize, Unalignable
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.data.audio import AudioError, load_audio
-from ssr_connector.data.cuts import cut_audio
+from ssr_connector.data.cuts import cut_audio, in_groups
 from ssr_connector.data.noise import add_noise
 from ssr_connector.encoders.front_end import pad_frames
 from ssr_connector.model.modeling import SSRForConditionalGeneration
@@ -110,7 +110,7 @@ class Hearing:
     def align(self, paths: Sequence[str], transcripts: Sequence[str]) -> dict[str, Alignment]:
         """Alignments along the transcripts (the oracle); a recording too short for its text is left out."""
         out: dict[str, Alignment] = {}
-        for group in batches(paths, self.heard, self.batch_s):
+        for group in in_groups(range(len(paths)), self.batch_s, lambda i: self.heard[paths[i]].duration_s):
             texts = [transcripts[i] for i in group]
             names = [paths[i] for i in group]
             results = self.bundle.aligner.align(self.frames(names), texts, self.bundle.tokenize)
@@ -126,8 +126,7 @@ class Hearing:
         chosen = {n: self.heard[n].alignment for n in names} if alignments is None else alignments
         names = [n for n in names if n in chosen]
         out: dict[str, Speech] = {}
-        for group in batches(names, self.heard, self.batch_s):
-            batch = [names[i] for i in group]
+        for batch in in_groups(names, self.batch_s, lambda name: self.heard[name].duration_s):
             out |= dict(zip(batch, model.connect(self.frames(batch), [chosen[n] for n in batch]), strict=True))
         return out
 
@@ -140,16 +139,3 @@ def continued(tokenize: Tokenize) -> Tokenize:
         return ids, [(max(0, a - 1), max(1, b - 1)) for a, b in spans]
 
     return with_space
-
-
-def batches(paths: Sequence[str], heard: dict[str, Heard], batch_s: float) -> Iterable[list[int]]:
-    """Indices of recordings of similar length, at most `batch_s` seconds with their padding."""
-    order = sorted(range(len(paths)), key=lambda i: heard[paths[i]].duration_s)
-    group: list[int] = []
-    for i in order:
-        if group and heard[paths[i]].duration_s * (len(group) + 1) > batch_s:
-            yield group
-            group = []
-        group.append(i)
-    if group:
-        yield group
