@@ -63,9 +63,10 @@ def test_tokens_of_a_shared_frame_divide_it(tmp_path):
 
 
 def test_doubt():
-    assert not UTTERANCE.is_doubtful
-    assert TimedUtterance("a", "x", 1.0, (TimedWord("x", 0.1, 0.2, -3.0),)).is_doubtful
-    assert TimedUtterance("a", "x", 1.0, (TimedWord("unbelievable", 0.1, 0.13),)).is_doubtful
+    assert not UTTERANCE.is_doubtful()
+    assert TimedUtterance("a", "x", 1.0, (TimedWord("x", 0.1, 0.2, -3.0),)).is_doubtful()
+    assert TimedUtterance("a", "x", 1.0, (TimedWord("unbelievable", 0.1, 0.13),)).is_doubtful()
+    assert not TimedUtterance("a", "x", 1.0, (TimedWord("x", 0.1, 0.2, -3.0),)).is_doubtful(-4.0)
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"id": "a"}', '{"id": "a", "text": "", "duration_s": 1, "words": 3}'])

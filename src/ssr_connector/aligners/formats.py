@@ -15,7 +15,7 @@ from ssr_connector.files import replace_file
 from ssr_connector.types import Alignment, TimedWord
 from ssr_connector.units import FrameClock
 
-LOW_SCORE = math.log(0.1)  # mean log-probability of an utterance's words
+LOW_SCORE = math.log(0.1)  # mean log-probability of an utterance's words; pocketsphinx has a scale of its own
 FASTEST_LETTERS_PER_S = 40.0  # of a word; quick speech has some 25
 
 
@@ -49,11 +49,10 @@ class TimedUtterance:
         )
         return cls(key, alignment.text, duration_s, words, tokens)
 
-    @property
-    def is_doubtful(self) -> bool:
+    def is_doubtful(self, low_score: float = LOW_SCORE) -> bool:
         """Whether a person should look: unlikely words, or a word spoken faster than anybody can."""
         scores = [w.score for w in self.words if w.score is not None]
-        if scores and sum(scores) / len(scores) < LOW_SCORE:
+        if scores and sum(scores) / len(scores) < low_score:
             return True
         return any(
             sum(c.isalnum() for c in w.text) > 2 + FASTEST_LETTERS_PER_S * (w.end_s - w.start_s) for w in self.words

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from ssr_connector.aligners.base import Unalignable
 from ssr_connector.aligners.placement import core_of, text_words
@@ -49,10 +50,10 @@ def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
         grids = sorted(path.rglob("*.TextGrid"))
         if not grids:
             raise UserError(f"{path} holds no .TextGrid file")
-        return {grid.stem: _words_of(read_textgrid(grid), grid) for grid in grids}
+        return {_utterance_id(grid.relative_to(path)): _words_of(read_textgrid(grid), grid) for grid in grids}
     name = path.name.lower()
     if name.endswith(".textgrid"):
-        return {path.stem: _words_of(read_textgrid(path), path)}
+        return {_utterance_id(Path(path.name)): _words_of(read_textgrid(path), path)}
     if name.endswith(".ctm"):
         return {key: [TimedWord(w.word, w.start_s, w.end_s) for w in words] for key, words in read_ctm(path).items()}
     if name.endswith(".jsonl"):
@@ -62,6 +63,11 @@ def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
 
         return {cut.id: known_words(cut) for cut in read_cuts(path)}
     raise UserError(f"{path} is none of .ctm, .TextGrid, .jsonl, cuts (.jsonl.gz) or a folder of TextGrids")
+
+
+def _utterance_id(grid: Path) -> str:
+    """As `formats` names its files; a folder within the folder is a part of the id with a slash."""
+    return unquote(grid.with_suffix("").as_posix())
 
 
 def _words_of(tiers: Mapping[str, Sequence[TimedWord]], path: Path) -> list[TimedWord]:

@@ -1,73 +1,120 @@
-"""How English words are spoken that a pronouncing dictionary does not list, in the phones of CMUdict (ARPAbet).
+"""How written English words are spoken, for aligners that need phones (ARPAbet without stress).
 
-Letter-to-sound rules, the longest spelling first: a guess, good enough to find a word's place between its neighbours.
+A written word is cut into parts at everything but letters, digits and inner apostrophes. Numerals are read as in
+`numerals`, symbols of `SYMBOLS` by their names ("$5" is "five dollars"); what no dictionary has is pronounced by eSpeak
+where the extra [tiny] is installed, else letter by letter (`letters_to_sounds`). A character that English does not
+have is taken for one vowel, so that no word is lost.
 """
 
+import functools
+import importlib.util
 import re
 import unicodedata
 
-from num2words import num2words
+from ssr_connector.aligners.numerals import readings
 
-_RULES = {
-    "tion": "SH AH N", "sion": "ZH AH N", "ough": "AO", "eigh": "EY", "augh": "AO", "tch": "CH", "igh": "AY",
-    "dge": "JH", "sch": "SH", "air": "EH R", "ear": "IH R", "eer": "IH R", "our": "AO R", "oor": "AO R",
-    "th": "TH", "sh": "SH", "ch": "CH", "ph": "F", "wh": "W", "ck": "K", "ng": "NG", "qu": "K W", "gh": "G",
-    "kn": "N", "wr": "R", "ee": "IY", "ea": "IY", "oo": "UW", "ai": "EY", "ay": "EY", "oa": "OW", "ow": "OW",
-    "ou": "AW", "oi": "OY", "oy": "OY", "au": "AO", "aw": "AO", "ew": "UW", "ie": "IY", "ei": "IY", "ey": "IY",
-    "er": "ER", "ir": "ER", "ur": "ER", "ar": "AA R", "or": "AO R", "ss": "S", "ll": "L", "tt": "T", "pp": "P",
-    "nn": "N", "mm": "M", "dd": "D", "bb": "B", "ff": "F", "gg": "G", "rr": "R", "zz": "Z", "cc": "K",
-    "ce": "S EH", "ci": "S IH", "cy": "S IY", "a": "AE", "b": "B", "c": "K", "d": "D", "e": "EH", "f": "F",
-    "g": "G", "h": "HH", "i": "IH", "j": "JH", "k": "K", "l": "L", "m": "M", "n": "N", "o": "AA", "p": "P",
-    "q": "K", "r": "R", "s": "S", "t": "T", "u": "AH", "v": "V", "w": "W", "x": "K S", "y": "IY", "z": "Z",
-}  # fmt: skip
-_LONGEST = max(map(len, _RULES))
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
-_SYMBOLS = {"&": "and", "%": "percent", "+": "plus", "=": "equals", "@": "at"}
-_SYMBOLS |= {"$": "dollars", "£": "pounds", "€": "euros"}
+SYMBOLS = {
+    **{
+        "&": "and",
+        "%": "percent",
+        "@": "at",
+        "+": "plus",
+        "=": "equals",
+        "#": "number",
+        "°": "degrees",
+        "§": "section",
+    },
+    **{"$": "dollars", "£": "pounds", "€": "euros", "¥": "yen", "½": "half", "¼": "quarter", "¾": "three quarters"},
+}
+CURRENCIES = "$£€¥"
+
+_PART = re.compile(
+    rf"[{CURRENCIES}]?\d+(?:,\d{{3}})*(?:\.\d+)?(?:(?:st|nd|rd|th|s)\b)?"  # numerals, with the currency before them
+    rf"|[^\W\d_]+(?:'[^\W\d_]+)*'?|[{re.escape(''.join(SYMBOLS))}]|[^\W_]",
+    re.IGNORECASE,
+)
+
+IPA = {
+    **{"p": "P", "b": "B", "t": "T", "d": "D", "k": "K", "ɡ": "G", "g": "G", "tʃ": "CH", "dʒ": "JH", "f": "F"},
+    **{"v": "V", "θ": "TH", "ð": "DH", "s": "S", "z": "Z", "ʃ": "SH", "ʒ": "ZH", "h": "HH", "m": "M", "n": "N"},
+    **{"ŋ": "NG", "l": "L", "ɫ": "L", "ɹ": "R", "r": "R", "j": "Y", "w": "W", "ɾ": "T", "ʔ": "T", "x": "K"},
+    **{"n̩": "AH N", "əl": "AH L", "l̩": "AH L", "m̩": "AH M", "iː": "IY", "i": "IY", "ɪ": "IH", "ᵻ": "IH"},
+    **{"ɛ": "EH", "e": "EH", "æ": "AE", "a": "AE", "aː": "AA", "ɑː": "AA", "ɑ": "AA", "ɒ": "AA", "ɔː": "AO"},
+    **{"ɔ": "AO", "ʌ": "AH", "ə": "AH", "ɐ": "AH", "ʊ": "UH", "uː": "UW", "u": "UW", "ɜː": "ER", "ɜ": "ER"},
+    **{"ɚ": "ER", "eɪ": "EY", "aɪ": "AY", "ɔɪ": "OY", "aʊ": "AW", "oʊ": "OW", "əʊ": "OW", "o": "OW", "iə": "IY AH"},
+    **{"aɪɚ": "AY ER", "aɪə": "AY AH", "ɪɹ": "IH R", "ɛɹ": "EH R", "ʊɹ": "UH R", "ɑːɹ": "AA R", "ɔːɹ": "AO R"},
+}
+SOUNDS = {
+    **{"tch": "CH", "dge": "JH", "igh": "AY", "sch": "SH", "tion": "SH AH N", "ch": "CH", "sh": "SH", "th": "TH"},
+    **{"ph": "F", "wh": "W", "gh": "G", "ck": "K", "ng": "NG", "qu": "K W", "kn": "N", "wr": "R", "ee": "IY"},
+    **{"ea": "IY", "ie": "IY", "ei": "EY", "ai": "EY", "ay": "EY", "ey": "IY", "oo": "UW", "ou": "AW", "ow": "OW"},
+    **{"oi": "OY", "oy": "OY", "oa": "OW", "au": "AO", "aw": "AO", "ew": "UW", "ue": "UW", "ar": "AA R", "er": "ER"},
+    **{"ir": "ER", "ur": "ER", "or": "AO R", "a": "AE", "b": "B", "c": "K", "d": "D", "e": "EH", "f": "F", "g": "G"},
+    **{"h": "HH", "i": "IH", "j": "JH", "k": "K", "l": "L", "m": "M", "n": "N", "o": "AA", "p": "P", "q": "K"},
+    **{"r": "R", "s": "S", "t": "T", "u": "AH", "v": "V", "w": "W", "x": "K S", "y": "IY", "z": "Z"},
+}
+VOWEL = "AH"
 
 
-def spoken_words(written: str) -> list[str]:
-    """The words that a written one is spoken as, in lower case: itself, or numbers and symbols written out.
+def spoken_parts(word: str) -> list[list[list[str]]]:
+    """For each part of a written word its readings, each one a list of words in lower case.
 
-    A number of four digits from 1100 to 1999 is a year, any other a cardinal; hyphens part words.
+    "forty-one" has two parts of one reading, "1920" one part of several; "--" has none.
     """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", written.lower()) if not unicodedata.combining(c))
-    plain = _THOUSANDS.sub("", plain.replace("’", "'"))
-    words: list[str] = []
-    piece = ""
-    for char in plain + " ":
-        if piece and (piece[-1].isdigit() != char.isdigit() or not (char.isalnum() or char == "'")):
-            words += _said(piece.strip("'"))
-            piece = ""
-        if char in _SYMBOLS:
-            words.append(_SYMBOLS[char])
-        elif char.isalnum() or char == "'":
-            piece += char
-    return words
+    return [_readings(part) for part in _PART.findall(word.replace("’", "'"))]
 
 
-def letter_to_sound(word: str) -> str:
-    """Phones of a word, parted by spaces; empty where no letter is one of the English alphabet."""
-    letters = [c for c in word.lower() if "a" <= c <= "z"]
-    text = "".join(letters)
-    if len(text) > 3 and text.endswith("e") and text[-2] not in "aeiou":
-        text = text[:-1]
+def has_spelling(word: str) -> bool:
+    """Whether there is a letter or digit that English spelling has a sound for."""
+    return any(c.isascii() for c in _plain(word))
+
+
+def _readings(part: str) -> list[list[str]]:
+    if part in SYMBOLS:
+        return [SYMBOLS[part].split()]
+    currency, numeral = (part[0], part[1:]) if part[0] in CURRENCIES else ("", part)
+    if not numeral[0].isdecimal() or not numeral.isascii():
+        return [[part.lower()]]
+    amounts = readings(numeral)
+    return [[*amount, SYMBOLS[currency]] for amount in amounts] if currency else amounts
+
+
+@functools.lru_cache(maxsize=100_000)
+def guess_phones(word: str) -> str:
+    """ARPAbet of a word that no dictionary has: eSpeak's for Latin letters, else by the letters."""
+    plain = _plain(word)
+    return (_espeak_phones(plain) if plain.isascii() and _has_espeak() else "") or letters_to_sounds(plain)
+
+
+def letters_to_sounds(word: str) -> str:
+    """The longest known groups of letters from left to right; a final silent e is left out."""
+    plain = _plain(word)
+    if len(plain) > 2 and plain[-1] == "e" and plain[-2] not in "aeiou":
+        plain = plain[:-1]
     phones: list[str] = []
     i = 0
-    while i < len(text):
-        size = next(n for n in range(_LONGEST, 0, -1) if text[i : i + n] in _RULES and len(text[i : i + n]) == n)
-        phones += _RULES[text[i : i + size]].split()
-        i += size
-    return " ".join(phones)
+    while i < len(plain):
+        group = next((plain[i : i + n] for n in (4, 3, 2, 1) if plain[i : i + n] in SOUNDS), None)
+        phones.append(SOUNDS[group] if group else VOWEL)
+        i += len(group or "?")
+    return " ".join(phones) or VOWEL
 
 
-def _said(piece: str) -> list[str]:
-    if not piece:
-        return []
-    if not piece.isdecimal():
-        return [piece]
-    number = int(piece)
-    if len(piece) > 9 or (piece[0] == "0" and len(piece) > 1):  # telephone numbers and the like, digit by digit
-        return [word for digit in piece for word in _said(str(int(digit)))]
-    said = num2words(number, to="year" if 1100 <= number <= 1999 else "cardinal")
-    return [word for word in said.replace("-", " ").replace(",", "").split() if word != "and"]
+def _plain(word: str) -> str:
+    """Letters and digits in lower case, without their marks."""
+    return "".join(c for c in unicodedata.normalize("NFKD", word.lower()) if c.isalnum())
+
+
+@functools.cache
+def _has_espeak() -> bool:
+    return importlib.util.find_spec("espeakng_loader") is not None
+
+
+def _espeak_phones(word: str) -> str:
+    from ssr_connector.tiny.voices import TRAIN_VOICES, speak
+
+    try:
+        spoken = speak(word, TRAIN_VOICES[0])
+    except ValueError:  # a word without a letter, or one that it passes over
+        return ""
+    return " ".join(IPA[phone.ipa] for phone in spoken.phones if phone.ipa in IPA)

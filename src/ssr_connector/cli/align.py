@@ -115,8 +115,8 @@ def align_corpus(args: argparse.Namespace, sources: list[Path], formats: list[st
     """All utterances into files."""
     import time
 
-    from ssr_connector.aligners import word_corpus
-    from ssr_connector.aligners.formats import FORMATS
+    from ssr_connector.aligners import pocketsphinx, word_corpus
+    from ssr_connector.aligners.formats import FORMATS, LOW_SCORE
     from ssr_connector.aligners.picture import draw
     from ssr_connector.data.cuts import cut_audio, read_manifests
     from ssr_connector.errors import UserError
@@ -145,7 +145,8 @@ def align_corpus(args: argparse.Namespace, sources: list[Path], formats: list[st
     if args.plot:
         draw(args.plot, done[0], cut_audio(next(cut for cut in cuts if cut.id == done[0].id)))
     audio_s, took_s = sum(u.duration_s for u in done), time.monotonic() - started
-    doubtful = sum(u.is_doubtful for u in done)
+    low_score = pocketsphinx.LOW_SCORE if args.aligner == "pocketsphinx" else LOW_SCORE
+    doubtful = sum(u.is_doubtful(low_score) for u in done)
     console.print(
         f"{len(done)} utterances aligned into {args.out} ({doubtful} of low confidence), {len(rejected)} rejected; "
         f"{audio_s / 3600:.2f} h at {audio_s / max(took_s, 1e-3):.0f} audio-seconds a second",
