@@ -1,12 +1,13 @@
 """Word times made elsewhere: CTM, Praat TextGrids, JSON lines of `ssr align`, or lhotse cuts with word alignments."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
 from ssr_connector.aligners.base import Unalignable
 from ssr_connector.aligners.placement import core_of, text_words
-from ssr_connector.aligners.words import word_key
+from ssr_connector.aligners.respelling import respell
 from ssr_connector.errors import UserError
 from ssr_connector.types import TimedWord, Waveform
 
@@ -33,11 +34,12 @@ class ImportedAligner:
             return Unalignable(f"{self.source} has no utterance {key}")
         found = self.words[key]
         written = [transcript[a:b] for a, b in text_words(transcript) if core_of(transcript, a, b)]
-        if [word_key(w.text) for w in found] != [word_key(w) for w in written]:
-            return Unalignable(f"{self.source} has other words for {key} than the transcript")
         if any(w.end_s > recording.duration_s + 0.05 for w in found):
             return Unalignable(f"{self.source} has words of {key} after its end at {recording.duration_s:.2f} s")
-        return [TimedWord(text, w.start_s, w.end_s, w.score) for text, w in zip(written, found, strict=True)]
+        respelled = respell(written, found)
+        if isinstance(respelled, Unalignable):
+            return Unalignable(f"{self.source} has, for {key}, {respelled.reason}")
+        return respelled
 
 
 def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
@@ -50,7 +52,10 @@ def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
         grids = sorted(path.rglob("*.TextGrid"))
         if not grids:
             raise UserError(f"{path} holds no .TextGrid file")
-        return {_utterance_id(grid.relative_to(path)): _words_of(read_textgrid(grid), grid) for grid in grids}
+        words = {_utterance_id(grid.relative_to(path)): _words_of(read_textgrid(grid), grid) for grid in grids}
+        names = Counter(id_.rpartition("/")[2] for id_ in words)  # ids may also leave the speakers' folders out
+        short = {name: ws for id_, ws in words.items() if names[name := id_.rpartition("/")[2]] == 1}
+        return short | words
     name = path.name.lower()
     if name.endswith(".textgrid"):
         return {_utterance_id(Path(path.name)): _words_of(read_textgrid(path), path)}
