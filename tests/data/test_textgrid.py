@@ -54,6 +54,13 @@ def test_what_is_written_is_read_again(pieces, name, tmp_path):
     assert found == (name, words)
 
 
+@pytest.mark.parametrize("label", ["[]", "[3]:", "a [12] b", "7", "<exists>", '""', "x = 1"])
+def test_labels_that_look_like_the_format_are_kept(label, tmp_path):
+    words = [TimedWord(label, 0.0, 0.5), TimedWord(label, 0.5, 1.0)]
+    write_textgrid(tmp_path / "a.TextGrid", {label: words}, 1.0)
+    assert read_textgrid(tmp_path / "a.TextGrid") == {label: words}
+
+
 def test_short_form_and_utf_16(tmp_path):
     path = tmp_path / "a.TextGrid"
     path.write_text(SHORT, encoding="utf-16")

@@ -12,8 +12,8 @@ from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file
 from ssr_connector.types import TimedWord
 
-_VALUE = re.compile(r'"(?:[^"]|"")*"|[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|<exists>|<absent>')
-_ORDER = re.compile(r"\[\d*\]:?")  # "intervals [3]:" is for human readers
+# Numbers count where they stand free: the one of "intervals [3]:" is for human readers.
+_VALUE = re.compile(r'"(?:[^"]|"")*"|(?<!\S)(?:[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|<exists>|<absent>)(?!\S)')
 MAX_BYTES = 64 * 2**20
 SHORTEST_S = 0.001
 
@@ -69,7 +69,7 @@ def read_textgrid(path: Path) -> dict[str, list[TimedWord]]:
         raise UserError(f"{path} cannot be read ({error.strerror}): correct the path") from None
     except UnicodeDecodeError:
         raise UserError(f"{path} is not text in UTF-8 or UTF-16: save it again in Praat") from None
-    values = iter(_VALUE.findall(_ORDER.sub("", text)))
+    values = iter(_VALUE.findall(text))
     try:
         return _tiers(values)
     except (StopIteration, ValueError, IndexError) as error:
