@@ -35,15 +35,25 @@ class LLMSection:
 
 @dataclass(frozen=True)
 class AlignerSection:
-    """Which aligner, its shape, the written form of speech, and how far a label reaches into a pause."""
+    """Which aligner (char_ctc, sub_ctc, cif, unity2), the written form of speech, and the aligner's shape."""
 
     type: str = "char_ctc"
     text_form: Literal["cased", "lower"] = "cased"
     width: int = 256
-    layers: int = 4
+    layers: int = 4  # all but unity2
     heads: int = 4
     dropout: float = 0.1
-    reach_frames: int = 3
+    reach_frames: int = 3  # CTC: how far a label reaches into a pause
+    label_prior: float = 0.0  # CTC: share of the labels' log prior that is taken off (0.3 makes peaks less sharp)
+    quantity_weight: float = 0.1  # cif
+    boundaries: str = ""  # cif: folder of `ssr align` whose boundaries the weights learn; empty: none
+    boundary_weight: float = 1.0  # cif: of those boundaries
+    units: int = 200  # unity2: clusters of the encoder's frames
+    centroids: str = ""  # unity2: .npy file of them; empty: fitted to the training data
+    recogniser: str = ""  # unity2: folder of the CTC aligner that hears the words where there is no transcript
+    temperature: float = 1.0  # unity2: of the distance
+    prior_strength: float = 1.0  # unity2: of the beta-binomial prior in training; 0: none
+    binarise_weight: float = 0.0  # unity2: of the binarisation loss
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,3 +64,9 @@ def write_tensors(path: Path, tensors: "dict[str, Tensor]", metadata: dict[str, 
         save_file(tensors, path, metadata=metadata)
     except SafetensorError as error:  # not an OSError, though the system's reason is in it
         raise UserError(f"cannot write {path} ({error}); make room: what was saved before is still whole") from error
+
+
+def write_rejected(path: Path, rejected: Iterable[tuple[str, str]]) -> None:
+    """Ids and reasons of what was left out, as a table."""
+    with replace_file(path) as new:
+        new.write_text("id\treason\n" + "".join(f"{key}\t{reason}\n" for key, reason in rejected), encoding="utf-8")

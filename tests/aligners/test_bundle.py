@@ -13,6 +13,7 @@ from ssr_connector.aligners import CharCTC, CharCTCConfig
 from ssr_connector.aligners.bundle import load_bundle, offset_tokenize, read_aligner, save_aligner
 from ssr_connector.errors import UserError
 from ssr_connector.types import Alignment, Waveform
+from ssr_connector.units import FrameClock
 
 CONFIG = CharCTCConfig(
     width=16, layers=1, heads=2, kernel=5, alphabet=" .,'abcdefghijklmnopqrstuvwxyzATW", delay_frames=2
@@ -80,7 +81,7 @@ def test_the_aligner_and_its_base_models_can_be_moved_together(tmp_path, aligner
 
 def test_saving_again_replaces_the_whole(folder, aligner, tiny_encoder, tiny_llm):
     (folder / "stray").write_text("")
-    aligner.set_delay(5)
+    aligner.set_delay(0.1, FrameClock(16000, 320, 200.0))
     save_aligner(folder, aligner, tiny_encoder, 1, tiny_llm, "cased")
     assert sorted(p.name for p in folder.iterdir()) == ["aligner.json", "aligner.safetensors"]
     assert read_aligner(folder)[0].config.delay_frames == 5

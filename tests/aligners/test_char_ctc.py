@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ssr_connector.aligners import CharCTC, CharCTCConfig, Unalignable, build_aligner
-from ssr_connector.aligners.ctc import split_blanks, written
+from ssr_connector.aligners.ctc import split_blanks
+from ssr_connector.aligners.labels import written
 from ssr_connector.errors import UserError
 from ssr_connector.types import Alignment, Frames
 from ssr_connector.units import FrameClock
@@ -241,7 +242,7 @@ def test_loss_is_pytorchs_per_character_and_counts_what_does_not_fit():
     aligner = CharCTC(SMALL, 12).eval()
     frames = Frames(torch.randn(3, 9, 12), torch.tensor([9, 6, 3]), CLOCK)
     texts = ["goXod", "a b", "aab"]  # X is not spelt; the last needs 4 frames
-    loss, infeasible = aligner.loss(frames, texts, tokenize)
+    loss, logged = aligner.loss(frames, texts, tokenize)
     log_probs = aligner(frames)
     expected = sum(
         nn.functional.ctc_loss(log_probs[i, :n, None], torch.tensor([labels]), [n], [len(labels)], reduction="sum")
@@ -249,15 +250,15 @@ def test_loss_is_pytorchs_per_character_and_counts_what_does_not_fit():
             [(9, aligner.spell("good", tokenize)[0]), (6, aligner.spell("a b", tokenize)[0])]
         )
     )
-    assert infeasible == 1
+    assert logged["infeasible"] == 1
     assert float(loss.detach()) == pytest.approx(float(expected.detach()) / (4 + 3 + 3), rel=1e-5)
 
 
 def test_loss_of_a_batch_without_a_single_character_is_finite():
     aligner = CharCTC(SMALL, 12)
-    loss, infeasible = aligner.loss(Frames(torch.randn(2, 5, 12), torch.tensor([5, 4]), CLOCK), ["", "🙂"], tokenize)
+    loss, logged = aligner.loss(Frames(torch.randn(2, 5, 12), torch.tensor([5, 4]), CLOCK), ["", "🙂"], tokenize)
     loss.backward()
-    assert infeasible == 0
+    assert logged["infeasible"] == 0
     assert bool(loss.isfinite())
 
 
@@ -304,6 +305,6 @@ def test_shapes_that_are_none_are_refused(change, error):
 
 def test_the_delay_changes_the_saved_configuration_too():
     aligner = CharCTC(SMALL, 12)
-    aligner.set_delay(4)
+    aligner.set_delay(0.08, CLOCK)
     again = build_aligner(aligner.to_dict(), 12)
     assert again.config == dataclasses.replace(SMALL, delay_frames=4)

@@ -2,22 +2,23 @@
 
 from typing import Any
 
-from ssr_connector.aligners.base import Aligner, Tokenize, Unalignable
+from ssr_connector.aligners.base import Aligner, Material, Tokenize, TrainableAligner, Unalignable
 from ssr_connector.aligners.char_ctc import CharCTC, CharCTCConfig
+from ssr_connector.aligners.cif import CIF, CIFConfig
 from ssr_connector.aligners.ctc import CTCAligner, CTCConfig
 from ssr_connector.aligners.sub_ctc import SubCTC, SubCTCConfig
+from ssr_connector.aligners.unity2 import UnitY2, UnitY2Config
 
-ALIGNERS: dict[str, Any] = {CharCTC.kind: CharCTC, SubCTC.kind: SubCTC}
+ALIGNERS: dict[str, type[TrainableAligner]] = {a.kind: a for a in (CharCTC, SubCTC, CIF, UnitY2)}
 
 
-def build_aligner(values: dict[str, object], encoder_width: int) -> CTCAligner:
+def build_aligner(values: dict[str, Any], encoder_width: int) -> TrainableAligner:
     """An untrained aligner from the values of its checkpoint. Raises ValueError or TypeError where they are none."""
     shape = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "type"}
-    aligner: CTCAligner = aligner_class(values.get("type", CharCTC.kind)).build(shape, encoder_width)
-    return aligner
+    return aligner_class(values.get("type", CharCTC.kind)).build(shape, encoder_width)
 
 
-def aligner_class(kind: object) -> Any:
+def aligner_class(kind: object) -> type[TrainableAligner]:
     """The class of a recipe's `aligner.type`. Raises ValueError naming those that there are."""
     if kind not in ALIGNERS:
         raise ValueError(f"there is no aligner {kind!r}: choose from {', '.join(ALIGNERS)}")
@@ -26,15 +27,21 @@ def aligner_class(kind: object) -> Any:
 
 __all__ = [
     "ALIGNERS",
+    "CIF",
     "Aligner",
+    "CIFConfig",
     "CTCAligner",
     "CTCConfig",
     "CharCTC",
     "CharCTCConfig",
+    "Material",
     "SubCTC",
     "SubCTCConfig",
     "Tokenize",
+    "TrainableAligner",
     "Unalignable",
+    "UnitY2",
+    "UnitY2Config",
     "aligner_class",
     "build_aligner",
 ]

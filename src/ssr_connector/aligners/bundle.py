@@ -8,8 +8,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ssr_connector.aligners.base import Tokenize
-from ssr_connector.aligners.ctc import CTCAligner
+from ssr_connector.aligners.base import Tokenize, TrainableAligner
 from ssr_connector.data.text import Form
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.encoders.store import encoder_key
@@ -23,7 +22,7 @@ CONFIG, WEIGHTS = "aligner.json", "aligner.safetensors"
 class AlignerBundle:
     """Everything from a recording to an alignment."""
 
-    aligner: CTCAligner
+    aligner: TrainableAligner
     encoder: PretrainedEncoder
     tokenize: Tokenize
     text_form: Form
@@ -31,7 +30,12 @@ class AlignerBundle:
 
 
 def save_aligner(
-    folder: Path, aligner: CTCAligner, encoder_name: str, encoder_layer: int | None, llm_name: str, text_form: Form
+    folder: Path,
+    aligner: TrainableAligner,
+    encoder_name: str,
+    encoder_layer: int | None,
+    llm_name: str,
+    text_form: Form,
 ) -> None:
     """Write the folder, whole or not at all."""
     from ssr_connector.model.checkpoint import relative
@@ -49,7 +53,7 @@ def save_aligner(
         (new / CONFIG).write_text(json.dumps(values, indent=2, ensure_ascii=False))
 
 
-def read_aligner(folder: Path) -> tuple[CTCAligner, dict[str, Any]]:
+def read_aligner(folder: Path) -> tuple[TrainableAligner, dict[str, Any]]:
     """The head alone, and the values beside it. Raises UserError where the folder holds none."""
     from ssr_connector.aligners import build_aligner
     from ssr_connector.model.checkpoint import load_exactly

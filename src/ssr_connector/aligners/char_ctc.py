@@ -1,11 +1,11 @@
 """CHAR-CTC: labels are characters."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from ssr_connector.aligners.base import Tokenize
+from ssr_connector.aligners.base import Material, Tokenize, from_section
 from ssr_connector.aligners.ctc import CTCAligner, CTCConfig
+from ssr_connector.aligners.labels import alphabet_of
 from ssr_connector.aligners.placement import Span
 
 
@@ -29,14 +29,15 @@ class CharCTC(CTCAligner):
         self.label_of = {char: i + 1 for i, char in enumerate(config.alphabet)}
 
     @classmethod
-    def build(cls, values: dict[str, Any], encoder_width: int) -> "CharCTC":
+    def build(cls, values: dict[str, Any], encoder_width: int) -> Self:
         """From the values of a checkpoint."""
         return cls(CharCTCConfig(**values), encoder_width)
 
     @classmethod
-    def configure(cls, shape: dict[str, Any], transcripts: Iterable[str], tokenize: Tokenize) -> CharCTCConfig:  # noqa: ARG003
-        """Read the alphabet off the training transcripts."""
-        return CharCTCConfig(**shape, alphabet="".join(sorted({c for text in transcripts for c in text})))
+    def untrained(cls, section: object, material: Material) -> Self:
+        """With the characters of the training transcripts."""
+        alphabet, upsample = alphabet_of(material.transcripts), cls.upsampling(material.clock)
+        return cls(from_section(CharCTCConfig, section, alphabet=alphabet, upsample=upsample), material.encoder_width)
 
     def spell(self, text: str, tokenize: Tokenize) -> tuple[list[int], list[Span]]:  # noqa: ARG002
         """A label for each character of the alphabet."""

@@ -14,7 +14,7 @@ from ssr_connector.data.cuts import in_groups, read_manifests, speech_texts
 from ssr_connector.encoders.source import EncodedFrames, FrameSource, StoredFrames
 from ssr_connector.encoders.store import FrameStore
 from ssr_connector.errors import UserError
-from ssr_connector.files import replace_file
+from ssr_connector.files import write_rejected
 from ssr_connector.progress import Report
 from ssr_connector.types import Alignment
 
@@ -57,8 +57,7 @@ def align_cuts(
     if not done:
         raise UserError(f"none of the {len(cuts)} utterances could be aligned; the first: {rejected[0][1]}")
     write_alignments(out / FILE, bundle.encoder.clock, done.items())
-    with replace_file(out / "rejected.tsv") as new:
-        new.write_text("id\treason\n" + "".join(f"{key}\t{reason}\n" for key, reason in rejected))
+    write_rejected(out / "rejected.tsv", rejected)
     shared, tokens = sum(a.shared for a in done.values()), sum(len(a) for a in done.values())
     return Aligned(len(done), tokens, shared, rejected)
 

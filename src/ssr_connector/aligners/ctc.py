@@ -1,100 +1,138 @@
-"""CTC aligners: a Transformer head over encoder frames that spells an utterance in labels (METHOD §3).
+"""CTC aligners: a head over encoder frames that spells an utterance in labels (METHOD §3).
 
 With a transcript the head is forced along it; without one its best path is the hypothesis and the alignment at once.
 CTC says where a label peaks, not where its sound ends. The rule here: within a word the blanks between two labels
 are split half-way; between words a label reaches at most `reach_frames` into the gap and the rest is pause; and one
 constant delay, fitted on development data, is taken off all boundaries. The letters of a label divide its frames.
+
+Below 40 frames a second letters hardly fit: the head then has `upsample` = 2 steps in every frame, and rule and delay
+count steps.
+
+With a `label_prior` above 0 that share of the labels' log prior is taken off their scores, in training and when forced,
+which makes peaks less sharp (Huang et al. 2024, "Less peaky and more accurate CTC forced alignment by label priors").
 """
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.aligners.base import Tokenize, Unalignable
+from ssr_connector.aligners.base import Logged, Tokenize, TrainableAligner, Unalignable
+from ssr_connector.aligners.head import FrameHead, HeadConfig
+from ssr_connector.aligners.labels import written
 from ssr_connector.aligners.placement import Span, core_of, divide, place_tokens, text_words
-from ssr_connector.errors import UserError
 from ssr_connector.kernels import ctc_best_path, ctc_forced_align
 from ssr_connector.types import Alignment, Frames
+from ssr_connector.units import FrameClock
 
 BLANK = 0
+MIN_STEPS_HZ = 40.0  # fast read speech has up to 23 letters a second, and doubled ones need a blank between them
+PRIOR_MOMENTUM = 0.99
 
 
 @dataclass(frozen=True)
-class CTCConfig:
-    """Shape of the head, and the constants of the blank rule."""
+class CTCConfig(HeadConfig):
+    """The head, and the constants of the blank rule."""
 
-    width: int = 256
-    layers: int = 4
-    heads: int = 4
-    dropout: float = 0.1
-    kernel: int = 31  # of the convolution that tells positions apart
     reach_frames: int = 3
-    delay_frames: int = 0
+    upsample: int = 1
+    label_prior: float = 0.0
 
 
-class CTCAligner(nn.Module):
-    """Frames [B, T, F] → log-probabilities [B, T, 1 + labels], and alignments from them.
+class CTCAligner(TrainableAligner):
+    """Frames [B, T, F] → log-probabilities [B, T · upsample, 1 + labels], and alignments from them.
 
     A member says how a text is spelt (`spell`), and what stands for a label in a hypothesis (`pieces`, from label 1).
     """
 
-    needs_transcript = False
-    kind: ClassVar[str]
+    config: CTCConfig
     pieces: Sequence[str]
+    log_prior: Tensor
 
     def __init__(self, config: CTCConfig, encoder_width: int, n_labels: int) -> None:
         super().__init__()
-        if config.width % config.heads:
-            raise UserError(f"aligner.width is {config.width}, not a multiple of aligner.heads, {config.heads}")
         self.config, self.encoder_width = config, encoder_width
-        self.project = nn.Sequential(nn.LayerNorm(encoder_width), nn.Linear(encoder_width, config.width))
-        self.position = nn.Conv1d(config.width, config.width, config.kernel, padding="same", groups=config.width)
-        layer = nn.TransformerEncoderLayer(
-            config.width, config.heads, 4 * config.width, config.dropout, "gelu", batch_first=True, norm_first=True
-        )
-        self.layers = nn.TransformerEncoder(
-            layer, config.layers, norm=nn.LayerNorm(config.width), enable_nested_tensor=False
-        )
+        self.head = FrameHead(config, encoder_width)
+        self.upsample = nn.Linear(config.width, config.upsample * config.width) if config.upsample > 1 else None
         self.output = nn.Linear(config.width, n_labels + 1)
+        self.register_buffer("log_prior", torch.zeros(n_labels + 1))
 
     def forward(self, frames: Frames) -> Tensor:
-        """Log-probabilities [B, T, V]; label 0 is the blank."""
-        x = frames.values
-        padding = torch.arange(x.shape[1], device=x.device) >= frames.lengths[:, None].to(x.device)  # [B, T]
-        x = self.project(x).masked_fill(padding[..., None], 0.0)  # [B, T, W]
-        x = x + self.position(x.transpose(1, 2)).transpose(1, 2)
-        x = self.layers(x, src_key_padding_mask=padding)
+        """Log-probabilities [B, T · upsample, V]; label 0 is the blank."""
+        x = self.head(frames)  # [B, T, W]
+        if self.upsample is not None:
+            x = nn.functional.gelu(self.upsample(x))
+            x = x.reshape(len(x), -1, self.config.width)
         logits: Tensor = self.output(x)
         return logits.float().log_softmax(-1)
+
+    def steps(self, frames: Frames) -> Tensor:
+        """Steps of each utterance [B]."""
+        return frames.lengths.cpu() * self.config.upsample
+
+    def weighed(self, log_probs: Tensor) -> Tensor:
+        """Scores without the share of the labels' prior; no longer normalised."""
+        return log_probs - self.config.label_prior * self.log_prior if self.config.label_prior else log_probs
+
+    @staticmethod
+    def upsampling(clock: FrameClock) -> int:
+        """Steps in a frame that letters of fast speech fit into."""
+        return 2 if clock.rate_hz < MIN_STEPS_HZ else 1
 
     def spell(self, text: str, tokenize: Tokenize) -> tuple[list[int], list[Span]]:
         """Labels of a text, and the half-open characters that each stands for. What has no label is left out."""
         raise NotImplementedError
 
-    def loss(self, frames: Frames, transcripts: Sequence[str], tokenize: Tokenize) -> tuple[Tensor, int]:
-        """CTC loss per label over the batch, and how many utterances are too short for their text (loss zero)."""
+    def needed_frames(self, text: str, tokenize: Tokenize) -> int:
+        """Labels, and a blank between equal ones."""
+        return -(-self._needed_steps(self.spell(text, tokenize)[0]) // self.config.upsample)
+
+    def _needed_steps(self, labels: Sequence[int]) -> int:
+        return len(labels) + sum(a == b for a, b in itertools.pairwise(labels))
+
+    def loss(
+        self,
+        frames: Frames,
+        transcripts: Sequence[str],
+        tokenize: Tokenize,
+        alignments: Sequence[Alignment] = (),  # noqa: ARG002
+    ) -> tuple[Tensor, Logged]:
+        """CTC loss per label over the batch; logged with it, how many utterances are too short for their text."""
         labels = [self.spell(t, tokenize)[0] for t in transcripts]
-        needed = [len(row) + sum(a == b for a, b in itertools.pairwise(row)) for row in labels]
-        infeasible = sum(n > t for n, t in zip(needed, frames.lengths.tolist(), strict=True))
+        steps = self.steps(frames)
+        feasible = torch.tensor([self._needed_steps(row) for row in labels]) <= steps  # the others count nothing
         lengths = torch.tensor([len(x) for x in labels])
         flat = torch.tensor([x for row in labels for x in row], dtype=torch.long)
-        log_probs = self(frames).transpose(0, 1)
+        log_probs = self(frames)
+        real = torch.arange(log_probs.shape[1], device=log_probs.device) < steps[:, None].to(log_probs.device)
+        if self.training and self.config.label_prior:
+            self._learn_prior(log_probs.detach()[real])
+        # The gradient of torch's CTC loss is that of normalised scores: what normalising adds is taken off again.
+        weighed = self.weighed(log_probs)
         total = nn.functional.ctc_loss(
-            log_probs, flat.to(log_probs.device), frames.lengths, lengths, BLANK, reduction="sum", zero_infinity=True
+            weighed.log_softmax(-1).transpose(0, 1), flat.to(log_probs.device), steps, lengths, BLANK, "sum", True
         )
-        return total / lengths.sum().clamp(min=1), infeasible
+        if self.config.label_prior:
+            total = total - weighed.logsumexp(-1)[real & feasible[:, None].to(real.device)].sum()
+        loss = total / lengths.sum().clamp(min=1)
+        return loss, {"ctc": loss.item(), "infeasible": float((~feasible).sum())}
+
+    @torch.no_grad()
+    def _learn_prior(self, log_probs: Tensor) -> None:
+        """Follow the mean of the labels' probabilities; zeros stand for a prior that was never seen."""
+        mean = log_probs.exp().mean(0)
+        if bool(self.log_prior.any()):
+            mean = PRIOR_MOMENTUM * self.log_prior.exp() + (1 - PRIOR_MOMENTUM) * mean
+        self.log_prior.copy_(mean.clamp(min=1e-8).log())
 
     @torch.no_grad()
     def align(
         self, frames: Frames, transcripts: Sequence[str | None], tokenize: Tokenize
     ) -> list[Alignment | Unalignable]:
         """One alignment per utterance, forced where there is a transcript. An empty one means: nothing heard."""
-        log_probs = self(frames).cpu()
-        lengths = frames.lengths.cpu()
+        log_probs, lengths = self(frames).cpu(), self.steps(frames)
         out: list[Alignment | Unalignable | None] = [None] * len(transcripts)
         forced = [i for i, text in enumerate(transcripts) if text is not None]
         free = [i for i, text in enumerate(transcripts) if text is None]
@@ -116,14 +154,14 @@ class CTCAligner(nn.Module):
         spelled = [self.spell(text, tokenize) for text in texts]
         n_labels = torch.tensor([len(labels) for labels, _ in spelled])
         targets = nn.utils.rnn.pad_sequence([torch.tensor(x, dtype=torch.long) for x, _ in spelled], batch_first=True)
-        path = ctc_forced_align(log_probs, targets, lengths, n_labels, BLANK)
+        path = ctc_forced_align(self.weighed(log_probs), targets, lengths, n_labels, BLANK)
         out: list[Alignment | Unalignable] = []
         for i, (text, (labels, spans)) in enumerate(zip(texts, spelled, strict=True)):
             n, m = int(lengths[i]), len(labels)
             if not any(c.isalnum() for a, b in spans for c in text[a:b]):
                 out.append(Unalignable("the transcript has no letter that the aligner can spell"))
-            elif not path.feasible[i]:
-                out.append(Unalignable(f"{m} labels do not fit into {n} frames"))
+            elif not path.feasible[i] or len(text.split()) * self.config.upsample > n:
+                out.append(Unalignable(f"{m} labels do not fit into {n // self.config.upsample} frames"))
             else:
                 peaks = list(zip(path.starts[i, :m].tolist(), path.ends[i, :m].tolist(), strict=True))
                 out.append(self._place(text, spans, peaks, path.scores[i, :m].tolist(), n, tokenize))
@@ -135,22 +173,20 @@ class CTCAligner(nn.Module):
         spans: Sequence[Span],
         peaks: Sequence[Span],
         scores: Sequence[float],
-        n_frames: int,
+        n_steps: int,
         tokenize: Tokenize,
     ) -> Alignment:
+        n_frames = n_steps // self.config.upsample
         token_ids, token_spans = tokenize(text)
         cores = [core_of(text, a, b) for a, b in spans]
         spoken = [(core, peak) for core, peak in zip(cores, peaks, strict=True) if core]
         if not spoken:
             return Alignment("", (), (), (), (), n_frames, ())
         word_of = {i: k for k, (a, b) in enumerate(text_words(text)) for i in range(a, b)}
-        frames = split_blanks(
-            [peak for _, peak in spoken],
-            [word_of[core[0]] for core, _ in spoken],
-            n_frames,
-            self.config.reach_frames,
-            self.config.delay_frames,
-        )
+        words = [word_of[core[0]] for core, _ in spoken]
+        peaks = [peak for _, peak in spoken]
+        steps = split_blanks(peaks, words, n_steps, self.config.reach_frames, self.config.delay_frames)
+        frames = coarser(steps, words, n_frames, self.config.upsample)
         char_frames: list[Span | None] = [None] * len(text)
         char_scores = [float("nan")] * len(text)
         for ((a, b), _), (start, end) in zip(spoken, frames, strict=True):
@@ -160,30 +196,9 @@ class CTCAligner(nn.Module):
             char_scores[a:b] = [score] * (b - a)
         return place_tokens(text, char_frames, token_ids, token_spans, n_frames, char_scores)
 
-    def set_delay(self, delay_frames: int) -> None:
-        """Set the constant that is taken off all boundaries."""
-        self.config = replace(self.config, delay_frames=delay_frames)
-
-    def to_dict(self) -> dict[str, object]:
-        """Type and configuration as plain values, for a checkpoint."""
-        return {"type": self.kind, **asdict(self.config)}
-
-
-def written(pieces: Sequence[str]) -> tuple[str, list[Span]]:
-    """A hypothesis without white space at its ends or twice in a row, and the characters of each piece in it.
-
-    A piece of which nothing is left has no characters: its span is empty.
-    """
-    kept: list[str] = []
-    spans: list[Span] = []
-    for piece in pieces:
-        start = len(kept)
-        for char in piece:
-            if not char.isspace() or (kept and not kept[-1].isspace()):
-                kept.append(char)
-        spans.append((start, len(kept)))
-    text = "".join(kept).rstrip()
-    return text, [(min(a, len(text)), min(b, len(text))) for a, b in spans]
+    def set_delay(self, delay_s: float, clock: FrameClock) -> None:
+        """In steps."""
+        self.config = replace(self.config, delay_frames=round(delay_s / clock.frame_s * self.config.upsample))
 
 
 def split_blanks(
@@ -216,3 +231,20 @@ def _shift(starts: list[int], ends: list[int], n_frames: int, by: int) -> None:
         starts[k] = min(max(starts[k] + by, low), n_frames - (n - k))
         ends[k] = min(max(ends[k] + by, starts[k] + 1), n_frames - (n - k - 1))
         low = ends[k]
+
+
+def coarser(steps: Sequence[Span], word_of: Sequence[int], n_frames: int, upsample: int) -> list[Span]:
+    """Frames of labels whose place is known in steps, `upsample` of them a frame.
+
+    Words are disjoint and have a frame each; the labels of a word share its frames where there are too few.
+    """
+    if upsample == 1:
+        return list(steps)
+    groups = [list(group) for _, group in itertools.groupby(range(len(steps)), lambda k: word_of[k])]
+    starts = [steps[group[0]][0] // upsample for group in groups]
+    ends = [-(-steps[group[-1]][1] // upsample) for group in groups]
+    _shift(starts, ends, n_frames, 0)
+    out: list[Span] = []
+    for group, start, end in zip(groups, starts, ends, strict=True):
+        out += divide(start, end, [-(-steps[k][1] // upsample) for k in group])
+    return out

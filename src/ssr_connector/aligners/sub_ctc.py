@@ -1,12 +1,11 @@
 """SUB-CTC: labels are the LLM's own tokens, those that training has seen."""
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from ssr_connector.aligners.base import Tokenize
+from ssr_connector.aligners.base import Material, Tokenize, from_section
 from ssr_connector.aligners.ctc import CTCAligner, CTCConfig
+from ssr_connector.aligners.labels import tokens_of
 from ssr_connector.aligners.placement import Span
 
 
@@ -39,22 +38,17 @@ class SubCTC(CTCAligner):
         self.label_of = {token: i + 1 for i, token in enumerate(config.token_ids)}
 
     @classmethod
-    def build(cls, values: dict[str, Any], encoder_width: int) -> "SubCTC":
+    def build(cls, values: dict[str, Any], encoder_width: int) -> Self:
         """From the values of a checkpoint."""
         return cls(SubCTCConfig(**values), encoder_width)
 
     @classmethod
-    def configure(cls, shape: dict[str, Any], transcripts: Iterable[str], tokenize: Tokenize) -> SubCTCConfig:
-        """Read the tokens off the training transcripts."""
-        texts: dict[int, Counter[str]] = {}
-        for text in transcripts:
-            at = 0
-            for token, (_, end) in zip(*tokenize(text), strict=True):
-                texts.setdefault(token, Counter())[text[at:end]] += 1
-                at = max(at, end)
-        ids = tuple(sorted(texts))
-        usual = tuple(min(texts[i], key=lambda t: (-texts[i][t], t)) for i in ids)
-        return SubCTCConfig(**shape, token_ids=ids, token_texts=usual)
+    def untrained(cls, section: object, material: Material) -> Self:
+        """With the tokens of the training transcripts."""
+        ids, texts = tokens_of(material.transcripts, material.tokenize)
+        upsample = cls.upsampling(material.clock)
+        config = from_section(SubCTCConfig, section, token_ids=ids, token_texts=texts, upsample=upsample)
+        return cls(config, material.encoder_width)
 
     def spell(self, text: str, tokenize: Tokenize) -> tuple[list[int], list[Span]]:
         """A label for each token with one."""

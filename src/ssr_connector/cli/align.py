@@ -120,7 +120,7 @@ def align_corpus(args: argparse.Namespace, sources: list[Path], formats: list[st
     from ssr_connector.aligners.picture import draw
     from ssr_connector.data.cuts import cut_audio, read_manifests
     from ssr_connector.errors import UserError
-    from ssr_connector.files import replace_file
+    from ssr_connector.files import write_rejected
     from ssr_connector.progress import bar
 
     cuts = read_manifests(sources)
@@ -135,8 +135,7 @@ def align_corpus(args: argparse.Namespace, sources: list[Path], formats: list[st
             if args.jobs > 1 or args.llm:
                 raise UserError("--jobs, --encoder and --llm go with pocketsphinx, uniform or imported:PATH")
             done, rejected = align_frames(args, sources, cuts, report, console)
-    with replace_file(args.out / "rejected.tsv") as new:
-        new.write_text("id\treason\n" + "".join(f"{key}\t{reason}\n" for key, reason in rejected), encoding="utf-8")
+    write_rejected(args.out / "rejected.tsv", rejected)
     if not done:
         raise UserError(f"none of the {len(cuts)} utterances could be aligned; the first: {rejected[0][1]}")
     for name in formats:

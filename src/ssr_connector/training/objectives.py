@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.aligners import CTCAligner, Tokenize
+from ssr_connector.aligners import Tokenize, TrainableAligner
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.scoring import begun
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
@@ -23,17 +23,16 @@ class Objective(Protocol):
         """The loss, and figures to log."""
 
 
-class AlignerCTC:
-    """CTC loss of the aligner on the transcripts."""
+class AlignerLoss:
+    """The aligner's own loss on the transcripts."""
 
-    def __init__(self, aligner: CTCAligner, tokenize: Tokenize) -> None:
+    def __init__(self, aligner: TrainableAligner, tokenize: Tokenize) -> None:
         self.aligner, self.tokenize = aligner, tokenize
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
-        """Per label."""
+        """As the aligner says."""
         speech = spoken(batch)
-        loss, infeasible = self.aligner.loss(speech.frames, speech.transcripts, self.tokenize)
-        return loss, {"ctc": loss.item(), "infeasible": float(infeasible)}
+        return self.aligner.loss(speech.frames, speech.transcripts, self.tokenize, speech.alignments)
 
 
 class Distil:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 
-from ssr_connector.aligners import Unalignable, aligner_class
+from ssr_connector.aligners import Material, Tokenize, TrainableAligner, Unalignable, aligner_class
 from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
 from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.aligners.words import end_differences_s, timed_words
@@ -19,17 +19,22 @@ from ssr_connector.data.documents import read_documents
 from ssr_connector.data.text import Form
 from ssr_connector.encoders.source import FrameSource, frame_source
 from ssr_connector.errors import UserError
+from ssr_connector.files import write_rejected
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
 from ssr_connector.model.checkpoint import build, load_tokenizer
 from ssr_connector.training.batches import Batches, SpeechBatches, TextBatches
 from ssr_connector.training.loop import Progress, Student, Weighted, train
-from ssr_connector.training.objectives import OBJECTIVES, AlignerCTC, Logged
+from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, Logged
 from ssr_connector.training.run import inherit, open_run
 from ssr_connector.types import Alignment
+from ssr_connector.units import FrameClock
 
 
 def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
-    """Train a CTC aligner on transcripts, then fit its delay where the development data has word times."""
+    """Train an aligner on transcripts, then fit its delay where the development data has word times.
+
+    Utterances that their transcripts do not fit into are left out, and listed in `infeasible.tsv`.
+    """
     out = Path(recipe.out)
     torch.manual_seed(recipe.seed)
     if open_run(out, recipe):
@@ -38,34 +43,83 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     section = recipe.aligner
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
-    shape = {k: v for k, v in dataclasses.asdict(section).items() if k not in ("type", "text_form")}
+    others = read_boundaries(Path(section.boundaries), transcripts, clock) if section.boundaries else None
+    everything = speech_batches(recipe, cuts, source, transcripts, others)
+    material = Material(
+        transcripts.values(),
+        tokenize,
+        width,
+        clock,
+        lambda: (source.frames(group) for group in everything.plan(0)),
+        recipe.seed,
+    )
     try:
-        make = aligner_class(section.type)
+        aligner = aligner_class(section.type).untrained(section, material)
     except ValueError as error:
         raise UserError(f"aligner.type: {error}") from error
-    aligner = make(make.configure(shape, transcripts.values(), tokenize), width)
-    student = Student(aligner, [Weighted("ctc", 1.0, AlignerCTC(aligner, tokenize))])
-    batches = speech_batches(recipe, cuts, source, transcripts, None)
+    fitting, infeasible = fitting_cuts(cuts, transcripts, aligner, tokenize, clock)
+    write_rejected(out / "infeasible.tsv", infeasible)
+    student = Student(aligner, [Weighted(section.type, 1.0, AlignerLoss(aligner, tokenize))])
+    batches = speech_batches(recipe, fitting, source, transcripts, others)
     figures = train(student, Batches(batches, None), recipe.training, out, recipe.seed, progress)
-    figures["left_out"] = float(batches.n_left_out)
+    figures |= {"left_out": float(batches.n_left_out), "infeasible": float(len(infeasible))}
     aligner.eval().cpu()
     if recipe.data.dev:
-        dev, dev_texts = load_cuts(recipe.data.dev, section.text_form)
-        delays = []
-        for group in speech_batches(recipe, dev, source, dev_texts, None).plan(0):
-            texts = [dev_texts[c.id] for c in group]
-            for cut, result in zip(group, aligner.align(source.frames(group), texts, tokenize), strict=True):
-                if not isinstance(result, Unalignable):
-                    delays += end_differences_s(timed_words(result, clock), known_words(cut))
-        if delays:
-            delay = round(statistics.median(delays) / clock.frame_s)
-            aligner.set_delay(aligner.config.delay_frames + delay)
-            figures["delay_frames"] = aligner.config.delay_frames
+        figures |= fit_delay(recipe, aligner, source, tokenize, clock)
     if PartialState().is_main_process:
         save_aligner(
             out / "aligner", aligner, recipe.encoder.name, recipe.encoder.layer, recipe.llm.name, section.text_form
         )
     return figures
+
+
+def fitting_cuts(
+    cuts: Sequence[Any],
+    transcripts: Mapping[str, str],
+    aligner: TrainableAligner,
+    tokenize: Tokenize,
+    clock: FrameClock,
+) -> tuple[list[Any], list[tuple[str, str]]]:
+    """The cuts that are long enough for their transcripts, and why each other one is not."""
+    fitting: list[Any] = []
+    infeasible: list[tuple[str, str]] = []
+    for cut in cuts:
+        needed, there = aligner.needed_frames(transcripts[cut.id], tokenize), clock.boundary_at(cut.duration)
+        if needed <= there:
+            fitting.append(cut)
+        else:
+            infeasible.append((cut.id, f"the transcript needs {needed} frames, the recording has {there}"))
+    if not fitting:
+        raise UserError(f"no recording is long enough for its transcript; the first: {': '.join(infeasible[0])}")
+    return fitting, infeasible
+
+
+def fit_delay(
+    recipe: Recipe, aligner: TrainableAligner, source: FrameSource, tokenize: Tokenize, clock: FrameClock
+) -> Logged:
+    """Set the aligner's delay to the median one of words in the development data, where their times are known."""
+    dev, texts = load_cuts(recipe.data.dev, recipe.aligner.text_form)
+    delays: list[float] = []
+    for group in speech_batches(recipe, dev, source, texts, None).plan(0):
+        found = aligner.align(source.frames(group), [texts[c.id] for c in group], tokenize)
+        for cut, result in zip(group, found, strict=True):
+            if not isinstance(result, Unalignable):
+                delays += end_differences_s(timed_words(result, clock), known_words(cut))
+    if not delays:
+        return {}
+    aligner.set_delay(statistics.median(delays), clock)
+    return {"delay_frames": float(aligner.config.delay_frames)}
+
+
+def read_boundaries(folder: Path, transcripts: Mapping[str, str], clock: FrameClock) -> dict[str, Alignment]:
+    """Another aligner's alignments of the training data, checked against its transcripts."""
+    made_for, found = read_alignments(folder / FILE)
+    if made_for != clock:
+        raise UserError(f"the frames of {folder} happen at other times than this encoder's; run `ssr align` again")
+    for key in transcripts.keys() & found.keys():
+        if found[key].text != transcripts[key]:
+            raise UserError(f"{folder}: {key} is aligned to other words; run `ssr align` again")
+    return found
 
 
 def train_connector(recipe: Recipe, progress: Progress) -> Logged:

@@ -1,0 +1,47 @@
+"""The Transformer over encoder frames that CTC and CIF aligners share (METHOD §3)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ssr_connector.aligners.base import TrainableConfig
+from ssr_connector.errors import UserError
+from ssr_connector.types import Frames
+
+
+@dataclass(frozen=True)
+class HeadConfig(TrainableConfig):
+    """Shape of the head."""
+
+    width: int = 256
+    layers: int = 4
+    heads: int = 4
+    dropout: float = 0.1
+    kernel: int = 31  # of the convolution that tells positions apart
+
+
+class FrameHead(nn.Module):
+    """Frames [B, T, F] → states [B, T, W]. What lies beyond an utterance's length does not reach it."""
+
+    def __init__(self, config: HeadConfig, encoder_width: int) -> None:
+        super().__init__()
+        if config.width % config.heads:
+            raise UserError(f"aligner.width is {config.width}, not a multiple of aligner.heads, {config.heads}")
+        self.project = nn.Sequential(nn.LayerNorm(encoder_width), nn.Linear(encoder_width, config.width))
+        self.position = nn.Conv1d(config.width, config.width, config.kernel, padding="same", groups=config.width)
+        layer = nn.TransformerEncoderLayer(
+            config.width, config.heads, 4 * config.width, config.dropout, "gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(
+            layer, config.layers, norm=nn.LayerNorm(config.width), enable_nested_tensor=False
+        )
+
+    def forward(self, frames: Frames) -> Tensor:
+        """States [B, T, W]."""
+        x = frames.values
+        padding = torch.arange(x.shape[1], device=x.device) >= frames.lengths[:, None].to(x.device)  # [B, T]
+        x = self.project(x).masked_fill(padding[..., None], 0.0)  # [B, T, W]
+        x = x + self.position(x.transpose(1, 2)).transpose(1, 2)
+        states: Tensor = self.layers(x, src_key_padding_mask=padding)
+        return states

@@ -1,0 +1,41 @@
+"""Labels of aligners: where they come from, and how a hypothesis is written from them."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from ssr_connector.aligners.base import Tokenize
+from ssr_connector.aligners.placement import Span
+
+
+def alphabet_of(transcripts: Iterable[str]) -> str:
+    """All characters, sorted."""
+    return "".join(sorted({char for text in transcripts for char in text}))
+
+
+def tokens_of(transcripts: Iterable[str], tokenize: Tokenize) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """All token ids, sorted, and how each is mostly written, with the white space in front of it."""
+    texts: dict[int, Counter[str]] = {}
+    for text in transcripts:
+        at = 0
+        for token, (_, end) in zip(*tokenize(text), strict=True):
+            texts.setdefault(token, Counter())[text[at:end]] += 1
+            at = max(at, end)
+    ids = tuple(sorted(texts))
+    return ids, tuple(min(texts[i], key=lambda t: (-texts[i][t], t)) for i in ids)
+
+
+def written(pieces: Sequence[str]) -> tuple[str, list[Span]]:
+    """A hypothesis without white space at its ends or twice in a row, and the characters of each piece in it.
+
+    A piece of which nothing is left has no characters: its span is empty.
+    """
+    kept: list[str] = []
+    spans: list[Span] = []
+    for piece in pieces:
+        start = len(kept)
+        for char in piece:
+            if not char.isspace() or (kept and not kept[-1].isspace()):
+                kept.append(char)
+        spans.append((start, len(kept)))
+    text = "".join(kept).rstrip()
+    return text, [(min(a, len(text)), min(b, len(text))) for a, b in spans]
