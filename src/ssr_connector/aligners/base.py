@@ -69,7 +69,8 @@ Config = TypeVar("Config", bound=TrainableConfig)
 class TrainableAligner(nn.Module):
     """An aligner that learns from transcripts. A member is built from its configuration and the encoder's width."""
 
-    kind: ClassVar[str]
+    kind: ClassVar[str]  # in recipes and checkpoints
+    title: ClassVar[str]  # in tables
     needs_transcript: ClassVar[bool] = False
     config: TrainableConfig
     encoder_width: int

@@ -19,7 +19,7 @@ class CharCTCConfig(CTCConfig):
 class CharCTC(CTCAligner):
     """Spells in characters; those outside its alphabet have no label."""
 
-    kind = "char_ctc"
+    kind, title = "char_ctc", "CHAR-CTC"
 
     def __init__(self, config: CharCTCConfig, encoder_width: int) -> None:
         if not config.alphabet:

@@ -41,7 +41,7 @@ class CIFConfig(HeadConfig):
 class CIF(TrainableAligner):
     """Frames [B, T, F] → weights [B, T] in (0, 1) and states [B, T, W]; tokens fire from them."""
 
-    kind = "cif"
+    kind, title = "cif", "CIF"
     config: CIFConfig
 
     def __init__(self, config: CIFConfig, encoder_width: int) -> None:

@@ -28,7 +28,7 @@ class SubCTC(CTCAligner):
     takes its place between its neighbours, and is none of a hypothesis' words.
     """
 
-    kind = "sub_ctc"
+    kind, title = "sub_ctc", "SUB-CTC"
 
     def __init__(self, config: SubCTCConfig, encoder_width: int) -> None:
         if not config.token_ids:

@@ -56,7 +56,7 @@ class UnitY2Config(TrainableConfig):
 class UnitY2(TrainableAligner):
     """Frames [B, T, F] and characters [B, N] → log-probabilities of characters [B, T, N]."""
 
-    kind = "unity2"
+    kind, title = "unity2", "UnitY2"
     config: UnitY2Config
     centroids: Tensor
 

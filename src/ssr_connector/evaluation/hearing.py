@@ -98,7 +98,8 @@ class Hearing:
         alignments = self.bundle.aligner.align(frames, [None] * len(loaded), tokenize)
         for i, ((path, waveform), alignment) in enumerate(zip(loaded, alignments, strict=True)):
             if isinstance(alignment, Unalignable):
-                raise ValueError(f"{path}: {alignment.reason}")
+                self.rejected[path] = f"{path}: {alignment.reason}"
+                continue
             row = frames.values[i, : int(frames.lengths[i])].to(torch.float16).cpu()
             self.heard[path] = Heard(row, alignment, waveform.duration_s)
 

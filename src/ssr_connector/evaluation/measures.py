@@ -65,7 +65,11 @@ class Measures:
             self._closeness(name, model, keys)
             self._boundaries()
             self._words(
-                "ctc_wer", "word error rate, aligner", "CHAR-CTC", keys, [speech[k].alignment.text for k in keys]
+                "ctc_wer",
+                "word error rate, aligner",
+                self.hearing.bundle.aligner.title,
+                keys,
+                [speech[k].alignment.text for k in keys],
             )
         rate_of = mean([len(speech[k].vectors) for k in keys], self.config.bootstrap, seconds)
         values = {"n": rate_of.n, "ci95": rate_of.ci95}
@@ -116,13 +120,25 @@ class Measures:
             return
         totals, counts = [1000 * sum(d) for d in per_cut], [len(d) for d in per_cut]
         estimate = mean(totals, self.config.bootstrap, counts)
-        self.keep("word_boundary_error_ms", "word boundary error, forced: mean", "CHAR-CTC", estimate, "ms")
+        self.keep(
+            "word_boundary_error_ms",
+            "word boundary error, forced: mean",
+            self.hearing.bundle.aligner.title,
+            estimate,
+            "ms",
+        )
         median = clustered_median([[1000 * x for x in d] for d in per_cut], self.config.bootstrap)
-        self.keep("word_boundary_error_median_ms", "word boundary error, forced: median", "CHAR-CTC", median, "ms")
+        self.keep(
+            "word_boundary_error_median_ms",
+            "word boundary error, forced: median",
+            self.hearing.bundle.aligner.title,
+            median,
+            "ms",
+        )
         for limit in (20, 50, 100):
             within = mean([sum(x <= limit / 1000 for x in d) for d in per_cut], self.config.bootstrap, counts)
             figure, measure = f"word_boundary_within_{limit}ms", f"word boundaries within {limit} ms, forced"
-            self.keep(figure, measure, "CHAR-CTC", within.scaled(100), "%")
+            self.keep(figure, measure, self.hearing.bundle.aligner.title, within.scaled(100), "%")
 
     def _words(self, figure: str, measure: str, system: str, keys: list[str], hypotheses: list[str]) -> None:
         errors = [quality.word_errors(self.texts[k], h) for k, h in zip(keys, hypotheses, strict=True)]

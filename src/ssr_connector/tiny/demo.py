@@ -64,6 +64,22 @@ class Demo:
 
     def run(self) -> dict[str, Any]:
         """All stages, in the order of the data flow. Returns the results."""
+        self.make_base()
+        self.connect()
+        for name in self.tiny.baselines:
+            self.train(name, ["align"], self.choose_lr)
+        for name in STAGE_2:
+            self.train(name, ["distill"])
+        self.stages.do("model", "the model to use", [], [STAGE_2[-1]], [self.out / "model"], self.publish)
+        systems = ["distill", *self.tiny.baselines, *STAGE_2]
+        evaluation = to_dict(self.recipe)["evaluation"]
+        self.stages.do(
+            "evaluate", "everything from audio alone", [evaluation], systems, [self.out / "scores.json"], self.evaluate
+        )
+        return outcome(self)
+
+    def make_base(self) -> None:
+        """The world, its voices, the base models, and the encoder's frames of all training speech."""
         seed = self.recipe.seed
         self.stages.do(
             "world",
@@ -102,22 +118,14 @@ class Demo:
             [self.out / "frames"],
             self.encode,
         )
+
+    def connect(self) -> None:
+        """The recipe's aligner, and stage 1 along it."""
         self.train("aligner", ["encode", "LLM"])
         self.stages.do(
             "align", "forced alignment of all training speech", [], ["aligner"], [self.out / "align"], self.align
         )
         self.train("distill", ["align"])
-        for name in self.tiny.baselines:
-            self.train(name, ["align"], self.choose_lr)
-        for name in STAGE_2:
-            self.train(name, ["distill"])
-        self.stages.do("model", "the model to use", [], [STAGE_2[-1]], [self.out / "model"], self.publish)
-        systems = ["distill", *self.tiny.baselines, *STAGE_2]
-        evaluation = to_dict(self.recipe)["evaluation"]
-        self.stages.do(
-            "evaluate", "everything from audio alone", [evaluation], systems, [self.out / "scores.json"], self.evaluate
-        )
-        return outcome(self)
 
     # --- where things are ---
 
