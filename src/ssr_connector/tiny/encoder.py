@@ -47,7 +47,7 @@ class EncoderTrainingConfig:
     matrix_lr: float = 0.02  # Muon: the matrices of the layers
     weight_decay: float = 0.01
     warmup_share: float = 0.1
-    ctc_weight: float = 0.5  # of the loss on characters, beside that on phones
+    ctc_weight: float = 1.0  # of the loss on characters, beside that on phones
     clip_norm: float = 1.0
     vocal_tract_warp: float = 0.0  # mel axis stretched by up to this share, as if heads were of other sizes
     time_masks_per_s: float = 0.0
