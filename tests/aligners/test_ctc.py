@@ -124,3 +124,20 @@ def test_what_is_too_short_for_its_text_adds_nothing_to_a_loss_with_a_prior():
     assert logged["infeasible"] == 1
     assert float(both.detach()) * 5 == pytest.approx(float(alone.detach()) * 2, rel=1e-4)
     assert nn.functional.softplus(both).isfinite()
+
+
+def test_long_recordings_go_through_the_head_in_windows(toy, tokenize, fit, monkeypatch):
+    torch.manual_seed(0)
+    made = CharCTC(SMALL, 12)
+    fit(made, toy, 200)
+    text = " ".join(toy.texts)
+    rows = [toy.frames.values[i, : int(n)] for i, n in enumerate(toy.frames.lengths)]
+    long = torch.cat(rows)[None]
+    both = torch.cat([long, torch.zeros_like(long)])  # beside one that ends in the first window
+    frames = Frames(both, torch.tensor([long.shape[1], 39]), CLOCK)
+    monkeypatch.setattr("ssr_connector.aligners.head.WINDOW_FRAMES", 60)
+    monkeypatch.setattr("ssr_connector.aligners.head.MARGIN_FRAMES", 15)
+    assert made(frames).shape == (2, long.shape[1], 8)
+    ends = [sum(map(len, rows[:k])) + end for k, row in enumerate(toy.ends) for end in row]
+    found, _ = made.align(frames, [text, "go"], tokenize)
+    assert max(abs(a - b) for a, b in zip(found.ends, ends, strict=True)) <= 3

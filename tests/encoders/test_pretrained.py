@@ -9,6 +9,7 @@ import torch
 import transformers
 
 from ssr_connector.encoders import PretrainedEncoder
+from ssr_connector.encoders.windows import windows
 from ssr_connector.errors import UserError
 from ssr_connector.types import Waveform
 
@@ -166,11 +167,31 @@ def test_whisper_goes_through_long_recordings_window_after_window(folders):
     samples = (rng.standard_normal(40001) * 0.1).astype(np.float32)  # 2.5 windows and one sample
     whole = encoder([Waveform(samples, 16000)])
     assert whole.lengths.tolist() == [126]
-    parts = [encoder([Waveform(samples[a : a + 16000], 16000)]).values[0] for a in (0, 16000, 32000)]
-    torch.testing.assert_close(whole.values[0], torch.cat(parts), atol=1e-5, rtol=1e-4)
+    rows = []
+    for w in windows(126, 50, 12):  # windows of one second, a quarter of it context on either side
+        part = encoder([Waveform(samples[w.start * 320 : min(w.start * 320 + 16000, 40001)], 16000)])
+        rows.append(part.values[0, w.kept])
+    torch.testing.assert_close(whole.values[0], torch.cat(rows), atol=1e-5, rtol=1e-4)
     changed = samples.copy()
     changed[-400:] = 0  # the end is heard
     assert not torch.allclose(encoder([Waveform(changed, 16000)]).values[0, -1], whole.values[0, -1], atol=1e-3)
+
+
+@pytest.mark.parametrize("family", ["wav2vec2-layer", "wav2vec2", "wavlm", "data2vec-audio", "wav2vec2-bert"])
+def test_the_seams_of_windows_do_not_show(family, folders, monkeypatch):
+    encoder = PretrainedEncoder.from_pretrained(folders[family], 0)  # what is local: attention differs from window on
+    recording = loud_from(0, 5 * 16000)
+    whole = encoder([recording])
+    monkeypatch.setattr("ssr_connector.encoders.pretrained.WINDOW_S", 2.0)
+    monkeypatch.setattr("ssr_connector.encoders.pretrained.MARGIN_S", 0.25)
+    monkeypatch.setattr("ssr_connector.encoders.pretrained.TOGETHER_S", 4.0)
+    parted = encoder([recording, loud_from(0, 16000)])
+    assert parted.lengths.tolist() == [int(whole.lengths), encoder.front_end.n_frames(16000)]
+    found = parted.values[0]
+    # Loudness is levelled within each window, and that of noise differs by little from window to window.
+    assert (found - whole.values[0]).square().mean().sqrt() < 0.1 * whole.values[0].std()
+    shifted = torch.cat([whole.values[0, 1:], whole.values[0, :1]])
+    assert (found - shifted).square().mean().sqrt() > 0.5 * whole.values[0].std()
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from ssr_connector.aligners.base import TrainableConfig
+from ssr_connector.encoders.windows import windows
 from ssr_connector.errors import UserError
 from ssr_connector.types import Frames
+
+WINDOW_FRAMES = 3000  # a minute at 50 frames a second: attention takes memory with the square of it
+MARGIN_FRAMES = 200
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,17 @@ class FrameHead(nn.Module):
         )
 
     def forward(self, frames: Frames) -> Tensor:
-        """States [B, T, W]."""
+        """States [B, T, W]; once trained, long sequences go through overlapping windows."""
+        T = frames.values.shape[1]
+        if self.training or T <= WINDOW_FRAMES:
+            return self._states(frames)
+        parts = []
+        for w in windows(T, WINDOW_FRAMES, MARGIN_FRAMES):
+            lengths = (frames.lengths - w.start).clamp(1, w.stop - w.start)  # no keys at all would be NaN
+            parts.append(self._states(Frames(frames.values[:, w.start : w.stop], lengths, frames.clock))[:, w.kept])
+        return torch.cat(parts, 1)
+
+    def _states(self, frames: Frames) -> Tensor:
         x = frames.values
         padding = torch.arange(x.shape[1], device=x.device) >= frames.lengths[:, None].to(x.device)  # [B, T]
         x = self.project(x).masked_fill(padding[..., None], 0.0)  # [B, T, W]

@@ -35,6 +35,7 @@ from ssr_connector.types import Alignment, Frames
 PAUSE = " "
 _BLANK_LOG_PROB = -1.0  # of the forward-sum loss, as its authors set it
 _PADDED = -1e4
+MOST_SCORES = 2**28  # of one utterance: a gigabyte, ten minutes of speech
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,8 @@ class UnitY2(TrainableAligner):
                     if unheard
                     else Unalignable("the transcript has no letter that the aligner can spell")
                 )
+            elif len(labels) * n_frames > MOST_SCORES:
+                out[i] = Unalignable("too long for UnitY2, which scores every frame with every character; cut it up")
             elif len(labels) > n_frames:
                 out[i] = Unalignable(f"{len(labels)} characters and pauses do not fit into {n_frames} frames")
             else:

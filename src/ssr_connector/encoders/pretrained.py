@@ -1,6 +1,6 @@
 """Any speech encoder of transformers, one hidden layer of it, frozen (METHOD §2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -8,9 +8,14 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ssr_connector.encoders.front_end import FRONT_ENDS, FrontEnd, Samples, pad_frames
+from ssr_connector.encoders.windows import windows
 from ssr_connector.errors import UserError
 from ssr_connector.types import Frames, Waveform
-from ssr_connector.units import FrameClock
+from ssr_connector.units import FrameClock, seconds_to_samples
+
+WINDOW_S = 60.0  # attention takes memory with the square of it; utterances of corpora are shorter
+TOGETHER_S = 240.0  # in one forward pass
+MARGIN_S = 4.0  # of context at both sides of what is kept
 
 
 class PretrainedEncoder(nn.Module):
@@ -71,12 +76,12 @@ class PretrainedEncoder(nn.Module):
 
     @torch.no_grad()
     def forward(self, recordings: Sequence[Waveform]) -> Frames:
-        """Encode recordings of any lengths; longer ones than the model's window go through window after window.
+        """Encode recordings of any lengths; what is longer than a window goes through overlapping ones.
 
         Raises ValueError for another sampling rate, or a recording too short for a frame (see `hears`).
         """
         pieces: list[Samples] = []
-        owner: list[int] = []
+        places: list[tuple[int, slice]] = []  # whose, and which of its frames are kept
         for i, recording in enumerate(recordings):
             if recording.sampling_rate_hz != self.clock.sampling_rate_hz:
                 raise ValueError(
@@ -84,18 +89,33 @@ class PretrainedEncoder(nn.Module):
                 )
             if not self.hears(len(recording.samples)):
                 raise ValueError(f"recording {i}, {recording.duration_s:.3f} s, is too short for this encoder")
-            window = self.front_end.max_samples or len(recording.samples)
-            for start in range(0, len(recording.samples), window):
-                pieces.append(recording.samples[start : start + window])
-                owner.append(i)
+            for piece, kept in self._windows(recording.samples):
+                pieces.append(piece)
+                places.append((i, kept))
         rows: list[list[Tensor]] = [[] for _ in recordings]
-        for i, row in zip(owner, self._encode(pieces), strict=True):
-            rows[i].append(row)
+        for (i, kept), row in zip(places, self._encode(pieces), strict=True):
+            rows[i].append(row[kept])
         values, lengths = pad_frames([torch.cat(r) for r in rows])
         return Frames(values, lengths.to(values.device), self.clock)
 
+    def _windows(self, samples: Samples) -> Iterator[tuple[Samples, slice]]:
+        """Stretches to encode, which begin at a frame's first sample, and the frames of each that are kept."""
+        hop, rate = self.clock.hop_samples, self.clock.sampling_rate_hz
+        longest = self.front_end.max_samples or seconds_to_samples(WINDOW_S, rate)
+        if len(samples) <= longest:
+            yield samples, slice(None)
+            return
+        size = self.front_end.n_frames(longest)
+        margin = seconds_to_samples(MARGIN_S, rate) // hop
+        n_frames = self.front_end.n_frames(len(samples))
+        for window in windows(n_frames, size, min(margin, (size - 1) // 4)):
+            stop = len(samples) if window.stop == n_frames else window.start * hop + longest
+            yield samples[window.start * hop : stop], window.kept
+
     def _encode(self, pieces: list[Samples]) -> list[Tensor]:
-        group = len(pieces) if self.front_end.batched else 1
+        longest = max(map(len, pieces))
+        together = seconds_to_samples(TOGETHER_S, self.clock.sampling_rate_hz)
+        group = max(1, together // longest) if self.front_end.batched else 1
         rows: list[Tensor] = []
         for i in range(0, len(pieces), group):
             batch = pieces[i : i + group]
