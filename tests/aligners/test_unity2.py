@@ -65,9 +65,8 @@ def test_a_ctc_aligner_inside_hears_the_words(tmp_path, toy, unheard_toy, tokeni
     again = build_aligner(json.loads(json.dumps(made.to_dict())), 12)
     again.load_state_dict(made.state_dict())
     assert again.eval().align(unheard_toy.frames, [None] * 3, tokenize) == found
-    other = dataclasses.replace(material(toy, tokenize), encoder_width=13)
-    with pytest.raises(UserError, match="frames 12 wide"):
-        UnitY2.untrained(section, other)
+    with pytest.raises(UserError, match="frames 13 wide, not 12"):
+        made.hearing_with(CharCTC(CharCTCConfig(**values), 13))
 
 
 def test_an_utterance_alone_is_aligned_as_among_others(trained, unheard_toy, tokenize):

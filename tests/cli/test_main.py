@@ -28,7 +28,8 @@ def test_help_is_quick_and_imports_nothing_heavy():
         assert heavy.strip() == ""
         runs.append(float(seconds))
     assert min(runs) < 0.5
-    assert all(f"\n    {verb} " in done.stdout for verb in VERBS)
+    listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("    ") and line[4] != " "]
+    assert set(VERBS) <= set(listed)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -9,7 +9,7 @@ a beta-binomial prior, then optionally the binarisation loss of the same paper.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -93,9 +93,6 @@ class UnitY2(TrainableAligner):
         """With units fitted to the training frames or read from a file, and the CTC aligner that the section names."""
         from ssr_connector.aligners.bundle import read_aligner
 
-        heard_by = read_aligner(Path(section.recogniser))[0] if section.recogniser else None
-        if heard_by is not None and heard_by.encoder_width != material.encoder_width:
-            raise UserError(f"{section.recogniser} was trained on frames {heard_by.encoder_width} wide; train another")
         if section.centroids:
             centroids = read_centroids(Path(section.centroids), material.encoder_width)
         else:
@@ -105,13 +102,22 @@ class UnitY2(TrainableAligner):
             section,
             alphabet=alphabet_of([*material.transcripts, PAUSE]),
             units=len(centroids),
-            recogniser=heard_by.to_dict() if heard_by is not None else {},
+            recogniser={},
         )
         aligner = cls(config, material.encoder_width)
         aligner.centroids.copy_(centroids)
-        if heard_by is not None and aligner.recogniser is not None:
-            aligner.recogniser.load_state_dict(heard_by.state_dict())
-        return aligner
+        return aligner.hearing_with(read_aligner(Path(section.recogniser))[0]) if section.recogniser else aligner
+
+    def hearing_with(self, recogniser: TrainableAligner) -> Self:
+        """The same, with an aligner inside that hears the words where there is no transcript."""
+        if recogniser.encoder_width != self.encoder_width:
+            raise UserError(
+                f"the recogniser was trained on frames {recogniser.encoder_width} wide, not {self.encoder_width}"
+            )
+        made = type(self)(replace(self.config, recogniser=recogniser.to_dict()), self.encoder_width)
+        states = self.state_dict() | {f"recogniser.{k}": v for k, v in recogniser.state_dict().items()}
+        made.load_state_dict(states)
+        return made
 
     def forward(self, frames: Frames, labels: Tensor, n_labels: Tensor) -> Tensor:
         """Log-probabilities of each frame's character [B, T, N]; -10 000 beyond an item's characters."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-VERBS = ("prepare", "encode", "train", "align", "evaluate", "generate", "demo", "study")
+VERBS = ("prepare", "encode", "train", "align", "evaluate", "generate", "demo", "study", "import-aligner")
 
 OPEN = ("tiny.", "training.objectives.")  # sections of a recipe whose keys the verbs check
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     verbs = parser.add_subparsers(title="verbs, in the order of the data flow", metavar="VERB", required=True)
     for name in VERBS:
-        module = importlib.import_module(f"ssr_connector.cli.{name}")
+        module = importlib.import_module(f"ssr_connector.cli.{name.replace('-', '_')}")
         description = module.HELP[0].upper() + module.HELP[1:] + "."
         verb = verbs.add_parser(name, help=module.HELP, description=description, allow_abbrev=False)
         module.add_arguments(verb)
