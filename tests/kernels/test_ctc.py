@@ -136,9 +136,10 @@ def planted(durations, gaps, vocabulary):
 
 def test_planted_path_is_found_over_many_checkpoints(face):
     torch.manual_seed(0)
-    durations, gaps = (torch.randint(low, 12, (150,)).tolist() for low in (1, 0))
+    n = 30 if face == "triton" else 150  # it has no checkpoints
+    durations, gaps = (torch.randint(low, 12, (n,)).tolist() for low in (1, 0))
     log_probs, labels, starts, ends = planted(durations, gaps, 20)
-    path = ctc_forced_align(log_probs[None], labels[None], torch.tensor([len(log_probs)]), torch.tensor([150]))
+    path = ctc_forced_align(log_probs[None], labels[None], torch.tensor([len(log_probs)]), torch.tensor([n]))
     assert torch.equal(path.starts[0], starts)
     assert torch.equal(path.ends[0], ends)
 

@@ -48,11 +48,12 @@ def test_path_is_optimal_on_ties_and_impossible_frames(data, face):
         assert path_score(scores, durations) == pytest.approx(best)
 
 
-@SETTINGS
+@settings(SETTINGS, max_examples=40)
 @given(data=st.data())
 def test_an_item_is_aligned_alike_in_any_batch(data, face):
     torch.manual_seed(data.draw(st.integers(0, 1000)))
-    B, T, N = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 90)), data.draw(st.integers(1, 20))
+    longest = 20 if face == "triton" else 90  # its interpreter takes a millisecond a frame
+    B, T, N = data.draw(st.integers(1, 4)), data.draw(st.integers(1, longest)), data.draw(st.integers(1, 20))
     scores = torch.randn(B, T, N)
     frames, labels = torch.randint(0, T + 1, (B,)), torch.randint(0, N + 1, (B,))
     together = monotonic_alignment_search(scores, frames, labels)
@@ -66,9 +67,10 @@ def test_an_item_is_aligned_alike_in_any_batch(data, face):
 
 def test_planted_durations_are_found_over_many_checkpoints(face):
     torch.manual_seed(0)
-    durations = torch.randint(1, 60, (120,))
-    labels = torch.repeat_interleave(torch.arange(120), durations)
-    scores = torch.rand(len(labels), 120) - 2
+    n = 12 if face == "triton" else 120  # it has no checkpoints
+    durations = torch.randint(1, 60, (n,))
+    labels = torch.repeat_interleave(torch.arange(n), durations)
+    scores = torch.rand(len(labels), n) - 2
     scores[torch.arange(len(labels)), labels] += 1.5
     assert torch.equal(search(scores), durations)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ssr_connector.kernels import native, reference
-from ssr_connector.kernels.inputs import check_lengths, not_a_number, scores_on_cpu
+from ssr_connector.kernels.inputs import check_lengths, checked_scores, not_a_number, on_gpu
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class BestPath:
 def ctc_forced_align(
     log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: int = 0
 ) -> CTCPath:
-    """The most probable CTC path that spells the targets, exactly.
+    """The most probable CTC path that spells the targets, exactly; the result is where the scores are.
 
     Args:
         log_probs: [B, T, V]; what lies beyond the lengths is not read.
@@ -45,7 +45,7 @@ def ctc_forced_align(
         ValueError: shapes or lengths do not fit, a target is the blank or no label, or a score that matters is NaN.
 
     """
-    log_probs = scores_on_cpu(log_probs)
+    log_probs = checked_scores(log_probs)
     B, T, V = log_probs.shape
     if targets.ndim != 2 or len(targets) != B:
         raise ValueError(f"targets have the shape {tuple(targets.shape)}, not ({B}, labels)")
@@ -57,6 +57,10 @@ def ctc_forced_align(
     real = targets[torch.arange(L) < labels[:, None]]
     if bool(((real < 0) | (real >= V) | (real == blank)).any()):
         raise ValueError(f"targets must lie in 0 … {V - 1} and not be the blank, {blank}")
+    if on_gpu(log_probs):
+        from ssr_connector.kernels import gpu
+
+        return CTCPath(*gpu.ctc_forced_align(log_probs, targets, frames, labels, blank))
 
     starts, ends = torch.zeros(B, L, dtype=torch.long), torch.zeros(B, L, dtype=torch.long)
     scores, status = torch.zeros(B, L), torch.zeros(B, dtype=torch.uint8)

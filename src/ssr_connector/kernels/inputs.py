@@ -4,13 +4,18 @@ import torch
 from torch import Tensor
 
 
-def scores_on_cpu(log_probs: Tensor) -> Tensor:
-    """`log_probs` [B, T, N] as float32 in memory, rows contiguous; no copy where it is so already."""
+def on_gpu(log_probs: Tensor) -> bool:
+    """Whether the Triton kernels take it."""
+    return log_probs.is_cuda
+
+
+def checked_scores(log_probs: Tensor) -> Tensor:
+    """`log_probs` [B, T, N] as float32 where they are, rows contiguous; no copy where they are so already."""
     if log_probs.ndim != 3:
         raise ValueError(f"log_probs has {log_probs.ndim} dimensions, not 3: [items, frames, labels]")
     if not log_probs.is_floating_point():
         raise ValueError(f"log_probs are {log_probs.dtype}, not floating point")
-    scores = log_probs.detach().to("cpu", torch.float32)
+    scores = log_probs.detach().to(torch.float32)
     return scores if scores.stride(2) == 1 and min(scores.stride()) >= 0 else scores.contiguous()
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ssr_connector.kernels import native, reference
-from ssr_connector.kernels.inputs import check_lengths, not_a_number, scores_on_cpu
+from ssr_connector.kernels.inputs import check_lengths, checked_scores, not_a_number, on_gpu
 
 
 def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_lengths: Tensor) -> Tensor:
@@ -17,16 +17,20 @@ def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_l
         text_lengths: [B] labels.
 
     Returns:
-        Durations [B, N] int64 on the CPU. They sum to the item's frames; an item without a path (fewer frames than
-        labels, or only paths of probability 0) has nothing but zeros.
+        Durations [B, N] int64, where the scores are. They sum to the item's frames; an item without a path (fewer
+        frames than labels, or only paths of probability 0) has nothing but zeros.
 
     Raises:
         ValueError: shapes or lengths do not fit, or a score that matters is not a number.
 
     """
-    log_probs = scores_on_cpu(log_probs)
+    log_probs = checked_scores(log_probs)
     B, T, N = log_probs.shape
     frames, labels = check_lengths("speech", speech_lengths, B, T), check_lengths("text", text_lengths, B, N)
+    if on_gpu(log_probs):
+        from ssr_connector.kernels import gpu
+
+        return gpu.monotonic_alignment_search(log_probs, frames, labels)
     durations = torch.zeros(B, N, dtype=torch.long)
     if native.library() is None:
         for i, (n, m) in enumerate(zip(frames.tolist(), labels.tolist(), strict=True)):

@@ -1,0 +1,40 @@
+"""The Triton kernels as they are: against the reference on the same scores, and on a device where there is one."""
+
+import pytest
+import torch
+
+from ssr_connector.kernels import ctc_forced_align, monotonic_alignment_search, reference
+
+gpu = pytest.importorskip("ssr_connector.kernels.gpu", exc_type=ImportError)
+
+
+@pytest.mark.parametrize("block", [4, 1024])
+def test_states_in_several_blocks_are_one_chain(block, monkeypatch):
+    torch.manual_seed(0)
+    monkeypatch.setattr(gpu, "BLOCK", block)
+    scores = torch.randn(1, 14, 11).round()  # ties
+    found = gpu.monotonic_alignment_search(scores, torch.tensor([14]), torch.tensor([11]))
+    assert found[0].tolist() == reference.monotonic_alignment_search(scores[0].double().numpy())
+    targets = torch.tensor([[1, 1, 2, 3, 3]])
+    starts, ends, *_ = gpu.ctc_forced_align(scores, targets, torch.tensor([14]), torch.tensor([5]), 0)
+    expected = reference.ctc_forced_align(scores[0].double().numpy(), targets[0].tolist(), 0)
+    assert (starts[0].tolist(), ends[0].tolist()) == expected
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_on_a_device_as_on_the_processor():
+    torch.manual_seed(0)
+    log_probs = torch.randn(8, 900, 300).log_softmax(-1)
+    frames, labels = torch.randint(300, 901, (8,)), torch.randint(1, 301, (8,))
+    here = monotonic_alignment_search(log_probs, frames, labels)
+    there = monotonic_alignment_search(log_probs.cuda(), frames, labels)
+    assert there.is_cuda
+    assert torch.equal(here, there.cpu())
+    targets = torch.randint(1, 300, (8, 120))
+    lengths = torch.randint(0, 121, (8,))
+    a = ctc_forced_align(log_probs, targets, frames, lengths)
+    b = ctc_forced_align(log_probs.cuda(), targets, frames, lengths)
+    for name in ("starts", "ends", "feasible"):
+        assert torch.equal(getattr(a, name), getattr(b, name).cpu())
+    assert torch.allclose(a.scores, b.scores.cpu(), atol=1e-5)
