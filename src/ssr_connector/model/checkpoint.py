@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ssr_connector.model.modeling import SSRForConditionalGeneration
 
 WEIGHTS = "model.safetensors"
+SCALE_TOKENS = 4096  # whose embeddings, as the LLM scales them, say how large a new connector's vectors are to be
 PROCESSOR_FILE = "processor_config.json"
 
 
@@ -73,7 +74,9 @@ def build(cls: type["SSRForConditionalGeneration"], config: SSRConfig, **kwargs:
             raise UserError(f"the {what} {name} is {width} wide, but this checkpoint was trained with {expected}")
     config.encoder_width, config.llm_width = encoder.width, llm.get_input_embeddings().embedding_dim
     model = cls(config, encoder, llm, load_tokenizer(config.llm_name))
-    model.connector.match_scale(llm.get_input_embeddings().weight)
+    n_tokens = llm.get_input_embeddings().num_embeddings
+    some = torch.arange(0, n_tokens, -(-n_tokens // SCALE_TOKENS))
+    model.connector.match_scale(model.embed_tokens(some))
     return model
 
 
