@@ -77,6 +77,30 @@ def test_it_is_repeatable_and_reused(trained, corpus, tmp_path):
     assert other["steps"] == 2
 
 
+class KilledError(Exception):
+    """Ends a training from its progress function, as a signal would."""
+
+
+def test_a_killed_training_goes_on_bit_for_bit(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("ssr_connector.tiny.resumable.CHECKPOINT_EVERY", 10)
+    config = replace(TINY, dropout=0.1, time_masks_per_s=2.0, vocal_tract_warp=0.1)  # all that is drawn at random
+    unbroken = train_encoder(corpus, tmp_path / "unbroken", config, lambda *_: None)
+    out, steps = tmp_path / "broken", []
+
+    def killed(step, *_):
+        steps.append(step)
+        if step == 23 and len(steps) == 23:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train_encoder(corpus, out, config, killed)
+    assert not out.exists()
+    assert train_encoder(corpus, out, config, killed) == unbroken
+    assert steps == [*range(1, 24), *range(21, 41)]
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (out, tmp_path / "unbroken")]
+    assert weights[0] == weights[1]
+
+
 def test_a_missing_corpus_is_named(tmp_path):
     with pytest.raises(UserError, match=r"corpus\.json"):
         train_encoder(tmp_path, tmp_path / "out", TINY, lambda *values: None)

@@ -21,6 +21,34 @@ def world() -> World:
     return build_world(0, WorldSizes(120, 1, 1, 1, 8, 8, 8, 8, 8))
 
 
+class KilledError(Exception):
+    """Ends a training from its progress function, as a signal would."""
+
+
+def test_a_killed_training_goes_on_bit_for_bit(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssr_connector.tiny.resumable.CHECKPOINT_EVERY", 10)
+    unbroken = train_llm(world, tmp_path / "unbroken", CONFIG, quiet)
+    out, steps = tmp_path / "broken", []
+
+    def killed(step: int, *_: object) -> None:
+        steps.append(step)
+        if len(steps) in (7, 40):
+            raise KilledError
+
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            train_llm(world, out, CONFIG, killed)
+        assert not out.exists()
+    figures = train_llm(world, out, CONFIG, killed)
+    assert steps == [*range(1, 8), *range(1, 34), *range(31, 41)]
+    same = ("parameters", "train_loss_nats", "dev_loss_nats")
+    assert {k: figures[k] for k in same} == {k: unbroken[k] for k in same}
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (out, tmp_path / "unbroken")]
+    assert weights[0] == weights[1]
+    logs = [(tmp_path / f"{name}-training" / "metrics.jsonl").read_text() for name in ("broken", "unbroken")]
+    assert logs[0] == logs[1]
+
+
 def quiet(step: int, steps: int, losses: dict[str, float]) -> None:
     pass
 

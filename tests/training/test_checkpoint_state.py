@@ -23,46 +23,48 @@ def stepped(module, optimizer, n=2):
 def test_weights_optimiser_and_position_come_back(tmp_path):
     module, optimizer = made()
     stepped(module, optimizer)
-    save_state(tmp_path, module, optimizer, Position(2, 1, 4), 1)
+    save_state(tmp_path, module, [optimizer], Position(2, 1, 4), 1)
     other, its = made(seed=9)
     other[1].load_state_dict(module[1].state_dict())  # frozen: not in the checkpoint
-    assert load_state(tmp_path, other, its) == Position(2, 1, 4)
+    assert load_state(tmp_path, other, [its]) == Position(2, 1, 4)
     stepped(module, optimizer)
     stepped(other, its)
     assert torch.equal(module[0].weight, other[0].weight)
 
 
 def test_nothing_saved_is_the_start(tmp_path):
-    assert load_state(tmp_path, *made()) == Position()
+    module, optimizer = made()
+    assert load_state(tmp_path, module, [optimizer]) == Position()
 
 
 def test_the_newest_is_taken_and_old_and_half_written_ones_go(tmp_path):
     module, optimizer = made()
     (tmp_path / "step-00000001.tmp-7").mkdir()
     for step in (1, 2, 3):
-        save_state(tmp_path, module, optimizer, Position(step), 2)
+        save_state(tmp_path, module, [optimizer], Position(step), 2)
     assert [p.name for p in checkpoints(tmp_path)] == ["step-00000002", "step-00000003"]
     assert len(list(tmp_path.iterdir())) == 2
     (tmp_path / "step-00000009").mkdir()  # without a position it is none
-    assert load_state(tmp_path, module, optimizer).step == 3
+    assert load_state(tmp_path, module, [optimizer]).step == 3
 
 
 @pytest.mark.parametrize("damage", ["cut", "lines", "position"])
 def test_a_damaged_checkpoint_is_named(tmp_path, damage):
     module, optimizer = made()
-    save_state(tmp_path, module, optimizer, Position(1), 1)
+    save_state(tmp_path, module, [optimizer], Position(1), 1)
     file = tmp_path / "step-00000001" / ("position.json" if damage == "position" else "state.safetensors")
     content = file.read_bytes()
     file.write_bytes({"cut": content[:-10], "lines": b"\n" * 20, "position": b'{"step": 1, "no": 2}'}[damage])
     with pytest.raises(UserError, match=r"step-00000001 is damaged.*remove it"):
-        load_state(tmp_path, module, optimizer)
+        load_state(tmp_path, module, [optimizer])
 
 
 def test_another_model_is_refused(tmp_path):
     module, optimizer = made()
-    save_state(tmp_path, module, optimizer, Position(1), 1)
+    save_state(tmp_path, module, [optimizer], Position(1), 1)
+    other, its = made(width=4)
     with pytest.raises(UserError, match=r"another shape for 0\.weight"):
-        load_state(tmp_path, *made(width=4))
+        load_state(tmp_path, other, [its])
     module[1].requires_grad_(True)
     with pytest.raises(UserError, match=r"differs in 1\."):
-        load_state(tmp_path, module, optimizer)
+        load_state(tmp_path, module, [optimizer])

@@ -18,6 +18,7 @@ from ssr_connector.tiny.encoder import EncoderTrainingConfig
 from ssr_connector.tiny.llm import LLMTrainingConfig
 from ssr_connector.tiny.outcome import metrics, outcome
 from ssr_connector.tiny.questions import SPOKEN_PROMPT
+from ssr_connector.tiny.resumable import state_folder
 from ssr_connector.tiny.speak import NoiseMix
 from ssr_connector.tiny.stage import Stages
 from ssr_connector.tiny.tasks import ChoiceItem
@@ -98,14 +99,19 @@ class Demo:
             self.speak,
         )
         self.stages.do(
-            "LLM", "training a tiny Llama on the text", [seed, self.tiny.llm], ["world"], [self.llm], self.train_llm
+            "LLM",
+            "training a tiny Llama on the text",
+            [seed, self.tiny.llm],
+            ["world"],
+            [self.llm, state_folder(self.llm)],
+            self.train_llm,
         )
         self.stages.do(
             "encoder",
             "training a tiny speech encoder",
             [seed, self.tiny.encoder],
             ["voices"],
-            [self.encoder],
+            [self.encoder, state_folder(self.encoder)],
             self.train_encoder,
         )
         self.stages.do("prepare", "transcript tables to cuts", [], ["voices"], [self.out / "data"], self.prepare)

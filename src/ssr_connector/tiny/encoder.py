@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ from ssr_connector.encoders.log_mel import LogMel
 from ssr_connector.errors import UserError
 from ssr_connector.tiny.muon import Muon
 from ssr_connector.tiny.phone_targets import IGNORED, PhoneCorpus
+from ssr_connector.tiny.resumable import Resumable, set_learning_rate, state_folder
+from ssr_connector.training.loop import step_seed
 
 FEATURES = 80  # mel bins
 STACK = 2  # mel frames of 10 ms in one encoder frame
@@ -63,7 +64,8 @@ def train_encoder(
     ``AutoModel.from_pretrained(out)`` and ``AutoFeatureExtractor.from_pretrained(out)`` load the result. ``progress``
     is told (step, steps, {"loss", "ctc", "accuracy"}). The facts hold ``steps``, ``audio_s`` (heard, repeats counted),
     ``parameters``, ``frame_accuracy`` (last tenth of training) and, given ``dev_dir``, ``dev_frame_accuracy``. An
-    ``out`` made from the same configuration and corpora is reused. Raises UserError where a corpus is missing.
+    ``out`` made from the same configuration and corpora is reused, and a run that was killed goes on. Raises UserError
+    where a corpus is missing.
     """
     from transformers import SeamlessM4TFeatureExtractor
 
@@ -79,7 +81,8 @@ def train_encoder(
         torch.manual_seed(config.seed)
         model = build_model(config)
         head = nn.Linear(config.hidden_size, len(corpus.labels))
-        facts = _train(model, head, Speller(config.hidden_size, corpus.texts), corpus, config, progress)
+        speller = Speller(config.hidden_size, corpus.texts)
+        facts = _train(model, head, speller, corpus, config, progress, state_folder(out), fingerprint)
     if dev_dir is not None:
         dev = PhoneCorpus.load(dev_dir, LogMel(extractor), corpus.labels, corpus.pronunciations)
         facts["dev_frame_accuracy"] = frame_accuracy(model, head, dev, config.batch_s)
@@ -160,8 +163,9 @@ def _train(
     corpus: PhoneCorpus,
     config: EncoderTrainingConfig,
     progress: Progress,
+    state: Path,
+    made_from: str,
 ) -> dict[str, Any]:
-    rng = np.random.default_rng(config.seed)
     matrices = [p for p in model.encoder.layers.parameters() if p.ndim == 2]
     taken = {id(p) for p in matrices}
     others = [p for p in (*model.parameters(), *head.parameters(), *speller.parameters()) if id(p) not in taken]
@@ -169,31 +173,38 @@ def _train(
         Muon(matrices, lr=config.matrix_lr),
         torch.optim.AdamW(others, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay),
     ]
-    schedules = [torch.optim.lr_scheduler.LambdaLR(o, partial(learning_rate_factor, config=config)) for o in optimisers]
-    batches = _endless(corpus, config.batch_s, rng)
+    rates = (config.matrix_lr, config.lr)
+    batches = _endless(corpus, config.batch_s, np.random.default_rng(config.seed))
     model.train()
-    accuracies: list[float] = []
-    heard_frames = 0
-    for step in range(1, config.steps + 1):
-        batch = next(batches)
-        features, mask, targets = corpus.collate(batch)
-        features = augment(features, mask, config, rng)
-        hidden = model(input_features=features, attention_mask=mask).last_hidden_state
-        logits = head(hidden)  # [B, T, phones]
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
-        spelling = speller.loss(hidden, mask, batch)
-        loss = loss + config.ctc_weight * spelling
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(others, config.clip_norm)  # Muon's steps do not depend on the size of its gradients
-        for optimiser, schedule in zip(optimisers, schedules, strict=True):
-            optimiser.step()
-            optimiser.zero_grad()
-            schedule.step()
-        valid = targets != IGNORED
-        accuracies.append(float((logits.argmax(dim=-1) == targets)[valid].float().mean()))
-        heard_frames += int(valid.sum())
-        progress(step, config.steps, {"loss": loss.item(), "ctc": spelling.item(), "accuracy": accuracies[-1]})
-    last = accuracies[-max(1, config.steps // 10) :]
+    with Resumable(state, made_from, nn.ModuleList([model, head, speller]), optimisers) as run:
+        heard_frames = int(run.last.get("heard_frames", 0))
+        for step in range(1, config.steps + 1):
+            batch = next(batches)
+            if step <= run.done:
+                continue
+            for optimiser, rate in zip(optimisers, rates, strict=True):
+                set_learning_rate(optimiser, rate * learning_rate_factor(step - 1, config))
+            torch.manual_seed(step_seed(config.seed, step, 0))
+            features, mask, targets = corpus.collate(batch)
+            features = augment(features, mask, config, np.random.default_rng([config.seed, step]))
+            hidden = model(input_features=features, attention_mask=mask).last_hidden_state
+            logits = head(hidden)  # [B, T, phones]
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+            spelling = speller.loss(hidden, mask, batch)
+            loss = loss + config.ctc_weight * spelling
+            torch.autograd.backward(loss)
+            nn.utils.clip_grad_norm_(others, config.clip_norm)  # Muon's steps do not depend on its gradients' size
+            for optimiser in optimisers:
+                optimiser.step()
+                optimiser.zero_grad()
+            valid = targets != IGNORED
+            accuracy = float((logits.argmax(dim=-1) == targets)[valid].float().mean())
+            heard_frames += int(valid.sum())
+            figures = {"loss": loss.item(), "ctc": spelling.item(), "accuracy": accuracy}
+            run.after(step, config.steps, {**figures, "heard_frames": heard_frames})
+            progress(step, config.steps, figures)
+        accuracies = run.logged("accuracy")
+    last = accuracies[-max(1, len(accuracies) // 10) :]
     return {
         "steps": config.steps,
         "audio_s": heard_frames / 50,

@@ -6,9 +6,8 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from ssr_connector.tiny.questions import LETTERS
+from ssr_connector.tiny.resumable import Resumable, set_learning_rate, state_folder
 from ssr_connector.tiny.tokenizer import BLANK, split_share, train_tokenizer
 from ssr_connector.tiny.world import World, words_of
 
@@ -106,7 +106,8 @@ def train_llm(
 ) -> dict[str, float]:
     """Train the tiny LLM on ``world.text_train`` and save it with its tokenizer in ``out``; returns its figures.
 
-    A finished ``out`` of the same text and configuration is reused. ``progress`` gets steps done, steps in all and
+    A finished ``out`` of the same text and configuration is reused; a run that was killed goes on from its last
+    checkpoint, in the folder ``state``. ``progress`` gets steps done, steps in all and
     losses in nats per token.
     """
     fingerprint = {"config": asdict(config), "text": _digest([*world.drills, *world.text_train])}
@@ -117,7 +118,7 @@ def train_llm(
     torch.manual_seed(config.seed)
     tokenizer = train_tokenizer(world.text_train, config.vocabulary_tokens)
     model = _new_model(config, tokenizer)
-    train_loss = _fit(model, world, tokenizer, config, progress)
+    train_loss = _fit(model, world, tokenizer, config, progress, state_folder(out), fingerprint)
     words = words_of(world.text_train)
     figures = {
         "parameters": float(sum(parameter.numel() for parameter in model.parameters())),
@@ -175,10 +176,11 @@ def _fit(
     tokenizer: PreTrainedTokenizerFast,
     config: LLMTrainingConfig,
     progress: Callable[[int, int, dict[str, float]], None],
+    state: Path,
+    made_from: Mapping[str, object],
 ) -> float:
     """Train; returns the running mean of the loss at the end."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_lr_factor, config=config))
     rng = random.Random(config.seed)
     drills, text = (
         _batches(encode(texts, tokenizer), tokenizer.pad_token_id, config.rows_per_step, random.Random(config.seed))
@@ -186,18 +188,23 @@ def _fit(
     )
     letters = torch.tensor(tokenizer.convert_tokens_to_ids([f"{BLANK}{letter}" for letter in LETTERS]))
     model.train()
-    running = math.log(model.config.vocab_size)
-    for step in range(1, config.steps + 1):
-        # The chance of a drill falls to none in twice the time that would be all drills.
-        drilled = rng.random() < 1 - step / max(1.0, 2 * config.drill_share * config.steps)
-        loss = next_token_loss(model, next(drills if drilled else text), letters, config.letter_weight)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
-        running += (loss.item() - running) * 0.05
-        progress(step, config.steps, {"loss": running})
+    with Resumable(state, made_from, model, [optimizer]) as run:
+        running = run.last.get("loss", math.log(model.config.vocab_size))
+        for step in range(1, config.steps + 1):
+            # The chance of a drill falls to none in twice the time that would be all drills.
+            drilled = rng.random() < 1 - step / max(1.0, 2 * config.drill_share * config.steps)
+            batch = next(drills if drilled else text)
+            if step <= run.done:
+                continue
+            set_learning_rate(optimizer, config.lr * _lr_factor(step - 1, config))
+            loss = next_token_loss(model, batch, letters, config.letter_weight)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+            running += (loss.item() - running) * 0.05
+            run.after(step, config.steps, {"loss": running})
+            progress(step, config.steps, {"loss": running})
     return running
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssr_connector.config import to_dict
 from ssr_connector.tiny.questions import SPOKEN_PROMPT
+from ssr_connector.tiny.resumable import state_folder
 
 if TYPE_CHECKING:
     from ssr_connector.tiny.demo import Demo
@@ -23,7 +24,8 @@ def outcome(demo: "Demo") -> dict[str, Any]:
     results["figures"] += renamed(
         results["figures"], {"asr_wer_ssr": "asr_wer_stage1", "asr_wer_multitask": "asr_wer_stage2"}
     )
-    logs = {name: demo.out / name / "metrics.jsonl" for name in demo.stages.seconds}
+    logs = {"LLM": state_folder(demo.llm) / "metrics.jsonl", "encoder": state_folder(demo.encoder) / "metrics.jsonl"}
+    logs |= {name: demo.out / name / "metrics.jsonl" for name in demo.stages.seconds}
     results["curves"] = {name: metrics(path) for name, path in logs.items() if path.is_file()}
     results["cost"] = [{"stage": name, "seconds": s} for name, s in demo.stages.seconds.items()]
     results["command"] = shlex.join(["ssr", *sys.argv[1:]])

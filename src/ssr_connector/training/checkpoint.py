@@ -5,6 +5,7 @@ Random numbers need no place in it: they follow from the seed and the step (`loo
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,12 +34,20 @@ def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
     return {k: p for k, p in module.named_parameters() if p.requires_grad}
 
 
-def save_state(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer, at: Position, keep: int) -> None:
+def owners(optimizers: Sequence[torch.optim.Optimizer]) -> dict[int, torch.optim.Optimizer]:
+    """Which optimiser moves a parameter, by its `id`."""
+    return {id(p): o for o in optimizers for group in o.param_groups for p in group["params"]}
+
+
+def save_state(
+    folder: Path, module: nn.Module, optimizers: Sequence[torch.optim.Optimizer], at: Position, keep: int
+) -> None:
     """Write `folder/step-…`, then remove all but the newest `keep`. The older one stays until this one is whole."""
     tensors: dict[str, Tensor] = {}
+    owner = owners(optimizers)
     for name, parameter in trainable(module).items():
         tensors[f"weight/{name}"] = parameter.detach()
-        for key, value in optimizer.state.get(parameter, {}).items():
+        for key, value in owner[id(parameter)].state.get(parameter, {}).items():
             tensors[f"optimizer/{key}/{name}"] = torch.as_tensor(value).detach()
     with replace_folder(folder / f"step-{at.step:08d}") as new:
         write_tensors(new / TENSORS, {k: v.cpu().contiguous() for k, v in tensors.items()})
@@ -54,7 +63,7 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("step-????????") if (p / POSITION).is_file())
 
 
-def load_state(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> Position:
+def load_state(folder: Path, module: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> Position:
     """Take up the newest checkpoint, or stay at the start where there is none. Raises UserError where it is damaged."""
     found = checkpoints(folder)
     if not found:
@@ -74,9 +83,10 @@ def load_state(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer
             if parameter.shape != tensors[f"weight/{name}"].shape:
                 raise UserError(f"{found[-1]} has another shape for {name}; start in another folder")
             parameter.copy_(tensors[f"weight/{name}"])
+    owner = owners(optimizers)
     for key, value in tensors.items():
         if key.startswith("optimizer/"):
             _, entry, name = key.split("/", 2)
             target = parameters[name]
-            optimizer.state[target][entry] = value if entry == "step" else value.to(target.device)
+            owner[id(target)].state[target][entry] = value if entry == "step" else value.to(target.device)
     return at

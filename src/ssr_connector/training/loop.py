@@ -108,7 +108,7 @@ def train(
     optimizer = torch.optim.AdamW(
         list(trainable(student).values()), lr=config.lr, betas=config.betas, weight_decay=config.weight_decay
     )
-    at = load_state(out / "checkpoints", student, optimizer)
+    at = load_state(out / "checkpoints", student, [optimizer])
     log = MetricsLog(out, at.step) if accelerator.is_main_process else None
     model, optimizer = accelerator.prepare(student, optimizer)
     student.train()
@@ -132,7 +132,7 @@ def train(
                     if last or evaluated or at.step % config.log_every == 0:
                         log.write(at.step, figures)
                     if last or interrupted() or at.step % config.checkpoint_every == 0:
-                        save_state(out / "checkpoints", student, optimizer, at, config.keep_checkpoints)
+                        save_state(out / "checkpoints", student, [optimizer], at, config.keep_checkpoints)
                 progress(at.step, config.steps, figures)
             if interrupted():
                 raise KeyboardInterrupt
