@@ -76,9 +76,9 @@ def ctc_forced_align(
             *(log_probs, B, strides[0], strides[1], V, targets, L, frames, labels, blank),
             *(starts, ends, scores, status),
         )
-    bad = (status == native.Status.NOT_A_NUMBER).nonzero()
-    if len(bad):
-        raise not_a_number(int(bad[0]))
+    outcomes = status.tolist()
+    if native.Status.NOT_A_NUMBER in outcomes:
+        raise not_a_number(outcomes.index(native.Status.NOT_A_NUMBER))
     return CTCPath(starts, ends, scores, status == native.Status.ALIGNED)
 
 

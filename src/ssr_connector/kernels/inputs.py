@@ -24,10 +24,9 @@ def check_lengths(what: str, lengths: Tensor, items: int, longest: int) -> Tenso
     if lengths.shape != (items,):
         raise ValueError(f"{what} lengths have the shape {tuple(lengths.shape)}, not ({items},)")
     checked = lengths.detach().to("cpu", torch.long).contiguous()
-    if items and not (int(checked.min()) >= 0 and int(checked.max()) <= longest):
-        raise ValueError(
-            f"{what} lengths run from {int(checked.min())} to {int(checked.max())}, not within 0 … {longest}"
-        )
+    values = checked.tolist()
+    if values and not (min(values) >= 0 and max(values) <= longest):
+        raise ValueError(f"{what} lengths run from {min(values)} to {max(values)}, not within 0 … {longest}")
     return checked
 
 

@@ -48,7 +48,7 @@ def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_l
         *(log_probs, B, strides[0], strides[1]),
         *(frames, labels, durations, N, status),
     )
-    bad = (status == native.Status.NOT_A_NUMBER).nonzero()
-    if len(bad):
-        raise not_a_number(int(bad[0]))
+    outcomes = status.tolist()
+    if native.Status.NOT_A_NUMBER in outcomes:
+        raise not_a_number(outcomes.index(native.Status.NOT_A_NUMBER))
     return durations

@@ -5,6 +5,10 @@ namespace {
 
 using namespace ssr;
 
+constexpr int64_t kMostMarks = 3 << 20;  // bytes of back-pointers; where they are more, scores are computed again
+typedef int8_t Marks __attribute__((vector_size(16), may_alias));
+
+constexpr int64_t kRebaseFrames = 256;
 constexpr int64_t kPrefetchFloats = 2048;  // two pages ahead, where the processor's own prefetching stops
 
 // One frame over the chunks [first, last], from the scores `before` to `after`, which may be the same; the chunk in front
@@ -44,6 +48,33 @@ class Rows {
   const Scores copy_;
 };
 
+// All frames, with marks for every label of every frame that say whether the best path comes from the label before.
+// `scores` begins after a chunk in front. Returns whether a score was NaN.
+SSR_WIDEST_VECTORS bool search_marked(const Rows& rows, int64_t T, int64_t N, Lanes* rolling, Marks* marks) {
+  const int64_t chunks = chunks_of(N);
+  float* scores = floats(rolling);
+  IntLanes odd = {};
+  for (int64_t t = 0; t < T; ++t) {
+    const int64_t lo = std::max<int64_t>(0, N - T + t), hi = std::min(N - 1, t);
+    const float* emission = rows.at(t, 0, chunks);
+    Lanes left = rolling[lo / kLanes - 1];
+    for (int64_t c = lo / kLanes; c <= hi / kLanes; ++c) {
+      Lanes e;
+      std::memcpy(&e, emission + c * kLanes, sizeof e);
+      __builtin_prefetch(emission + c * kLanes + kPrefetchFloats);
+      e = only(e, N - c * kLanes);
+      const Lanes here = rolling[c], before = shifted(left, here);
+      marks[t * chunks + c] = __builtin_convertvector(before > here, Marks);
+      rolling[c] = larger(before, here) + e;
+      odd |= e != e;
+      left = here;
+    }
+    scores[-1] = kNever;
+    if (t % kRebaseFrames == kRebaseFrames - 1) rebase(scores + lo, hi - lo + 1, highest(scores + lo, hi - lo + 1));
+  }
+  return any(odd);
+}
+
 Status align(const float* log_probs, int64_t stride, int64_t T, int64_t N, int64_t* durations) {
   std::fill(durations, durations + N, 0);
   if (N == 0) return T == 0 ? kAligned : kInfeasible;
@@ -54,11 +85,22 @@ Status align(const float* log_probs, int64_t stride, int64_t T, int64_t N, int64
   const auto lowest = [&](int64_t t) { return std::max<int64_t>(0, N - T + t); };
   const auto furthest = [&](int64_t t) { return std::min(N - 1, t); };
 
-  const Scores memory(chunks + 1), checkpoints(blocks * chunks);
+  const Rows rows(log_probs, stride, T, N);
+  const bool marked = T * width <= kMostMarks;
+  const Scores memory(chunks + 1), checkpoints(marked ? 0 : blocks * chunks);
   Lanes* rolling = memory.at(1);
   float* scores = floats(rolling);
-  const Rows rows(log_probs, stride, T, N);
   scores[-1] = 0.0f;  // before the first frame: in front of the first label
+  if (marked) {
+    const std::unique_ptr<Marks[]> marks(new Marks[T * chunks]);
+    if (search_marked(rows, T, N, rolling, marks.get())) return kNotANumber;
+    if (!(scores[N - 1] > kNever)) return kInfeasible;
+    for (int64_t t = T - 1, label = N - 1; t >= 0; --t) {
+      ++durations[label];
+      if (t > 0 && reinterpret_cast<const int8_t*>(&marks[t * chunks])[label]) --label;
+    }
+    return kAligned;
+  }
   bool odd = false;
   for (int64_t t = 0; t < T; ++t) {
     if (t % K == 0 && t > 0) {
