@@ -60,6 +60,28 @@ SSR_WIDEST_VECTORS bool advance(States before, States after, const Lanes* emissi
   return any(odd) || blank_emission != blank_emission;
 }
 
+// The same in place, and for every label how the best paths come to it and to the blank before it.
+constexpr int32_t kLeftLabel = 1, kSkipped = 2, kEntered = 4;
+SSR_WIDEST_VECTORS bool advance_marked(States scores, const Lanes* emissions, float blank_emission, const float* skip,
+                                       int64_t chunks, Marks* marks) {
+  IntLanes odd = {};
+  Lanes left = scores.labels[-1];
+  for (int64_t c = 0; c < chunks; ++c) {
+    const Lanes blank = scores.blanks[c], label = scores.labels[c], previous = shifted(left, label);
+    Lanes skips;
+    std::memcpy(&skips, skip + c * kLanes, sizeof skips);
+    const Lanes skipping = previous + skips, near = larger(label, blank);
+    const IntLanes mark =
+        ((previous > blank) & kLeftLabel) | ((skipping > near) & kSkipped) | ((blank > label) & kEntered);
+    marks[c] = __builtin_convertvector(mark, Marks);
+    scores.blanks[c] = larger(blank, previous) + blank_emission;
+    scores.labels[c] = larger(near, skipping) + emissions[c];
+    odd |= emissions[c] != emissions[c];
+    left = label;
+  }
+  return any(odd) || blank_emission != blank_emission;
+}
+
 // The log-probabilities of one item [T, V], and room for a frame's emissions of its labels.
 struct Emissions {
   const float* log_probs;
@@ -67,16 +89,24 @@ struct Emissions {
   const Text& text;
   const Scores fetched;
 
-  // Advances the chunks that begin at label `left`.
-  bool step(int64_t t, int64_t left, int64_t chunks, States before, States after) const {
-    const float* row = log_probs + t * stride;
+  // Emissions of the chunks that begin at label `left`.
+  const Lanes* fetch(const float* row, int64_t left, int64_t chunks) const {
     const int32_t* ids = text.ids.data() + left;
     if (vocabulary <= kSmallVocabulary) {
       look_up(row, vocabulary, ids, chunks, fetched.at(0));
     } else {
       gather(row, ids, chunks, floats(fetched.at(0)));
     }
-    return advance(before, after, fetched.at(0), row[blank], text.skip.data() + left, chunks);
+    return fetched.at(0);
+  }
+  // Advances those chunks.
+  bool step(int64_t t, int64_t left, int64_t chunks, States before, States after) const {
+    const float* row = log_probs + t * stride;
+    return advance(before, after, fetch(row, left, chunks), row[blank], text.skip.data() + left, chunks);
+  }
+  bool step_marked(int64_t t, int64_t left, int64_t chunks, States scores, Marks* marks) const {
+    const float* row = log_probs + t * stride;
+    return advance_marked(scores, fetch(row, left, chunks), row[blank], text.skip.data() + left, chunks, marks);
   }
 };
 
@@ -93,13 +123,15 @@ Status align(const Emissions& emissions, int64_t T, int64_t L, int64_t* starts, 
   const auto lowest = [&](int64_t t) { return std::max<int64_t>(0, L - T + t); };
   const auto lowest_blank = [&](int64_t t) { return std::max<int64_t>(0, L - T + t + 1); };
 
-  const Scores rolling(row), checkpoints(blocks * row);
+  const bool marked = T * chunks * kLanes <= kMostMarks;
+  const std::unique_ptr<Marks[]> marks(marked ? new Marks[T * chunks] : nullptr);
+  const Scores rolling(row), checkpoints(marked ? 0 : blocks * row);
   Lanes *blank_chunks = rolling.at(0), *label_chunks = rolling.at(chunks + 1);
   float *blanks = floats(blank_chunks), *labels = floats(label_chunks);
   blanks[0] = 0.0f;  // before the first frame: in front of everything
   bool odd = false;
   for (int64_t t = 0; t < T; ++t) {
-    if (t % K == 0) {
+    if (t % (marked ? kRebaseFrames : K) == 0) {
       if (t > 0) {
         float *some_blanks = blanks + lowest_blank(t - 1), *some_labels = labels + lowest(t - 1);
         const int64_t n = std::min(L, t - 1) + 1 - lowest_blank(t - 1), m = std::min(L - 1, t - 1) + 1 - lowest(t - 1);
@@ -107,22 +139,47 @@ Status align(const Emissions& emissions, int64_t T, int64_t L, int64_t* starts, 
         rebase(some_blanks, n, best);
         rebase(some_labels, m, best);
       }
-      std::copy_n(rolling.at(0), row, checkpoints.at(t / K * row));
+      if (!marked) std::copy_n(rolling.at(0), row, checkpoints.at(t / K * row));
     }
     const int64_t first = lowest(t) / kLanes, n = std::min(L, t) / kLanes - first + 1;
     const States states{blank_chunks + first, label_chunks + first};
-    odd |= emissions.step(t, first * kLanes, n, states, states);
+    odd |= marked ? emissions.step_marked(t, first * kLanes, n, states, &marks[t * chunks + first])
+                  : emissions.step(t, first * kLanes, n, states, states);
   }
   if (odd) return kNotANumber;
   const float in_blank = blanks[L], in_label = labels[L - 1];  // labels[-1]: never
   if (!(std::max(in_blank, in_label) > kNever)) return kInfeasible;
+
+  std::vector<double> sums(L, 0.0);
+  const auto emit = [&](int64_t t, int64_t j) {
+    starts[j] = t;
+    if (ends[j] == 0) ends[j] = t + 1;
+    sums[j] += emissions.log_probs[t * emissions.stride + text.ids[j]];
+  };
+  const auto finish = [&] {
+    for (int64_t j = 0; j < L; ++j) means[j] = static_cast<float>(sums[j] / (ends[j] - starts[j]));
+    return kAligned;
+  };
+  if (marked) {
+    bool silent = in_blank > in_label;
+    for (int64_t t = T - 1, label = silent ? L : L - 1; t >= 0; --t) {
+      if (!silent) emit(t, label);
+      const int8_t mark = reinterpret_cast<const int8_t*>(&marks[t * chunks])[label];
+      if (silent ? mark & kLeftLabel : mark & kSkipped) {
+        silent = false;
+        --label;
+      } else if (!silent && (mark & kEntered)) {
+        silent = true;
+      }
+    }
+    return finish();
+  }
 
   // Back, block by block: two rows of scores a frame, of the labels from `left` to the one that the block ends in.
   bool silent = in_blank > in_label;
   int64_t label = silent ? L : L - 1;  // the blank before it, where silent
   const int64_t span = chunks_of(K + 1), block_row = 2 * span + 1;
   const Scores block((K + 1) * block_row);
-  std::vector<double> sums(L, 0.0);
   for (int64_t b = blocks - 1; b >= 0; --b) {
     const int64_t first = b * K, last = std::min(T, first + K) - 1;
     const int64_t left = std::max<int64_t>(0, label - K), n = label - left + 1;
@@ -147,9 +204,7 @@ Status align(const Emissions& emissions, int64_t T, int64_t L, int64_t* starts, 
         }
         continue;
       }
-      starts[label] = t;
-      if (ends[label] == 0) ends[label] = t + 1;
-      sums[label] += emissions.log_probs[t * emissions.stride + text.ids[label]];
+      emit(t, label);
       const float stay = labels_before[label], enter = blanks_before[label];
       if (labels_before[label - 1] + text.skip[label] > std::max(stay, enter)) {
         --label;
@@ -158,8 +213,7 @@ Status align(const Emissions& emissions, int64_t T, int64_t L, int64_t* starts, 
       }
     }
   }
-  for (int64_t j = 0; j < L; ++j) means[j] = static_cast<float>(sums[j] / (ends[j] - starts[j]));
-  return kAligned;
+  return finish();
 }
 
 }  // namespace

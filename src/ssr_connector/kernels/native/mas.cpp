@@ -5,10 +5,6 @@ namespace {
 
 using namespace ssr;
 
-constexpr int64_t kMostMarks = 3 << 20;  // bytes of back-pointers; where they are more, scores are computed again
-typedef int8_t Marks __attribute__((vector_size(16), may_alias));
-
-constexpr int64_t kRebaseFrames = 256;
 constexpr int64_t kPrefetchFloats = 2048;  // two pages ahead, where the processor's own prefetching stops
 
 // One frame over the chunks [first, last], from the scores `before` to `after`, which may be the same; the chunk in front

@@ -32,6 +32,10 @@ constexpr int64_t kLanes = 16;
 typedef float Lanes __attribute__((vector_size(64), may_alias));
 typedef int32_t IntLanes __attribute__((vector_size(64), may_alias));
 
+typedef int8_t Marks __attribute__((vector_size(16), may_alias));
+
+constexpr int64_t kMostMarks = 3 << 20;  // bytes of back-pointers; where they are more, scores are computed again
+constexpr int64_t kRebaseFrames = 256;
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 constexpr int64_t kSmallestInterval = 2 * kLanes - 1;  // so that a block's labels fill two chunks
 constexpr int64_t kSmallWorkspaceFloats = 1 << 19;  // 2 MiB of checkpoints: not worth a longer interval
