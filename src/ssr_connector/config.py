@@ -89,6 +89,11 @@ class TrainingSection:
     aligner: str | None = None  # folder of a trained aligner (distill: needed)
     objectives: dict[str, float] = field(default_factory=dict)  # name: weight
     train: tuple[str, ...] = ()  # parts that learn: aligner, connector, llm
+    freeze: tuple[str, ...] = ()  # patterns (regular expressions) of parameters of these parts that do not, after all
+    lora_rank: int = 0  # learn additions of this rank to the LLM instead of the LLM itself; 0: the LLM
+    lora_alpha: float = 16.0
+    lora_merge: bool = False  # add them to the LLM's weights at the end; else the checkpoint holds them alone
+    ewc_batches: int = 16  # objective `ewc`: batches of text that tell which weights matter
     steps: int = 1000
     lr: float = 1e-4
     final_lr_share: float = 0.2

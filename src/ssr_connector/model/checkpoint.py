@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.errors import UserError
 from ssr_connector.files import replace_folder, write_tensors
 from ssr_connector.model.configuration import SSRConfig
+from ssr_connector.model.lora import KEY, add_lora
 
 if TYPE_CHECKING:
     from ssr_connector.model.modeling import SSRForConditionalGeneration
@@ -30,13 +32,19 @@ def save(model: "SSRForConditionalGeneration", path: str | Path) -> None:
     config.aligner = model.aligner.to_dict()
     config.encoder_name, config.llm_name = (relative(n, path) for n in (config.encoder_name, config.llm_name))
     config.architectures = [type(model).__name__]
-    parts = ["aligner.", "connector."] + (["llm."] if config.llm_trained else [])
-    state = drop_shared({k: v for k, v in model.state_dict().items() if k.startswith(tuple(parts))})
+    state = drop_shared({k: v for k, v in model.state_dict().items() if is_kept(k, config)})
     processor = {"llm_name": config.llm_name, "sampling_rate_hz": model.encoder.clock.sampling_rate_hz}
     with replace_folder(path) as new:
         config.save_pretrained(new)
         write_tensors(new / WEIGHTS, {k: v.detach().cpu() for k, v in state.items()}, {"format": "pt"})
         (new / PROCESSOR_FILE).write_text(json.dumps({"processor_class": "SSRProcessor", **processor}, indent=2))
+
+
+def is_kept(key: str, config: SSRConfig) -> bool:
+    """Whether a tensor is in the checkpoint, or comes with the base models."""
+    if key.startswith("llm."):
+        return config.llm_trained and (not config.lora or KEY in key)
+    return not key.startswith("encoder.")
 
 
 def load(cls: type["SSRForConditionalGeneration"], path: str | Path, **kwargs: Any) -> "SSRForConditionalGeneration":
@@ -57,7 +65,7 @@ def load(cls: type["SSRForConditionalGeneration"], path: str | Path, **kwargs: A
         state = load_file(path / WEIGHTS)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path / WEIGHTS} is damaged ({error}); use an older checkpoint") from error
-    load_exactly(model, state, path / WEIGHTS, optional=() if config.llm_trained else ("llm.",))
+    load_exactly(model, state, path / WEIGHTS, lambda key: is_kept(key, config))
     model.eval()
     return model
 
@@ -73,6 +81,8 @@ def build(cls: type["SSRForConditionalGeneration"], config: SSRConfig, **kwargs:
         if expected and width != expected:
             raise UserError(f"the {what} {name} is {width} wide, but this checkpoint was trained with {expected}")
     config.encoder_width, config.llm_width = encoder.width, llm.get_input_embeddings().embedding_dim
+    if config.lora:
+        llm = add_lora(llm, **config.lora)
     model = cls(config, encoder, llm, load_tokenizer(config.llm_name))
     n_tokens = llm.get_input_embeddings().num_embeddings
     some = torch.arange(0, n_tokens, -(-n_tokens // SCALE_TOKENS))
@@ -105,12 +115,13 @@ def load_tokenizer(name: str) -> Any:
     return tokenizer
 
 
-def load_exactly(module: nn.Module, state: dict[str, torch.Tensor], file: Path, optional: tuple[str, ...] = ()) -> None:
-    """Load every tensor of a file, and let none be missing; prefixes in `optional` and the encoder may be."""
+def load_exactly(
+    module: nn.Module, state: dict[str, torch.Tensor], file: Path, needed: Callable[[str], bool] = lambda _: True
+) -> None:
+    """Load every tensor of a file, and let none that is needed be missing."""
     own = module.state_dict()
-    optional = (*optional, "encoder.")
     tied = set(own) - set(drop_shared(own))
-    missing = sorted(k for k in own if k not in state and not k.startswith(optional) and k not in tied)
+    missing = sorted(k for k in own if k not in state and needed(k) and k not in tied)
     unknown = sorted(k for k in state if k not in own)
     misshapen = sorted(k for k in state if k in own and state[k].shape != own[k].shape)
     for what, keys in (("lacks", missing), ("has unknown", unknown), ("has another shape for", misshapen)):

@@ -17,6 +17,7 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         text_form: written form of speech, "cased" or "lower" (METHOD §3).
         transcribe_prompt: what is written after speech that is to be transcribed.
         llm_trained: whether the checkpoint holds the LLM's weights too (after stage 2).
+        lora: rank and alpha of low-rank additions, which it then holds instead of the LLM's weights; empty: none.
 
     """
 
@@ -34,6 +35,7 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         connector: dict[str, Any] | None = None,
         text_form: str = "cased",
         llm_trained: bool = False,
+        lora: dict[str, Any] | None = None,
         transcribe_prompt: str = "\nTranscript:",
         **kwargs: Any,
     ) -> None:
@@ -46,5 +48,6 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         self.connector = connector or {}
         self.text_form = text_form
         self.llm_trained = llm_trained
+        self.lora = lora or {}
         self.transcribe_prompt = transcribe_prompt
         super().__init__(**kwargs)

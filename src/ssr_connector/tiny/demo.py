@@ -36,6 +36,7 @@ class TinySection:
     llm: dict[str, Any]
     encoder: dict[str, Any]
     noise: dict[str, Any]
+    accents: int  # of training, of the five there are: few are learnt sooner, many carry over to others
     baselines: dict[str, dict[str, Any]]  # name: how its learning rate is chosen (`lrs`, `trial_steps`)
 
     @classmethod
@@ -93,7 +94,7 @@ class Demo:
         self.stages.do(
             "voices",
             "speaking the utterances and the tests with eSpeak",
-            [self.tiny.noise],
+            [self.tiny.noise, self.tiny.accents],
             ["world"],
             [self.out / "speech"],
             self.speak,
@@ -182,30 +183,31 @@ class Demo:
     def speak(self, report: Report) -> str:
         """All speech as FLAC files with transcript tables and true word times."""
         from ssr_connector.tiny.speak import render
-        from ssr_connector.tiny.voices import DEV_VOICES, TEST_VOICES, TRAIN_VOICES
+        from ssr_connector.tiny.voices import DEV_VOICES, TEST_VOICES, TRAIN_ACCENTS
 
+        voices = [voice for accent in TRAIN_ACCENTS[: self.tiny.accents] for voice in accent]
         noise = NoiseMix(**self.tiny.noise)
         half = len(self.world.speech_dev) // 2
         tests, keys = test_utterances(self.world)
         parts = (
-            ("train", self.world.speech_train, TRAIN_VOICES, noise),
-            ("stories", self.world.speech_stories, TRAIN_VOICES, noise),
+            ("train", self.world.speech_train, voices, noise),
+            ("stories", self.world.speech_stories, voices, noise),
             ("dev", self.world.speech_dev[:half], DEV_VOICES, None),
             ("test", self.world.speech_dev[half:], TEST_VOICES, None),
             ("tests", tests, TEST_VOICES, None),
         )
         total, before = sum(len(p[1]) for p in parts), 0
-        for name, utterances, voices, mix in parts:
+        for name, utterances, speakers, mix in parts:
             out = self.out / "speech" / name
 
             def forward(done: int, _: int, before: int = before) -> None:
                 report(before + done, total, {})
 
-            render(utterances, voices, out, self.recipe.seed, mix, progress=forward, voice_keys=keys)
+            render(utterances, speakers, out, self.recipe.seed, mix, progress=forward, voice_keys=keys)
             before += len(utterances)
         for task, items in self.world.tests.items():  # beside the recordings that they name
             write_lines(self.out / "speech" / "tests" / f"{task}.jsonl", (question(task, item) for item in items))
-        return f"{total} recordings in {len(TRAIN_VOICES)} training and {len(TEST_VOICES)} test voices"
+        return f"{total} recordings in {len(voices)} training and {len(TEST_VOICES)} test voices"
 
     def train_llm(self, report: Report) -> str:
         """The text LLM."""

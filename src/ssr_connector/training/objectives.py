@@ -1,6 +1,7 @@
 """What is computed from a batch: one small class per objective, each a loss and what to log of it (METHOD §4)."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -10,7 +11,7 @@ from ssr_connector.aligners import Tokenize, TrainableAligner
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.scoring import begun
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
-from ssr_connector.training.batches import Batch, SpeechBatch
+from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
 from ssr_connector.types import Segments
 
 Logged = dict[str, float]
@@ -110,10 +111,12 @@ class ContinueLikeText:
             if missing:
                 self._write([speech.ids[i] for i in missing], [contexts[i] for i in missing])
             endings = [Piece.text(self._written[key], scored=True) for key in speech.ids]
-            teacher = self._log_probs([[c, e] for c, e in zip(contexts, endings, strict=True)])
+            pairs = [[c, e] for c, e in zip(contexts, endings, strict=True)]
+            teacher = scored_log_probs(self.model.llm, pairs, self.model.embed_tokens)
         start = Piece.text(self.model.prefix_ids)
         heard = hear(self.model, speech)
-        student = self._log_probs([[start, Piece.speech(s), e] for s, e in zip(heard, endings, strict=True)])
+        rows = [[start, Piece.speech(s), e] for s, e in zip(heard, endings, strict=True)]
+        student = scored_log_probs(self.model.llm, rows, self.model.embed_tokens)
         loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
         return loss, {"continuation_kl": loss.item()}
 
@@ -130,12 +133,6 @@ class ContinueLikeText:
         )
         for key, row in zip(keys, new.tolist(), strict=True):
             self._written[key] = row[: row.index(eos) + 1] if eos in row else row
-
-    def _log_probs(self, rows: Sequence[Sequence[Piece]]) -> Tensor:
-        """[tokens of all continuations, V]."""
-        batch = Sequences.build(rows, self.model.embed_tokens)
-        logits: Tensor = self.model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
-        return logits[:, :-1][batch.labels[:, 1:] != IGNORED].float().log_softmax(-1)
 
 
 class TextLM:
@@ -196,10 +193,73 @@ def next_token_loss(model: SSRForConditionalGeneration, rows: Sequence[Sequence[
     return nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED)
 
 
+class PredictLikeText:
+    """KL of the next tokens at every spoken token to those that the LLM as it was predicts from the same text.
+
+    What stage 2 is to leave as it is, said on the speech itself: the teacher is a frozen copy of the LLM at the start.
+    """
+
+    def __init__(self, model: SSRForConditionalGeneration) -> None:
+        self.model = model
+        self.teacher = copy.deepcopy(model.llm).eval().requires_grad_(False)
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
+        """Mean over tokens."""
+        heard = hear(self.model, spoken(batch))
+        if not self.model.connector.needs_segments:
+            raise ValueError("the objective `text_kl` needs a connector with a vector per token")
+        start = Piece.text(self.model.prefix_ids)
+        rows = [begun(self.model, [start, Piece.speech(s, scored=True)]) for s in heard]
+        with torch.no_grad():
+            as_text = [Piece.text(list(s.alignment.token_ids), scored=True) for s in heard]
+            texts = [begun(self.model, [start, t]) for t in as_text]
+            teacher = scored_log_probs(self.teacher, texts, self.teacher.get_input_embeddings())
+        student = scored_log_probs(self.model.llm, rows, self.model.embed_tokens)
+        loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+        return loss, {"text_kl": loss.item()}
+
+
+class ElasticWeights:
+    """Elastic weight consolidation (Kirkpatrick et al. 2017): weights that text needs are held where they were.
+
+    `½ Σ F (θ − θ₀)²` with F the diagonal Fisher information of text, from the model as it is at the start.
+    """
+
+    def __init__(self, model: SSRForConditionalGeneration, text: TextBatches | None, n_batches: int) -> None:
+        if text is None:
+            raise ValueError("the objective `ewc` needs text data")
+        self.parameters = [p for p in model.llm.parameters() if p.requires_grad]
+        self.start = [p.detach().clone() for p in self.parameters]
+        self.fisher = [torch.zeros_like(p) for p in self.parameters]
+        on_text = TextLM(model)
+        for step in range(n_batches):
+            loss, _ = on_text(Batch(None, text.batch(step)))
+            for total, gradient in zip(self.fisher, torch.autograd.grad(loss, self.parameters), strict=True):
+                total += gradient.square() * (loss.new_tensor(text.blocks[0].numel() * text.per_batch) / n_batches)
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:  # noqa: ARG002 - it depends on the weights alone
+        """The penalty."""
+        terms = [
+            (fisher * (p - start).square()).sum()
+            for p, start, fisher in zip(self.parameters, self.start, self.fisher, strict=True)
+        ]
+        loss = 0.5 * torch.stack(terms).sum()
+        return loss, {"ewc": loss.item()}
+
+
+def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]], embed: Callable[[Tensor], Tensor]) -> Tensor:
+    """Next-token log-probabilities at every scored token of a batch of rows [tokens, V]."""
+    batch = Sequences.build(rows, embed)
+    logits: Tensor = llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
+    return logits[:, :-1][batch.labels[:, 1:] != IGNORED].float().log_softmax(-1)
+
+
 OBJECTIVES: dict[str, Any] = {
-    "distil": lambda model, c: Distil(model, c.cosine_weight),
-    "speech_lm": lambda model, _: SpeechLM(model),
-    "transcribe": lambda model, c: Transcribe(model, c.transcribe_prompt),
-    "continuation": lambda model, _: ContinueLikeText(model),
-    "text": lambda model, _: TextLM(model),
+    "distil": lambda model, c, _: Distil(model, c.cosine_weight),
+    "speech_lm": lambda model, *_: SpeechLM(model),
+    "transcribe": lambda model, c, _: Transcribe(model, c.transcribe_prompt),
+    "continuation": lambda model, *_: ContinueLikeText(model),
+    "text": lambda model, *_: TextLM(model),
+    "text_kl": lambda model, *_: PredictLikeText(model),
+    "ewc": lambda model, c, text: ElasticWeights(model, text, c.ewc_batches),
 }

@@ -1,6 +1,7 @@
 """The three stages, each put together from a recipe: aligner, distill (the connector), finetune (the LLM)."""
 
 import dataclasses
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from ssr_connector.aligners import Material, Tokenize, TrainableAligner, Unalign
 from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
 from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.aligners.words import end_differences_s, timed_words
-from ssr_connector.config import Recipe
+from ssr_connector.config import Recipe, TrainingSection
 from ssr_connector.data.cuts import known_words, read_cuts, speech_texts
 from ssr_connector.data.documents import read_documents
 from ssr_connector.data.text import Form
@@ -22,6 +23,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.files import write_rejected
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
 from ssr_connector.model.checkpoint import build, load_tokenizer
+from ssr_connector.model.lora import add_lora, merge_lora
 from ssr_connector.training.batches import Batches, SpeechBatches, TextBatches
 from ssr_connector.training.loop import Progress, Student, Weighted, train
 from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, Logged
@@ -181,11 +183,14 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         raise UserError(f"connector.type {recipe.connector.type!r} has no vector per token to distil; use continuation")
     model.requires_grad_(False)
     for name in config.train:
-        parts[name].requires_grad_(True)
+        if name == "llm" and config.lora_rank:
+            start_lora(model, config)
+        else:
+            parts[name].requires_grad_(True)
+    freeze(model, config.freeze)
     if "transcribe" in config.objectives:
         model.config.transcribe_prompt = config.transcribe_prompt
     model.config.llm_trained = model.config.llm_trained or "llm" in config.train
-    objectives = [Weighted(n, w, OBJECTIVES[n](model, config)) for n, w in config.objectives.items()]
     source, _, clock = frame_source(
         recipe.data.frames, model.config.encoder_name, model.config.encoder_layer, model.encoder
     )
@@ -193,7 +198,8 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     cuts, transcripts = load_cuts(recipe.data.train, model.config.text_form)
     check_alignments(recipe.data.alignments, alignments, transcripts, model, aligned_clock == clock)
     speech = speech_batches(recipe, cuts, source, transcripts, alignments)
-    text = text_batches(recipe, model, recipe.data.text) if "text" in config.objectives else None
+    text = text_batches(recipe, model, recipe.data.text) if {"text", "ewc"} & set(config.objectives) else None
+    objectives = [Weighted(n, w, OBJECTIVES[n](model, config, text)) for n, w in config.objectives.items()]
     student = Student(model, objectives)
     evaluate = None
     if recipe.data.dev:
@@ -203,12 +209,37 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         dev_text = text_batches(recipe, model, recipe.data.dev_text) if text and recipe.data.dev_text else None
         measured = student
         if text and not dev_text:  # the loss on training text would say nothing
-            measured = Student(model, [o for o in objectives if o.name != "text"])
+            measured = Student(model, [o for o in objectives if o.name not in ("text", "ewc")])
         evaluate = DevLoss(measured, Batches(held_out, dev_text), len(list(held_out.plan(0))))
     figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
+    if config.lora_rank and config.lora_merge:
+        model.llm, model.config.lora = merge_lora(model.llm), {}
     if PartialState().is_main_process:
         model.save_pretrained(str(out / "model"))
     return {**figures, "left_out": float(speech.n_left_out)}
+
+
+def start_lora(model: SSRForConditionalGeneration, config: TrainingSection) -> None:
+    """Wrap the LLM in additions, which alone learn."""
+    if model.config.lora:
+        raise UserError(
+            f"{config.start_from} has low-rank additions already: train it with --training.lora_merge true first"
+        )
+    model.config.lora = {"rank": config.lora_rank, "alpha": config.lora_alpha}
+    model.llm = add_lora(model.llm, **model.config.lora)
+
+
+def freeze(model: SSRForConditionalGeneration, patterns: Sequence[str]) -> None:
+    """Stop parameters whose names match from learning. Raises UserError at a pattern that stops none."""
+    for pattern in patterns:
+        try:
+            found = [p for name, p in model.named_parameters() if p.requires_grad and re.search(pattern, name)]
+        except re.error as error:
+            raise UserError(f"training.freeze: {pattern!r} is no regular expression ({error})") from error
+        if not found:
+            raise UserError(f"training.freeze: no parameter that learns matches {pattern!r}")
+        for parameter in found:
+            parameter.requires_grad_(False)
 
 
 def check_alignments(
