@@ -77,7 +77,7 @@ class DataSection:
     dev: str = ""
     frames: str | None = None  # folder of `ssr encode`; null: encode on the fly
     alignments: str = ""  # folder of `ssr align`, for train and dev
-    text: str = ""  # plain text, one document a line, for the objective `text`
+    text: str = ""  # plain text, one document a line, for `text` and `ewc`; "self": what the LLM writes itself
     dev_text: str = ""
 
 
@@ -105,6 +105,7 @@ class TrainingSection:
     batch_s: float = 120.0  # seconds of audio a step
     batch_tokens: int = 4096  # of text a step, for the objective `text`
     text_block: int = 128
+    rehearsal_tokens: int = 200_000  # how much the LLM writes where data.text is "self"
     cosine_weight: float = 5.0  # λ of the distillation loss
     transcribe_prompt: str = "\nTranscript:"
     precision: Literal["no", "bf16"] = "no"

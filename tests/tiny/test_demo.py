@@ -38,7 +38,7 @@ def test_every_spoken_part_is_rendered_in_its_items_voice():
 
 
 def test_a_misspelt_key_of_the_tiny_world_is_named():
-    section = {"world": {"storyclose": 5}, "llm": {}, "encoder": {}, "noise": {}, "baselines": {}}
+    section = {"world": {"storyclose": 5}, "llm": {}, "encoder": {}, "noise": {}, "accents": 3, "baselines": {}}
     with pytest.raises(UserError, match=r"storyclose.*did you mean storycloze"):
         TinySection.read(Recipe(tiny=section), "recipe")
     with pytest.raises(UserError, match=r"did you mean tiny\.world"):

@@ -27,6 +27,7 @@ from ssr_connector.model.lora import add_lora, merge_lora
 from ssr_connector.training.batches import Batches, SpeechBatches, TextBatches
 from ssr_connector.training.loop import Progress, Student, Weighted, train
 from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, Logged
+from ssr_connector.training.rehearsal import SELF, write_rehearsal
 from ssr_connector.training.run import inherit, open_run
 from ssr_connector.types import Alignment
 from ssr_connector.units import FrameClock
@@ -305,6 +306,10 @@ def text_batches(recipe: Recipe, model: SSRForConditionalGeneration, path: str) 
     """Documents, each with its BOS and EOS, packed."""
     if not path:
         raise UserError("the objective `text` needs text data: --data.text FILE (one document a line, or JSON lines)")
+    if path == SELF:
+        section = recipe.training
+        file = Path(recipe.out) / "rehearsal.jsonl"
+        path = str(write_rehearsal(model, file, section.rehearsal_tokens, section.text_block, recipe.seed))
     ids: list[int] = []
     for document in read_documents(Path(path)):
         ids += model.prefix_ids + model.tokenize(document)[0] + model.end_ids

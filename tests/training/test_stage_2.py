@@ -1,0 +1,193 @@
+"""Stage 2 without forgetting: what learns, what is held, and what a checkpoint keeps of it."""
+
+import copy
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ssr_connector.config import load_recipe
+from ssr_connector.errors import UserError
+from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
+from ssr_connector.training.objectives import ElasticWeights, PredictLikeText, TextLM
+from ssr_connector.training.stages import finetune
+from ssr_connector.types import Alignment, Frames
+from ssr_connector.units import FrameClock
+
+TEXTS = ["Tom wanted tea.", "Nobody knows."]
+
+
+def quiet(*_):
+    pass
+
+
+def stage_2(base, distilled, out, *words):
+    start = f"--training.start_from={distilled / 'model'}"
+    recipe = load_recipe(base / "recipe.yaml", "finetune", [start, f"--out={out}", "--training.lr=0.01", *words])
+    finetune(recipe, quiet)
+    return SSRForConditionalGeneration.from_pretrained(str(out / "model"))
+
+
+def likelihoods(model):
+    return [s.total for s in model.loglikelihood([([""], [" the dog barks"]), (["The king"], [" sleeps."])])]
+
+
+def test_lora_is_kept_beside_the_llm_or_merged_into_it(base, distilled, tmp_path):
+    words = ["--training.lora_rank=2", "--training.lora_alpha=4"]
+    kept = stage_2(base, distilled, tmp_path / "kept", *words)
+    merged = stage_2(base, distilled, tmp_path / "merged", *words, "--training.lora_merge=true")
+    tensors = [load_file(tmp_path / name / "model" / "model.safetensors") for name in ("kept", "merged")]
+    llm = [{k for k in t if k.startswith("llm.")} for t in tensors]
+    assert llm[0]
+    assert all("lora_" in k for k in llm[0])
+    assert not any("lora_" in k for k in llm[1])
+    assert likelihoods(kept) == pytest.approx(likelihoods(merged), abs=1e-3)
+    before = likelihoods(SSRForConditionalGeneration.from_pretrained(str(distilled / "model")))
+    assert likelihoods(kept) != pytest.approx(before, abs=1e-2)
+    kept.save_pretrained(str(tmp_path / "copy"))
+    assert likelihoods(SSRForConditionalGeneration.from_pretrained(str(tmp_path / "copy"))) == likelihoods(kept)
+
+    again = load_recipe(
+        base / "recipe.yaml",
+        "finetune",
+        [f"--training.start_from={tmp_path / 'kept' / 'model'}", f"--out={tmp_path / 'again'}", *words],
+    )
+    with pytest.raises(UserError, match=r"lora_merge true first"):
+        finetune(again, quiet)
+
+
+def test_a_killed_lora_run_goes_on_bit_for_bit(base, distilled, tmp_path):
+    words = ["--training.lora_rank=2"]
+    unbroken = stage_2(base, distilled, tmp_path / "unbroken", *words)
+
+    class KilledError(Exception):
+        pass
+
+    def kill(step, *_):
+        if step == 5:
+            raise KilledError
+
+    start = f"--training.start_from={distilled / 'model'}"
+    recipe = load_recipe(
+        base / "recipe.yaml", "finetune", [start, f"--out={tmp_path / 'broken'}", "--training.lr=0.01", *words]
+    )
+    with pytest.raises(KilledError):
+        finetune(recipe, kill)
+    assert likelihoods(stage_2(base, distilled, tmp_path / "broken", *words)) == likelihoods(unbroken)
+
+
+def test_frozen_parameters_stay_and_a_pattern_that_stops_none_is_an_error(base, distilled, tmp_path):
+    before = SSRForConditionalGeneration.from_pretrained(str(distilled / "model")).llm.state_dict()
+    after = stage_2(
+        base, distilled, tmp_path / "run", r"--training.freeze=['embed_tokens', 'layers\.0\.']"
+    ).llm.state_dict()
+    for name, value in after.items():
+        if not name.endswith("rotary_emb.inv_freq"):
+            frozen = "embed_tokens" in name or "layers.0." in name
+            assert torch.equal(value, before[name]) == frozen, name
+    for pattern, reason in (("['nothing']", "no parameter"), ("['(']", "no regular expression")):
+        with pytest.raises(UserError, match=reason):
+            stage_2(base, distilled, tmp_path / "bad", f"--training.freeze={pattern}")
+
+
+def test_rehearsal_is_on_what_the_llm_writes_itself(base, distilled, tmp_path):
+    words = ["--data.text=self", "--training.rehearsal_tokens=3000", "--data.dev_text="]
+    first = stage_2(base, distilled, tmp_path / "one", *words)
+    documents = [json.loads(line)["text"] for line in (tmp_path / "one" / "rehearsal.jsonl").read_text().splitlines()]
+    assert sum(len(first.tokenize(d)[0]) for d in documents) >= 3000
+    assert all(d.strip() for d in documents)
+    (tmp_path / "two").mkdir()
+    second = stage_2(base, distilled, tmp_path / "two", *words)
+    assert likelihoods(first) == likelihoods(second)
+    (tmp_path / "three").mkdir()
+    (tmp_path / "three" / "rehearsal.jsonl").write_text(
+        json.dumps({"text": "only this " * 200}) + "\n"
+    )  # is there: stays
+    assert likelihoods(stage_2(base, distilled, tmp_path / "three", *words)) != likelihoods(first)
+
+
+@pytest.fixture
+def model(tiny_model):
+    return SSRForConditionalGeneration.from_pretrained(str(tiny_model))
+
+
+def spoken_as_text(model):
+    """A batch whose speech vectors are the LLM's own embeddings."""
+    alignments = []
+    for text in TEXTS:
+        ids, spans = model.tokenize(text)
+        n = len(ids)
+        alignments.append(Alignment(text, tuple(ids), tuple(range(n)), tuple(range(1, n + 1)), tuple(spans), n))
+    lengths = [len(a) for a in alignments]
+    frames = Frames(torch.randn(2, max(lengths), 32), torch.tensor(lengths), FrameClock(16000, 320, 0.0))
+    speech = SpeechBatch(["a", "b"], frames, TEXTS, alignments)
+    model.connector.forward = lambda frames, segments: type(
+        "Embeds", (), {"values": model.embed_tokens(segments.token_ids), "lengths": segments.lengths}
+    )
+    return Batch(speech, None)
+
+
+def test_the_kl_to_text_is_zero_where_speech_is_text_and_grows_as_the_llm_leaves(model):
+    batch = spoken_as_text(model)
+    objective = PredictLikeText(model)
+    loss, figures = objective(batch)
+    assert float(loss.detach()) == pytest.approx(0, abs=1e-6)
+    assert figures == {"text_kl": pytest.approx(0, abs=1e-6)}
+    with torch.no_grad():
+        model.llm.lm_head.weight += 0.1 * torch.randn_like(model.llm.lm_head.weight)
+    assert float(objective(spoken_as_text(model))[0].detach()) > 1e-3
+    assert not any(p.requires_grad for p in objective.teacher.parameters())
+
+
+def test_elastic_weights_hold_what_text_needs(model):
+    torch.manual_seed(0)
+    used = model.tokenize("Tom wanted tea. Nobody knows.")[0]
+    text = TextBatches(used * 30, 16, 32, 0)
+    model.requires_grad_(False)
+    model.llm.requires_grad_(True)
+    objective = ElasticWeights(model, text, 4)
+    loss, _ = objective(Batch(None, None))
+    assert float(loss.detach()) == 0
+    table = model.llm.get_input_embeddings().weight
+    never = next(k for k in range(len(table)) if k not in used)
+
+    def cost(row):
+        start = table.detach()[row].clone()
+        with torch.no_grad():
+            table[row] += 1.0
+        value = float(objective(Batch(None, None))[0].detach())
+        with torch.no_grad():
+            table[row] = start
+        return value
+
+    assert cost(used[1]) > 0
+    assert cost(never) == 0
+    # Along the gradient of the penalty the weights go back to where they were.
+    start = copy.deepcopy(model.llm.state_dict())
+    with torch.no_grad():
+        for p in model.llm.parameters():
+            p += 0.01 * torch.randn_like(p)
+    distance = sum(float((p - start[k]).square().sum()) for k, p in model.llm.state_dict().items())
+    loss, _ = objective(Batch(None, None))
+    gradients = torch.autograd.grad(loss, list(model.llm.parameters()))
+    scale = 0.5 / max(float(f.max()) for f in objective.fisher)
+    with torch.no_grad():
+        for p, g in zip(model.llm.parameters(), gradients, strict=True):
+            p -= scale * g
+    assert sum(float((p - start[k]).square().sum()) for k, p in model.llm.state_dict().items()) < distance
+
+
+def test_the_fisher_information_is_the_mean_square_of_gradients(model):
+    text = TextBatches(model.tokenize("Tom wanted tea. Nobody knows.")[0] * 20, 16, 16, 0)
+    model.requires_grad_(False)
+    model.llm.lm_head.requires_grad_(True)
+    objective = ElasticWeights(model, text, 3)
+    total = torch.zeros_like(model.llm.lm_head.weight)
+    for step in range(3):
+        loss, _ = TextLM(model)(Batch(None, text.batch(step)))
+        total += torch.autograd.grad(loss, [model.llm.lm_head.weight])[0].square() * 16 / 3
+    assert torch.allclose(objective.fisher[0], total)
+    with pytest.raises(ValueError, match="needs text"):
+        ElasticWeights(model, None, 3)
