@@ -47,6 +47,19 @@ def test_what_is_interrupted_goes_on_and_ends_as_if_it_had_not_been(cuts, tmp_pa
         align_cuts(cuts, "uniform", tmp_path / "cut", 1, quiet)
 
 
+def test_a_changed_transcript_is_aligned_again(cuts, tmp_path, monkeypatch):
+    from lhotse.utils import fastcopy
+
+    align_cuts(cuts, "uniform", tmp_path, 1, quiet)  # not finished: the journal stays
+    changed = [fastcopy(cuts[0], supervisions=[fastcopy(cuts[0].supervisions[0], text="Other words.")]), *cuts[1:]]
+    again = []
+    genuine = word_corpus.align_one
+    monkeypatch.setattr(word_corpus, "align_one", lambda one, cut: again.append(cut.id) or genuine(one, cut))
+    done, _ = align_cuts(changed, "uniform", tmp_path, 1, quiet)
+    assert again == [cuts[0].id]
+    assert done[0].text == "Other words."
+
+
 def test_processes_change_nothing(cuts, tmp_path):
     alone = align_cuts(cuts, "uniform", tmp_path / "1", 1, quiet)
     assert align_cuts(cuts, "uniform", tmp_path / "2", 2, quiet) == alone

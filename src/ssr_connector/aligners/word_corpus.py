@@ -1,5 +1,6 @@
 """A corpus of cuts through a word aligner: in several processes, and resumed where it was cut off."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -65,27 +66,36 @@ def align_cuts(
     """The timed utterances in the order of the cuts, and (id, reason) of those without.
 
     Every result is written to a journal in `out` as it comes; started again with the same aligner, only the rest is
-    done. The caller calls `finish` when the results are safe elsewhere.
+    done, and what has another text or recording now. The caller calls `finish` when the results are safe elsewhere.
     """
     journal = out / JOURNAL
     done = _read(journal, spec)
     out.mkdir(parents=True, exist_ok=True)
-    left = [cut for cut in cuts if cut.id not in done]
+    contents = {cut.id: content(cut) for cut in cuts}
+    left = [cut for cut in cuts if contents[cut.id] not in done]
     if not journal.is_file():
         journal.write_text(json.dumps({"aligner": spec}) + "\n", encoding="utf-8")
     started, seconds = time.monotonic(), 0.0
     with journal.open("a", encoding="utf-8") as lines, ExitStack() as stack:
-        for cut, outcome in zip(left, _outcomes(left, spec, jobs, stack), strict=True):
-            done[cut.id] = outcome
-            lines.write(json.dumps(_row(cut.id, outcome), ensure_ascii=False) + "\n")
+        for k, (cut, outcome) in enumerate(zip(left, _outcomes(left, spec, jobs, stack), strict=True), 1):
+            done[contents[cut.id]] = outcome
+            row = {"content": contents[cut.id], **_row(cut.id, outcome)}
+            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
             lines.flush()
             seconds += cut.duration
-            report(len(done), len(cuts), {"audio_s_per_s": seconds / (time.monotonic() - started)})
-    results = [(cut.id, done[cut.id]) for cut in cuts]
+            report(len(cuts) - len(left) + k, len(cuts), {"audio_s_per_s": seconds / (time.monotonic() - started)})
+    results = [(cut.id, done[contents[cut.id]]) for cut in cuts]
     return (
         [outcome for _, outcome in results if isinstance(outcome, TimedUtterance)],
         [(key, outcome.reason) for key, outcome in results if isinstance(outcome, Unalignable)],
     )
+
+
+def content(cut: Any) -> str:
+    """What an outcome follows from: utterance, recording, place in it, and transcript."""
+    source = [(s.type, str(s.source)) for s in cut.recording.sources]
+    told = [cut.id, source, cut.start, cut.duration, [s.text for s in cut.supervisions]]
+    return hashlib.blake2b(json.dumps(told).encode(), digest_size=12).hexdigest()
 
 
 def finish(out: Path) -> None:
@@ -121,7 +131,7 @@ def _row(key: str, outcome: Outcome) -> dict[str, Any]:
 
 
 def _read(journal: Path, spec: str) -> dict[str, Outcome]:
-    """What an interrupted run has done; a last line that was cut off is taken away."""
+    """What an interrupted run has done, by content; a last line that was cut off is taken away."""
     if not journal.is_file():
         return {}
     data = journal.read_bytes()
@@ -137,7 +147,8 @@ def _read(journal: Path, spec: str) -> dict[str, Outcome]:
             was = first["aligner"]
             raise UserError(f"{journal} is of an interrupted run with {was}: finish that, or remove the file")
         return {
-            row["id"]: Unalignable(row["reason"]) if "reason" in row else TimedUtterance.from_dict(row) for row in rows
+            row.pop("content"): Unalignable(row["reason"]) if "reason" in row else TimedUtterance.from_dict(row)
+            for row in rows
         }
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{journal} is damaged ({error}): remove it to begin again") from None
