@@ -14,7 +14,7 @@ from ssr_connector.types import Frames, Waveform
 from ssr_connector.units import FrameClock, seconds_to_samples
 
 WINDOW_S = 60.0  # attention takes memory with the square of it; utterances of corpora are shorter
-TOGETHER_S = 240.0  # in one forward pass
+TOGETHER_S = 120.0  # in one forward pass, padding included
 MARGIN_S = 4.0  # of context at both sides of what is kept
 
 
@@ -113,25 +113,30 @@ class PretrainedEncoder(nn.Module):
             yield samples[window.start * hop : stop], window.kept
 
     def _encode(self, pieces: list[Samples]) -> list[Tensor]:
-        longest = max(map(len, pieces))
+        """Frames of each piece; pieces of like length go together, so that little of a batch is padding."""
         together = seconds_to_samples(TOGETHER_S, self.clock.sampling_rate_hz)
-        group = max(1, together // longest) if self.front_end.batched else 1
-        rows: list[Tensor] = []
-        for i in range(0, len(pieces), group):
-            batch = pieces[i : i + group]
-            device = next(self.backbone.parameters()).device
-            inputs = {k: v.to(device) for k, v in self.front_end.inputs(batch).items()}
-            if self.layer is None:
-                hidden = self.backbone(**inputs).last_hidden_state
-            else:
-                hidden = self.backbone(**inputs, output_hidden_states=True).hidden_states[self.layer]
-            promised = self.front_end.n_frames(self.front_end.max_samples or max(map(len, batch)))
-            if not promised <= hidden.shape[1] <= promised + 1:  # one more where a last stack is not full
-                raise ValueError(
-                    f"the encoder's configuration promises {promised} frames, its output has {hidden.shape[1]}"
-                )
-            rows += [row[: self.front_end.n_frames(len(piece))] for piece, row in zip(batch, hidden, strict=True)]
+        order = sorted(range(len(pieces)), key=lambda k: -len(pieces[k]))
+        rows: list[Tensor] = [torch.empty(0)] * len(pieces)
+        while order:
+            n = max(1, together // len(pieces[order[0]])) if self.front_end.batched else 1
+            chosen, order = order[:n], order[n:]
+            for k, row in zip(chosen, self._encode_batch([pieces[k] for k in chosen]), strict=True):
+                rows[k] = row
         return rows
+
+    def _encode_batch(self, batch: list[Samples]) -> list[Tensor]:
+        device = next(self.backbone.parameters()).device
+        inputs = {k: v.to(device) for k, v in self.front_end.inputs(batch).items()}
+        if self.layer is None:
+            hidden = self.backbone(**inputs).last_hidden_state
+        else:
+            hidden = self.backbone(**inputs, output_hidden_states=True).hidden_states[self.layer]
+        promised = self.front_end.n_frames(self.front_end.max_samples or max(map(len, batch)))
+        if not promised <= hidden.shape[1] <= promised + 1:  # one more where a last stack is not full
+            raise ValueError(
+                f"the encoder's configuration promises {promised} frames, its output has {hidden.shape[1]}"
+            )
+        return [row[: self.front_end.n_frames(len(piece))] for piece, row in zip(batch, hidden, strict=True)]
 
 
 def drop_layers_above(backbone: nn.Module, layer: int) -> None:
