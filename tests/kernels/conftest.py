@@ -1,15 +1,10 @@
 """Every test of MAS and CTC runs over all faces of the kernels: compiled, Triton's, and as written on paper."""
 
 import importlib.util
-import os
 
 import pytest
-import torch
 
 from ssr_connector.kernels import ctc, mas, native
-
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # before Triton is first imported: kernels run as Python
 
 
 @pytest.fixture(params=["compiled", "triton", "reference"])
