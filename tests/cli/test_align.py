@@ -2,7 +2,9 @@
 
 import gzip
 
+import numpy as np
 import pytest
+import soundfile
 
 from ssr_connector.aligners.record import read_alignments
 from ssr_connector.cli import main
@@ -63,3 +65,15 @@ def test_what_cannot_be_is_said(extra, message, tiny_corpus, capsys):
     assert main(["align", str(tiny_corpus.parent / "u03.wav"), *extra]) != 0
     shown = capsys.readouterr()
     assert message in shown.out + shown.err
+
+
+def test_a_recording_too_long_for_training_is_aligned(tmp_path):
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "talk.wav", 0.1 * rng.standard_normal(8000 * 70), 8000)
+    (tmp_path / "table.tsv").write_text("id\taudio\ttext\ntalk\ttalk.wav\t" + "words and words " * 50 + "\n")
+    command = ["align", str(tmp_path / "table.tsv"), "--aligner", "uniform", "--out", str(tmp_path / "a")]
+    assert main(command) == 0
+    times = (tmp_path / "a" / "words.ctm").read_text().splitlines()
+    assert len(times) == 150
+    start, duration = map(float, times[-1].split()[2:4])
+    assert 69 < start + duration <= 70

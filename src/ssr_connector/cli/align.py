@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ssr_connector.aligners.formats import TimedUtterance
     from ssr_connector.types import Waveform
 
+MAX_DURATION_S = 24 * 3600.0  # of one recording: training wants short ones, alignment does not mind
+
 HELP = "find where every word and token lies in recordings"
 
 EPILOG = """\
@@ -102,7 +104,7 @@ def manifests(sources: Sequence[Path], out: Path, console: Any) -> list[Path]:
             found.append(source)
             continue
         folder = out / "prepared" / str(number)
-        summary = prepare(source, folder, console=console)
+        summary = prepare(source, folder, max_duration_s=MAX_DURATION_S, console=console)
         n = sum(summary.rejected.values())
         console.print(f"{source}: {summary.cuts} utterances, {summary.hours:.2f} h, {n} rejected", soft_wrap=True)
         if n:
