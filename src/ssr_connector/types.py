@@ -12,6 +12,8 @@ from torch import Tensor
 
 from ssr_connector.units import FrameClock
 
+Logged = dict[str, float]  # figures of a step of training, by name
+
 
 @dataclass(frozen=True)
 class Waveform:
@@ -47,6 +49,12 @@ class Frames:
     def __post_init__(self) -> None:
         if self.values.dim() != 3 or self.lengths.shape != self.values.shape[:1]:
             raise ValueError(f"frames are [B, T, F] with lengths [B], not {self.values.shape} and {self.lengths.shape}")
+
+    @property
+    def mask(self) -> Tensor:
+        """[B, T] true where there is a frame, on the device of the values."""
+        places = torch.arange(self.values.shape[1], device=self.values.device)
+        return places < self.lengths[:, None].to(self.values.device)
 
 
 @dataclass(frozen=True)

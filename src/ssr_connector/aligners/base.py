@@ -6,10 +6,8 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from torch import Tensor, nn
 
-from ssr_connector.types import Alignment, Frames, TimedWord, Waveform
+from ssr_connector.types import Alignment, Frames, Logged, TimedWord, Waveform
 from ssr_connector.units import FrameClock
-
-Logged = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -72,13 +70,17 @@ class TrainableAligner(nn.Module):
     kind: ClassVar[str]  # in recipes and checkpoints
     title: ClassVar[str]  # in tables
     needs_transcript: ClassVar[bool] = False
+    config_class: ClassVar[type[TrainableConfig]]
     config: TrainableConfig
-    encoder_width: int
+
+    def __init__(self, config: Any, encoder_width: int) -> None:
+        super().__init__()
+        self.config, self.encoder_width = config, encoder_width
 
     @classmethod
     def build(cls, values: dict[str, Any], encoder_width: int) -> Self:
         """From the values of a checkpoint."""
-        raise NotImplementedError
+        return cls(cls.config_class(**values), encoder_width)
 
     @classmethod
     def untrained(cls, section: object, material: Material) -> Self:

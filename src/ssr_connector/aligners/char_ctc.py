@@ -1,7 +1,7 @@
 """CHAR-CTC: labels are characters."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from ssr_connector.aligners.base import Material, Tokenize, from_section
 from ssr_connector.aligners.ctc import CTCAligner, CTCConfig
@@ -20,6 +20,7 @@ class CharCTC(CTCAligner):
     """Spells in characters; those outside its alphabet have no label."""
 
     kind, title = "char_ctc", "CHAR-CTC"
+    config_class = CharCTCConfig
 
     def __init__(self, config: CharCTCConfig, encoder_width: int) -> None:
         if not config.alphabet:
@@ -27,11 +28,6 @@ class CharCTC(CTCAligner):
         super().__init__(config, encoder_width, len(config.alphabet))
         self.pieces = config.alphabet
         self.label_of = {char: i + 1 for i, char in enumerate(config.alphabet)}
-
-    @classmethod
-    def build(cls, values: dict[str, Any], encoder_width: int) -> Self:
-        """From the values of a checkpoint."""
-        return cls(CharCTCConfig(**values), encoder_width)
 
     @classmethod
     def untrained(cls, section: object, material: Material) -> Self:

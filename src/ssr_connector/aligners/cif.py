@@ -8,16 +8,16 @@ they sum to the number of tokens; without one they stand as they are, and a rest
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.aligners.base import Logged, Material, Tokenize, TrainableAligner, Unalignable, from_section
+from ssr_connector.aligners.base import Material, Tokenize, TrainableAligner, Unalignable, from_section
 from ssr_connector.aligners.head import FrameHead, HeadConfig
-from ssr_connector.aligners.labels import tokens_of, written
+from ssr_connector.aligners.labels import TokenLabels, tokens_of, written
 from ssr_connector.kernels import Fired, integrate_and_fire
-from ssr_connector.types import Alignment, Frames, Segments
+from ssr_connector.types import Alignment, Frames, Logged, Segments
 
 _SCORER_KERNEL = 5
 _OVERSHOOT = 0.1  # at a boundary the sum is to have passed the whole number, not to be about to
@@ -25,41 +25,30 @@ _LEAST_WEIGHT = 1e-4  # a silent utterance still has weights that can be scaled
 
 
 @dataclass(frozen=True)
-class CIFConfig(HeadConfig):
+class CIFConfig(TokenLabels, HeadConfig):
     """The head, the tokens that can be read, and the weights of the losses beside the cross-entropy."""
 
     quantity_weight: float = 0.1
     boundary_weight: float = 1.0  # where another aligner's boundaries are given
-    token_ids: tuple[int, ...] = ()
-    token_texts: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if len(self.token_ids) != len(self.token_texts):
-            raise ValueError(f"{len(self.token_ids)} token ids and {len(self.token_texts)} texts")
 
 
 class CIF(TrainableAligner):
     """Frames [B, T, F] → weights [B, T] in (0, 1) and states [B, T, W]; tokens fire from them."""
 
     kind, title = "cif", "CIF"
+    config_class = CIFConfig
     config: CIFConfig
 
     def __init__(self, config: CIFConfig, encoder_width: int) -> None:
         if not config.token_ids:
             raise ValueError("a CIF aligner needs its tokens")
-        super().__init__()
-        self.config, self.encoder_width = config, encoder_width
+        super().__init__(config, encoder_width)
         self.head = FrameHead(config, encoder_width)
         self.scorer = nn.Conv1d(config.width, config.width, _SCORER_KERNEL, padding="same")
         self.weight = nn.Linear(config.width, 1)
         self.output = nn.Linear(config.width, len(config.token_ids))
         self.label_of = {token: i for i, token in enumerate(config.token_ids)}
         nn.init.constant_(self.weight.bias, -2.0)  # about six tokens a second at 50 frames a second
-
-    @classmethod
-    def build(cls, values: dict[str, Any], encoder_width: int) -> Self:
-        """From the values of a checkpoint."""
-        return cls(CIFConfig(**values), encoder_width)
 
     @classmethod
     def untrained(cls, section: object, material: Material) -> Self:
@@ -70,8 +59,7 @@ class CIF(TrainableAligner):
     def forward(self, frames: Frames) -> tuple[Tensor, Tensor]:
         """Weights [B, T], 0 beyond the lengths, and states [B, T, W]."""
         states = self.head(frames)
-        T = states.shape[1]
-        real = torch.arange(T, device=states.device) < frames.lengths[:, None].to(states.device)  # [B, T]
+        real = frames.mask  # [B, T]
         states = states * real[..., None]  # or the convolution would carry an utterance's padding into it
         scored = nn.functional.relu(self.scorer(states.transpose(1, 2)).transpose(1, 2))
         weights = self.weight(scored).squeeze(-1).float().sigmoid()

@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.aligners.base import Logged, Tokenize, TrainableAligner, Unalignable
+from ssr_connector.aligners.base import Tokenize, TrainableAligner, Unalignable
 from ssr_connector.aligners.head import FrameHead, HeadConfig
 from ssr_connector.aligners.labels import written
 from ssr_connector.aligners.placement import Span, core_of, divide, place_tokens, text_words
 from ssr_connector.kernels import ctc_best_path, ctc_forced_align
-from ssr_connector.types import Alignment, Frames
+from ssr_connector.types import Alignment, Frames, Logged
 from ssr_connector.units import FrameClock
 
 BLANK = 0
@@ -52,8 +52,7 @@ class CTCAligner(TrainableAligner):
     log_prior: Tensor
 
     def __init__(self, config: CTCConfig, encoder_width: int, n_labels: int) -> None:
-        super().__init__()
-        self.config, self.encoder_width = config, encoder_width
+        super().__init__(config, encoder_width)
         self.head = FrameHead(config, encoder_width)
         self.upsample = nn.Linear(config.width, config.upsample * config.width) if config.upsample > 1 else None
         self.output = nn.Linear(config.width, n_labels + 1)

@@ -54,7 +54,7 @@ class FrameHead(nn.Module):
 
     def _states(self, frames: Frames) -> Tensor:
         x = frames.values
-        padding = torch.arange(x.shape[1], device=x.device) >= frames.lengths[:, None].to(x.device)  # [B, T]
+        padding = ~frames.mask  # [B, T]
         x = self.project(x).masked_fill(padding[..., None], 0.0)  # [B, T, W]
         x = x + self.position(x.transpose(1, 2)).transpose(1, 2)
         states: Tensor = self.layers(x, src_key_padding_mask=padding)

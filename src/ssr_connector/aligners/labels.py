@@ -2,9 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from ssr_connector.aligners.base import Tokenize
 from ssr_connector.aligners.placement import Span
+
+
+@dataclass(frozen=True)
+class TokenLabels:
+    """Tokens as labels: their ids, and how each is written with the white space in front of it."""
+
+    token_ids: tuple[int, ...] = ()
+    token_texts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.token_ids) != len(self.token_texts):
+            raise ValueError(f"{len(self.token_ids)} token ids and {len(self.token_texts)} texts")
 
 
 def alphabet_of(transcripts: Iterable[str]) -> str:

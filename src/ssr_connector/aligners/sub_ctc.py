@@ -1,24 +1,17 @@
 """SUB-CTC: labels are the LLM's own tokens, those that training has seen."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from ssr_connector.aligners.base import Material, Tokenize, from_section
 from ssr_connector.aligners.ctc import CTCAligner, CTCConfig
-from ssr_connector.aligners.labels import tokens_of
+from ssr_connector.aligners.labels import TokenLabels, tokens_of
 from ssr_connector.aligners.placement import Span
 
 
 @dataclass(frozen=True)
-class SubCTCConfig(CTCConfig):
+class SubCTCConfig(TokenLabels, CTCConfig):
     """The head, and its labels: token ids, and how each is written with the white space in front of it."""
-
-    token_ids: tuple[int, ...] = ()
-    token_texts: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if len(self.token_ids) != len(self.token_texts):
-            raise ValueError(f"{len(self.token_ids)} token ids and {len(self.token_texts)} texts")
 
 
 class SubCTC(CTCAligner):
@@ -29,6 +22,7 @@ class SubCTC(CTCAligner):
     """
 
     kind, title = "sub_ctc", "SUB-CTC"
+    config_class = SubCTCConfig
 
     def __init__(self, config: SubCTCConfig, encoder_width: int) -> None:
         if not config.token_ids:
@@ -36,11 +30,6 @@ class SubCTC(CTCAligner):
         super().__init__(config, encoder_width, len(config.token_ids))
         self.pieces = config.token_texts
         self.label_of = {token: i + 1 for i, token in enumerate(config.token_ids)}
-
-    @classmethod
-    def build(cls, values: dict[str, Any], encoder_width: int) -> Self:
-        """From the values of a checkpoint."""
-        return cls(SubCTCConfig(**values), encoder_width)
 
     @classmethod
     def untrained(cls, section: object, material: Material) -> Self:

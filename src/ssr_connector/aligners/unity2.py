@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from ssr_connector.aligners.base import (
-    Logged,
     Material,
     Tokenize,
     TrainableAligner,
@@ -30,7 +29,7 @@ from ssr_connector.aligners.placement import Span, place_tokens
 from ssr_connector.aligners.units import fit_centroids, nearest_unit, read_centroids
 from ssr_connector.errors import UserError
 from ssr_connector.kernels import monotonic_alignment_search
-from ssr_connector.types import Alignment, Frames
+from ssr_connector.types import Alignment, Frames, Logged
 
 PAUSE = " "
 _BLANK_LOG_PROB = -1.0  # of the forward-sum loss, as its authors set it
@@ -58,6 +57,7 @@ class UnitY2(TrainableAligner):
     """Frames [B, T, F] and characters [B, N] → log-probabilities of characters [B, T, N]."""
 
     kind, title = "unity2", "UnitY2"
+    config_class = UnitY2Config
     config: UnitY2Config
     centroids: Tensor
 
@@ -66,8 +66,7 @@ class UnitY2(TrainableAligner):
             raise ValueError("the alphabet of a UnitY2 aligner needs a space")
         from ssr_connector.aligners import build_aligner
 
-        super().__init__()
-        self.config, self.encoder_width = config, encoder_width
+        super().__init__(config, encoder_width)
         self.label_of = {char: i for i, char in enumerate(config.alphabet)}
         self.register_buffer("centroids", torch.zeros(config.units, encoder_width))
         self.embed_text = nn.Embedding(len(config.alphabet), config.width)
@@ -82,11 +81,6 @@ class UnitY2(TrainableAligner):
     def needs_transcript(self) -> bool:  # type: ignore[override]
         """Whether nothing inside hears words."""
         return self.recogniser is None
-
-    @classmethod
-    def build(cls, values: dict[str, Any], encoder_width: int) -> Self:
-        """From the values of a checkpoint."""
-        return cls(UnitY2Config(**values), encoder_width)
 
     @classmethod
     def untrained(cls, section: Any, material: Material) -> Self:
@@ -122,9 +116,9 @@ class UnitY2(TrainableAligner):
     def forward(self, frames: Frames, labels: Tensor, n_labels: Tensor) -> Tensor:
         """Log-probabilities of each frame's character [B, T, N]; -10 000 beyond an item's characters."""
         real = torch.arange(labels.shape[1], device=labels.device) < n_labels[:, None].to(labels.device)  # [B, N]
-        heard = torch.arange(frames.values.shape[1], device=labels.device) < frames.lengths[:, None].to(labels.device)
         text = self.text_convolutions(self.embed_text(labels), real)  # [B, N, W]
-        units = self.unit_convolutions(self.embed_unit(nearest_unit(frames.values, self.centroids)), heard)  # [B, T, W]
+        units = self.embed_unit(nearest_unit(frames.values, self.centroids))
+        units = self.unit_convolutions(units, frames.mask)  # [B, T, W]
         scores = -self.config.temperature * torch.cdist(units, text)
         return scores.masked_fill(~real[:, None], _PADDED).log_softmax(-1)
 

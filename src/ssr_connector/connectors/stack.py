@@ -37,7 +37,7 @@ class StackConnector(Connector):
         """Frames [B, T, F] → [B, ⌈T / stack⌉, D]; the last stack is filled up with zeros."""
         x = frames.values if self.decoder is None else self.decoder(frames.values)  # [B, T, F]
         B, T, F = x.shape
-        valid = torch.arange(T, device=x.device) < frames.lengths[:, None]
+        valid = frames.mask
         x = x * valid[..., None]
         x = nn.functional.pad(x, (0, 0, 0, -T % self.stack)).view(B, -1, self.stack * F)
         values = self.norm_out(self.mlp(self.norm_in(x)))

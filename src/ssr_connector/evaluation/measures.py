@@ -23,6 +23,7 @@ class Measures:
         self, cuts: Path | None, config: EvaluationSection, hearing: Hearing, note: Callable[[str], None]
     ) -> None:
         self.config, self.hearing, self.note = config, hearing, note
+        self.aligner = hearing.bundle.aligner.title
         self.cuts = {c.id: c for c in read_cuts(cuts)} if cuts else {}
         self.texts = speech_texts(self.cuts.values(), hearing.bundle.text_form)
         self.rows: list[dict[str, Any]] = []
@@ -67,7 +68,7 @@ class Measures:
             self._words(
                 "ctc_wer",
                 "word error rate, aligner",
-                self.hearing.bundle.aligner.title,
+                self.aligner,
                 keys,
                 [speech[k].alignment.text for k in keys],
             )
@@ -120,25 +121,13 @@ class Measures:
             return
         totals, counts = [1000 * sum(d) for d in per_cut], [len(d) for d in per_cut]
         estimate = mean(totals, self.config.bootstrap, counts)
-        self.keep(
-            "word_boundary_error_ms",
-            "word boundary error, forced: mean",
-            self.hearing.bundle.aligner.title,
-            estimate,
-            "ms",
-        )
+        self.keep("word_boundary_error_ms", "word boundary error, forced: mean", self.aligner, estimate, "ms")
         median = clustered_median([[1000 * x for x in d] for d in per_cut], self.config.bootstrap)
-        self.keep(
-            "word_boundary_error_median_ms",
-            "word boundary error, forced: median",
-            self.hearing.bundle.aligner.title,
-            median,
-            "ms",
-        )
+        self.keep("word_boundary_error_median_ms", "word boundary error, forced: median", self.aligner, median, "ms")
         for limit in (20, 50, 100):
             within = mean([sum(x <= limit / 1000 for x in d) for d in per_cut], self.config.bootstrap, counts)
             figure, measure = f"word_boundary_within_{limit}ms", f"word boundaries within {limit} ms, forced"
-            self.keep(figure, measure, self.hearing.bundle.aligner.title, within.scaled(100), "%")
+            self.keep(figure, measure, self.aligner, within.scaled(100), "%")
 
     def _words(self, figure: str, measure: str, system: str, keys: list[str], hypotheses: list[str]) -> None:
         errors = [quality.word_errors(self.texts[k], h) for k, h in zip(keys, hypotheses, strict=True)]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ssr_connector.kernels import native, reference
-from ssr_connector.kernels.inputs import check_lengths, checked_scores, not_a_number, on_gpu
+from ssr_connector.kernels.inputs import check_lengths, checked_scores, on_gpu, refuse_not_a_number
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,7 @@ def ctc_forced_align(
             *(log_probs, B, strides[0], strides[1], V, targets, L, frames, labels, blank),
             *(starts, ends, scores, status),
         )
-    outcomes = status.tolist()
-    if native.Status.NOT_A_NUMBER in outcomes:
-        raise not_a_number(outcomes.index(native.Status.NOT_A_NUMBER))
+    refuse_not_a_number(status)
     return CTCPath(starts, ends, scores, status == native.Status.ALIGNED)
 
 

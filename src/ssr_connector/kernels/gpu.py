@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ssr_connector.kernels.inputs import not_a_number
+from ssr_connector.kernels.inputs import refuse_not_a_number
 from ssr_connector.kernels.native import Status
 
 BLOCK = 1024  # states at once
@@ -106,9 +106,7 @@ def best_states(
         BLOCK=BLOCK,
         PAD=_PAD,
     )
-    bad = (status == Status.NOT_A_NUMBER).nonzero()
-    if len(bad):
-        raise not_a_number(int(bad[0]))
+    refuse_not_a_number(status)
     return path, status == Status.ALIGNED
 
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from ssr_connector.kernels.native import Status
+
 
 def on_gpu(log_probs: Tensor) -> bool:
     """Whether the Triton kernels take it."""
@@ -28,6 +30,13 @@ def check_lengths(what: str, lengths: Tensor, items: int, longest: int) -> Tenso
     if values and not (min(values) >= 0 and max(values) <= longest):
         raise ValueError(f"{what} lengths run from {min(values)} to {max(values)}, not within 0 … {longest}")
     return checked
+
+
+def refuse_not_a_number(status: Tensor) -> None:
+    """Raise ValueError at the first item [B] whose scores a kernel found to be none."""
+    outcomes = status.tolist()
+    if Status.NOT_A_NUMBER in outcomes:
+        raise not_a_number(outcomes.index(Status.NOT_A_NUMBER))
 
 
 def not_a_number(item: int) -> ValueError:

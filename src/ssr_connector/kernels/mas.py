@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ssr_connector.kernels import native, reference
-from ssr_connector.kernels.inputs import check_lengths, checked_scores, not_a_number, on_gpu
+from ssr_connector.kernels.inputs import check_lengths, checked_scores, not_a_number, on_gpu, refuse_not_a_number
 
 
 def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_lengths: Tensor) -> Tensor:
@@ -48,7 +48,5 @@ def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_l
         *(log_probs, B, strides[0], strides[1]),
         *(frames, labels, durations, N, status),
     )
-    outcomes = status.tolist()
-    if native.Status.NOT_A_NUMBER in outcomes:
-        raise not_a_number(outcomes.index(native.Status.NOT_A_NUMBER))
+    refuse_not_a_number(status)
     return durations

@@ -23,8 +23,8 @@ from ssr_connector.encoders.log_mel import LogMel
 from ssr_connector.errors import UserError
 from ssr_connector.tiny.muon import Muon
 from ssr_connector.tiny.phone_targets import IGNORED, PhoneCorpus
-from ssr_connector.tiny.resumable import Resumable, set_learning_rate, state_folder
-from ssr_connector.training.loop import step_seed
+from ssr_connector.tiny.resumable import Resumable, state_folder
+from ssr_connector.training.loop import set_learning_rate, step_seed
 
 FEATURES = 80  # mel bins
 STACK = 2  # mel frames of 10 ms in one encoder frame

@@ -16,9 +16,10 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from ssr_connector.tiny.questions import LETTERS
-from ssr_connector.tiny.resumable import Resumable, set_learning_rate, state_folder
+from ssr_connector.tiny.resumable import Resumable, state_folder
 from ssr_connector.tiny.tokenizer import BLANK, split_share, train_tokenizer
 from ssr_connector.tiny.world import World, words_of
+from ssr_connector.training.loop import set_learning_rate
 
 IGNORED = -100
 FINGERPRINT = "world.json"

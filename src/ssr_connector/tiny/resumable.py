@@ -64,9 +64,3 @@ class Resumable:
 def state_folder(out: Path) -> Path:
     """Where the run that makes `out` keeps its state and its log."""
     return out.with_name(f"{out.name}-training")
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """For all parameters."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate

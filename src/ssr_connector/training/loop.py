@@ -21,7 +21,8 @@ from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file, write_json
 from ssr_connector.training.batches import Batch, Batches
 from ssr_connector.training.checkpoint import Position, load_state, save_state, trainable
-from ssr_connector.training.objectives import Logged, Objective
+from ssr_connector.training.objectives import Objective
+from ssr_connector.types import Logged
 
 Progress = Callable[[int, int, Logged], None]
 METRICS, SUMMARY = "metrics.jsonl", "training.json"
@@ -79,6 +80,12 @@ def learning_rate(config: TrainingSection, step: int) -> float:
         "cosine": floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2,
     }
     return config.lr * shares[config.schedule]
+
+
+def set_learning_rate(optimizer: Any, rate: float) -> None:
+    """For all parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
@@ -149,8 +156,7 @@ def one_step(
     accelerator: Any, model: nn.Module, optimizer: Any, batch: Batch, config: TrainingSection, step: int
 ) -> Logged:
     """Forward, backward, update; what to log of it. Raises UserError where the loss or a gradient is not finite."""
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(config, step)
+    set_learning_rate(optimizer, learning_rate(config, step))
     with accelerator.autocast():
         loss, figures = model(batch)
     check_finite("loss", figures["loss"], batch, step)

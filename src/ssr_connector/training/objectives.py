@@ -12,9 +12,7 @@ from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.scoring import begun
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
 from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
-from ssr_connector.types import Segments
-
-Logged = dict[str, float]
+from ssr_connector.types import Logged, Segments
 
 
 class Objective(Protocol):

@@ -26,10 +26,10 @@ from ssr_connector.model.checkpoint import build, load_tokenizer
 from ssr_connector.model.lora import add_lora, merge_lora
 from ssr_connector.training.batches import Batches, SpeechBatches, TextBatches
 from ssr_connector.training.loop import Progress, Student, Weighted, train
-from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, Logged
+from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss
 from ssr_connector.training.rehearsal import SELF, write_rehearsal
 from ssr_connector.training.run import inherit, open_run
-from ssr_connector.types import Alignment
+from ssr_connector.types import Alignment, Logged
 from ssr_connector.units import FrameClock
 
 
