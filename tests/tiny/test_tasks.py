@@ -39,6 +39,21 @@ def test_mmlu_prompts() -> None:
         assert item.sentences() == {item.context.partition("\n")[0]}
 
 
+def test_every_question_is_asked_once_as_cloze() -> None:
+    quiz = Quiz(invent(random.Random(0)), random.Random(1))
+    items = tasks.mmlu_cloze("test", quiz, 10_000, random.Random(2))
+    assert len(items) == len({item.context for item in items}) == len(quiz.facts)
+    values = {fact.value for fact in quiz.facts}
+    for item in items:
+        assert item.context == item.spoken
+        assert item.choices[item.answer] in values
+        assert len(set(item.choices)) == 4
+    assert [item.context for item in tasks.mmlu_cloze("test", quiz, 3, random.Random(2))] == [
+        item.context for item in items[:3]
+    ]
+    assert {item.context for item in items}.isdisjoint(quiz.ask("train", random.Random(i)).question for i in range(300))
+
+
 def test_asking_for_more_than_there_is_says_so() -> None:
     quiz = Quiz(invent(random.Random(0))[:1], random.Random(1))
     with pytest.raises(ValueError, match="no more than"):

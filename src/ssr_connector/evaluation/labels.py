@@ -6,6 +6,7 @@ from collections.abc import Iterable
 TASKS = {
     "storycloze": ("StoryCloze", "which of the given endings fits the beginning of a story"),
     "spoken_mmlu": ("Spoken MMLU", "multiple-choice questions, read out"),
+    "spoken_mmlu_cloze": ("Spoken MMLU, cloze", "the same questions without options: which answer is likeliest"),
     "swuggy": ("sWUGGY", "a word against a made-up word that sounds like one"),
     "sblimp": ("sBLIMP", "a grammatical sentence against an ungrammatical one, read out"),
     "mmlu": ("MMLU", "multiple-choice questions, written"),

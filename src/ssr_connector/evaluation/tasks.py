@@ -24,6 +24,7 @@ class Task:
 TASKS: dict[str, Task] = {
     "storycloze": Task("storycloze.jsonl", (TEXT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, SPEECH), "mean"),
     "spoken_mmlu": Task("mmlu.jsonl", (TEXT, SPEECH_TO_TEXT), "sum"),
+    "spoken_mmlu_cloze": Task("mmlu_cloze.jsonl", (TEXT, SPEECH_TO_TEXT), "mean"),
     "mmlu": Task("mmlu.jsonl", (TEXT,), "sum", written=True),
     "blimp": Task("sblimp.jsonl", (TEXT,), "sum"),
     "sblimp": Task("sblimp.jsonl", (SPEECH,), "sum"),

@@ -360,6 +360,8 @@ def question(task: str, item: ChoiceItem) -> dict[str, Any]:
         {"text": c, **({"audio": f"audio/{item.id}-choice{k}.flac"} if aloud else {})}
         for k, c in enumerate(item.choices)
     ]
+    if task == "mmlu_cloze":
+        row["prompt"] = SPOKEN_PROMPT
     if task == "mmlu":  # the same question comes again with other options
         row |= {"written": item.context, "prompt": SPOKEN_PROMPT, "cluster": item.context.splitlines()[0]}
     return row

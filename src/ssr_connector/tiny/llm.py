@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from ssr_connector.tiny.muon import Muon
 from ssr_connector.tiny.questions import LETTERS
 from ssr_connector.tiny.resumable import Resumable, state_folder
 from ssr_connector.tiny.tokenizer import BLANK, split_share, train_tokenizer
@@ -41,6 +42,7 @@ class LLMTrainingConfig:
     rows_per_step: int = 4  # steps, not tokens, are what the look-up of letters takes
     drill_share: float = 0.4  # of all steps; from nearly all at the start to none
     lr: float = 2e-3
+    matrix_lr: float = 0.02  # Muon: the matrices of the layers
     warmup_steps: int = 50
     final_lr_ratio: float = 0.05
     letter_weight: float = 3.0  # of the loss on an answer's letter, one token in thirty
@@ -181,7 +183,14 @@ def _fit(
     made_from: Mapping[str, object],
 ) -> float:
     """Train; returns the running mean of the loss at the end."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
+    taken = {id(p) for p in matrices}
+    others = [p for p in model.parameters() if id(p) not in taken]
+    rates = (config.matrix_lr, config.lr)
+    optimisers: list[torch.optim.Optimizer] = [
+        Muon(matrices, lr=config.matrix_lr),
+        torch.optim.AdamW(others, lr=config.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True),
+    ]
     rng = random.Random(config.seed)
     drills, text = (
         _batches(encode(texts, tokenizer), tokenizer.pad_token_id, config.rows_per_step, random.Random(config.seed))
@@ -189,7 +198,7 @@ def _fit(
     )
     letters = torch.tensor(tokenizer.convert_tokens_to_ids([f"{BLANK}{letter}" for letter in LETTERS]))
     model.train()
-    with Resumable(state, made_from, model, [optimizer]) as run:
+    with Resumable(state, made_from, model, optimisers) as run:
         running = run.last.get("loss", math.log(model.config.vocab_size))
         for step in range(1, config.steps + 1):
             # The chance of a drill falls to none in twice the time that would be all drills.
@@ -197,12 +206,16 @@ def _fit(
             batch = next(drills if drilled else text)
             if step <= run.done:
                 continue
-            set_learning_rate(optimizer, config.lr * _lr_factor(step - 1, config))
+            for optimiser, rate in zip(optimisers, rates, strict=True):
+                set_learning_rate(optimiser, rate * _lr_factor(step - 1, config))
             loss = next_token_loss(model, batch, letters, config.letter_weight)
             loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
-            optimizer.step()
-            optimizer.zero_grad()
+            torch.nn.utils.clip_grad_norm_(
+                others, config.clip_norm
+            )  # Muon's steps do not depend on its gradients' size
+            for optimiser in optimisers:
+                optimiser.step()
+                optimiser.zero_grad()
             running += (loss.item() - running) * 0.05
             run.after(step, config.steps, {"loss": running})
             progress(step, config.steps, {"loss": running})

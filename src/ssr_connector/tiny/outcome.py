@@ -62,7 +62,7 @@ def next_commands(demo: "Demo") -> list[str]:
 def better_baselines(figures: Sequence[dict[str, Any]], baselines: Sequence[str]) -> list[dict[str, Any]]:
     """`…_stack`: the better of the baselines, task by task."""
     out = []
-    for task in ("storycloze_s2t", "spoken_mmlu"):
+    for task in ("storycloze_s2t", "spoken_mmlu", "spoken_mmlu_cloze"):
         found = [f for f in figures if f["name"] in {f"{task}_{b}" for b in baselines}]
         if found:
             best = max(found, key=lambda f: f["value"])

@@ -57,6 +57,10 @@ class Quiz:
         """A question of ``part`` ("test", "dev" or "train")."""
         return self._ask(*rng.choice(self._templates[part]), rng)
 
+    def ask_each(self, part: str, rng: random.Random) -> list[Question]:
+        """Every question of ``part`` once, in random order."""
+        return [self._ask(fact, template, rng) for fact, template in rng.sample(self._templates[part], len(self.facts))]
+
     def _ask(self, fact: Fact, template: int, rng: random.Random) -> Question:
         return _with_options(fact.subject, fact.question(template), fact.value, fact.relation.values, rng)
 

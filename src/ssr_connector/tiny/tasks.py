@@ -1,4 +1,4 @@
-"""The four tests of the tiny world, every item a choice between texts."""
+"""The tests of the tiny world, every item a choice between texts."""
 
 import random
 import re
@@ -32,7 +32,7 @@ class ChoiceItem:
 
     def sentences(self) -> set[str]:
         """Every sentence that training text must not contain."""
-        if self.task == "mmlu":
+        if self.task in ("mmlu", "mmlu_cloze"):
             return {self.context.partition("\n")[0]}
         if self.task == "swuggy":
             return set()
@@ -106,6 +106,17 @@ def mmlu(part: str, quiz: Quiz, n: int, rng: random.Random) -> list[ChoiceItem]:
         return ChoiceItem("", "mmlu", question.written, LETTERS, question.answer, question.subject, question.spoken)
 
     return _collect(repeat(draw, n), part, set())
+
+
+def mmlu_cloze(part: str, quiz: Quiz, n: int, rng: random.Random) -> list[ChoiceItem]:
+    """The same questions without options in sight: which value is likelier as the answer; at most one item a question.
+
+    The form for models that have not learnt to answer with letters (OLMES, arXiv 2406.08446).
+    """
+    return [
+        ChoiceItem(f"{part}-mmlu_cloze-{i:05d}", "mmlu_cloze", q.question, q.options, q.answer, q.subject, q.question)
+        for i, q in enumerate(quiz.ask_each(part, rng)[:n])
+    ]
 
 
 def swuggy(words: list[str], vocabulary: set[str], n: int, rng: random.Random) -> list[ChoiceItem]:

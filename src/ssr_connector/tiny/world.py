@@ -110,8 +110,9 @@ class Writer:
         return " ".join(sentences[start:end])
 
     def question(self) -> str:
-        """A training question with its options read out."""
-        return self._quiz.ask("train", self._rng).spoken
+        """A training question, with or without its options read out."""
+        question = self._quiz.ask("train", self._rng)
+        return question.spoken if self._rng.random() < 0.5 else question.question
 
     def joined(self) -> str:
         """Two sentences that have nothing to do with each other."""
@@ -167,6 +168,7 @@ def build_world(seed: int, sizes: WorldSizes) -> World:
         "storycloze": tasks.storycloze("test", sizes.storycloze, contexts, rng("test stories")),
         "sblimp": tasks.sblimp("test", sizes.sblimp, rng("test grammar")),
         "mmlu": tasks.mmlu("test", quiz, sizes.mmlu, rng("test questions")),
+        "mmlu_cloze": tasks.mmlu_cloze("test", quiz, sizes.mmlu, rng("test cloze questions")),
     }
     dev = {
         "storycloze": tasks.storycloze("dev", sizes.dev_items, contexts, rng("dev stories")),
