@@ -5,7 +5,8 @@ from ssr_connector.evaluation.choice import Choice, Outcome, Spoken
 from ssr_connector.evaluation.figure_names import accuracy_figures, change_figures
 from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite
 
-ITEMS = [Choice(str(k), "", Spoken("c", "c.wav"), (Spoken("a"), Spoken("b")), 0) for k in range(4)]
+KINDS = ("true", "true", "random", "random")
+ITEMS = [Choice(str(k), kind, Spoken("c", "c.wav"), (Spoken("a"), Spoken("b")), 0) for k, kind in enumerate(KINDS)]
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def scored(tmp_path):
     suite._items = {"storycloze.jsonl": ITEMS, "mmlu.jsonl": ITEMS}
 
     def keep(task, mode, system, correct, condition="clean"):
-        suite.keep(Outcome(correct, 0, ["true", "true", "random", "random"]), ITEMS, task, mode, system, condition, 0.0)
+        suite.keep(Outcome(correct, 0), ITEMS, task, mode, system, condition, 0.0)
 
     keep("storycloze", "T", TEXT_MODEL, [1, 1, 1, 1])
     keep("mmlu", "T", TEXT_MODEL, [1, 1, 0, 0])

@@ -50,15 +50,32 @@ def test_every_mode_system_and_condition_gets_its_row(suite, model):
 
 
 def test_rows_and_differences_are_counted_right(suite):
-    items = [Choice(str(k), "g", Spoken(""), (Spoken("a"), Spoken("b")), 0) for k in range(4)]
-    suite.keep(Outcome([1, 1, 1, 0], 0, ["a", "a", "b", "b"]), items, "storycloze", "T", TEXT_MODEL, "clean", 0.0)
-    suite.keep(Outcome([1, 0, 1, 0.5], 1, ["a", "a", "b", "b"]), items, "storycloze", "T", "tuned", "clean", 0.0)
+    items = [Choice(str(k), "aabb"[k], Spoken(""), (Spoken("a"), Spoken("b")), 0, speaker="x") for k in range(4)]
+    suite.keep(Outcome([1, 1, 1, 0], 0), items, "storycloze", "T", TEXT_MODEL, "clean", 0.0)
+    suite.keep(Outcome([1, 0, 1, 0.5], 1), items, "storycloze", "T", "tuned", "clean", 0.0)
     first, second = suite.rows
-    assert (first.value, first.groups) == (75, {"a": 100, "b": 50})
+    assert (first.value, first.groups, first.voices) == (75, {"a": 100, "b": 50}, {})
     assert (second.value, second.ties) == (62.5, 25)
     name, drop = suite.worst_text_drop("tuned")
     assert (name, drop.value) == ("storycloze", -12.5)
     assert suite.worst_text_drop("nobody") is None
+
+
+def test_voices_are_shown_singly_and_drawn_together_where_they_are_many(suite):
+    def spoken_by(n_speakers):
+        return [
+            Choice(str(k), "", Spoken(""), (Spoken("a"), Spoken("b")), 0, speaker=f"s{k % n_speakers}")
+            for k in range(80)
+        ]
+
+    suite.config = EvaluationSection(bootstrap=2000)
+    right = [float(k % 40 < 20) for k in range(80)]  # the same for all items of a speaker where there are 40
+    suite.keep(Outcome(right, 0), spoken_by(2), "storycloze", "S", "ssr", "clean", 0.0)
+    suite.keep(Outcome(right, 0), spoken_by(40), "storycloze", "S", "ssr", "5 dB", 0.0)
+    few, many = suite.rows
+    assert few.voices == {"s0": 50, "s1": 50}
+    assert (many.voices["s0"], many.voices["s20"]) == (100, 0)
+    assert many.ci95[1] - many.ci95[0] > 1.2 * (few.ci95[1] - few.ci95[0])
 
 
 def test_controls_never_hear_their_own_audio():

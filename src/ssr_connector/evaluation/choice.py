@@ -37,6 +37,7 @@ class Choice:
     prompt: str = ""  # written, between a spoken context and the choices
     written: str = ""  # the context of text mode where that is laid out differently from what is spoken
     cluster: str = ""  # items of one cluster are drawn together for intervals; empty: the item stands alone
+    speaker: str = ""
 
 
 def read_choices(path: Path) -> list[Choice]:
@@ -60,6 +61,7 @@ def read_choices(path: Path) -> list[Choice]:
                 row.get("prompt", ""),
                 row.get("written", ""),
                 row.get("cluster", ""),
+                row.get("speaker", ""),
             )
             if not 0 <= item.answer < len(choices) or len(choices) < 2:
                 raise ValueError("the answer is none of the choices")
@@ -87,7 +89,6 @@ class Outcome:
 
     correct: list[float]
     ties: int
-    groups: list[str]
 
 
 def score_choices(
@@ -109,7 +110,7 @@ def score_choices(
         best = [i for i, v in enumerate(values) if v == max(values)]
         ties += len(best) > 1
         correct.append(1 / len(best) if item.answer in best else 0.0)
-    return Outcome(correct, ties, [item.group for item in items])
+    return Outcome(correct, ties)
 
 
 def value(score: Score, normalise: Normalise) -> float:

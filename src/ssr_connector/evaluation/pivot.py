@@ -35,6 +35,7 @@ class Cell:
     chance: float | None
     ties: float  # percent of the items
     groups: Mapping[str, float]
+    voices: Mapping[str, float]
 
     @property
     def at_chance(self) -> bool:
@@ -125,6 +126,7 @@ def read_cell(row: Mapping[str, Any]) -> Cell:
         chance=row.get("chance"),
         ties=row.get("ties") or 0.0,
         groups=row.get("groups") or {},
+        voices=row.get("voices") or {},
     )
 
 

@@ -1,7 +1,7 @@
 """The sections of the report, each from its part of `results.json`; a section without results is empty."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ssr_connector.evaluation.figures import GOOD_COSINE, bars_figure, curves_figure, example_figure, scores_figure
@@ -48,7 +48,7 @@ def score_table(scores: Pivot) -> Html:
         element("p", intro, "quiet") if rows else "",
         table(["", *scores.systems], rows, "scores"),
         details("What the tasks, modes and systems are", definitions(used)) if used else "",
-        group_tables(scores),
+        breakdowns(scores),
     )
 
 
@@ -71,19 +71,26 @@ def score_cell(cell: Cell | None) -> Html | str:
     return join([number(cell.value), *lines], "")
 
 
-def group_tables(scores: Pivot) -> Html:
-    """Scores of each kind of item, a table per task."""
-    parts = []
+def breakdowns(scores: Pivot) -> Html:
+    """Scores of each kind of item, and of each voice."""
+    kinds = breakdown("By kind of item", scores, lambda cell: cell.groups)
+    voices = breakdown("By voice", scores, lambda cell: cell.voices)
+    return join(part for part in (kinds, voices) if part)
+
+
+def breakdown(title: str, scores: Pivot, parts_of: Callable[[Cell], Mapping[str, float]]) -> Html:
+    """A table per task, a column per part."""
+    tables = []
     for task in dict.fromkeys(line.task for line in scores.lines):
-        cells = [c for line in scores.lines if line.task == task for c in line.cells.values() if c.groups]
-        groups = list(dict.fromkeys(group for cell in cells for group in cell.groups))
+        cells = [c for line in scores.lines if line.task == task for c in line.cells.values() if parts_of(c)]
+        names = list(dict.fromkeys(name for cell in cells for name in parts_of(cell)))
         rows = [
-            [f"{c.mode}, {c.condition}", c.system, *(number(c.groups[g]) if g in c.groups else "" for g in groups)]
+            [f"{c.mode}, {c.condition}", c.system, *(number(p[n]) if n in (p := parts_of(c)) else "" for n in names)]
             for c in cells
         ]
         if rows:
-            parts.append(join([element("h3", task_name(task)), table(["mode", "system", *groups], rows)]))
-    return details("By kind of item", join(parts)) if parts else Html()
+            tables.append(join([element("h3", task_name(task)), table(["mode", "system", *names], rows)]))
+    return details(title, join(tables)) if tables else Html()
 
 
 def score_charts(scores: Pivot) -> Html:

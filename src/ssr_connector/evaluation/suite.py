@@ -20,6 +20,7 @@ Note = Callable[[str], None]
 Key = tuple[str, str, str, str]  # task, mode, system, condition
 
 TEXT_MODEL, CASCADE, ORACLE = "text model", "hard cascade", "oracle alignment"
+MANY_SPEAKERS = 20  # with fewer, intervals over speakers say nothing; voices are shown singly
 OTHER_AUDIO, NO_CONTEXT = "another item's audio", "no context"
 
 
@@ -37,6 +38,7 @@ class Row:
     chance: float
     ties: float
     groups: dict[str, float]
+    voices: dict[str, float]
     seconds: float
 
 
@@ -110,13 +112,10 @@ class Suite:
         self, outcome: Outcome, items: list[Choice], task: str, mode: str, system: str, condition: str, seconds: float
     ) -> None:
         """Turn outcomes into a row."""
-        clusters = [i.cluster or i.id for i in items]
+        clusters = clusters_of(items, spoken=mode != TEXT)
         estimate = clustered_mean(outcome.correct, clusters, self.config.bootstrap).scaled(100)
-        groups: dict[str, Estimate] = {}
-        for name in sorted(set(outcome.groups) - {""}):
-            kept = [k for k, g in enumerate(outcome.groups) if g == name]
-            chosen = [outcome.correct[k] for k in kept]
-            groups[name] = clustered_mean(chosen, [clusters[k] for k in kept], self.config.bootstrap).scaled(100)
+        groups = self.broken_down(outcome.correct, clusters, [i.group for i in items])
+        voices = self.broken_down(outcome.correct, clusters, [i.speaker for i in items]) if mode != TEXT else {}
         chance = 100 * sum(1 / len(i.choices) for i in items) / len(items)
         ties = 100 * outcome.ties / len(items)
         self.rows.append(
@@ -131,12 +130,22 @@ class Suite:
                 chance,
                 ties,
                 {name: e.value for name, e in groups.items()},
+                {name: e.value for name, e in voices.items()},
                 seconds,
             )
         )
         self.groups[task, mode, system, condition] = groups
         self.outcomes[task, mode, system, condition] = outcome.correct
         self.note(f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}: {estimate.value:.1f} %")
+
+    def broken_down(self, values: list[float], clusters: list[str], labels: list[str]) -> dict[str, Estimate]:
+        """The mean, in per cent, of the items of each label but the empty one."""
+        means = {}
+        for name in sorted(set(labels) - {""}):
+            kept = [k for k, label in enumerate(labels) if label == name]
+            chosen = [values[k] for k in kept]
+            means[name] = clustered_mean(chosen, [clusters[k] for k in kept], self.config.bootstrap).scaled(100)
+        return means
 
     # --- what is scored ---
 
@@ -197,7 +206,7 @@ class Suite:
 
     def change(self, after: Key, before: Key) -> Estimate:
         """Points between two rows of one task."""
-        clusters = [i.cluster or i.id for i in self.items(TASKS[after[0]])]
+        clusters = clusters_of(self.items(TASKS[after[0]]), spoken=after[1] != TEXT)
         pair = self.outcomes[after], self.outcomes[before]
         return paired_difference(*pair, self.config.bootstrap, clusters).scaled(100)
 
@@ -213,6 +222,13 @@ class Suite:
     def table(self) -> list[dict[str, Any]]:
         """The rows as plain values."""
         return [asdict(row) for row in self.rows]
+
+
+def clusters_of(items: Sequence[Choice], spoken: bool) -> list[str]:
+    """What is drawn together for intervals: a speaker's items where enough speak, else items with the same question."""
+    if spoken and len({i.speaker for i in items} - {""}) >= MANY_SPEAKERS:
+        return [i.speaker or i.id for i in items]
+    return [i.cluster or i.id for i in items]
 
 
 def rotated(items: Sequence[Choice]) -> list[str]:

@@ -182,7 +182,7 @@ class Demo:
 
     def speak(self, report: Report) -> str:
         """All speech as FLAC files with transcript tables and true word times."""
-        from ssr_connector.tiny.speak import render
+        from ssr_connector.tiny.speak import choose_delivery, render
         from ssr_connector.tiny.voices import DEV_VOICES, TEST_VOICES, TRAIN_ACCENTS
 
         voices = [voice for accent in TRAIN_ACCENTS[: self.tiny.accents] for voice in accent]
@@ -206,7 +206,11 @@ class Demo:
             render(utterances, speakers, out, self.recipe.seed, mix, progress=forward, voice_keys=keys)
             before += len(utterances)
         for task, items in self.world.tests.items():  # beside the recordings that they name
-            write_lines(self.out / "speech" / "tests" / f"{task}.jsonl", (question(task, item) for item in items))
+            rows = (
+                question(task, item) | {"speaker": choose_delivery(item.id, TEST_VOICES, self.recipe.seed).voice.name}
+                for item in items
+            )
+            write_lines(self.out / "speech" / "tests" / f"{task}.jsonl", rows)
         return f"{total} recordings in {len(voices)} training and {len(TEST_VOICES)} test voices"
 
     def train_llm(self, report: Report) -> str:

@@ -210,9 +210,7 @@ def _fit(
                 set_learning_rate(optimiser, rate * _lr_factor(step - 1, config))
             loss = next_token_loss(model, batch, letters, config.letter_weight)
             loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(
-                others, config.clip_norm
-            )  # Muon's steps do not depend on its gradients' size
+            torch.nn.utils.clip_grad_norm_(others, config.clip_norm)  # Muon scales its own
             for optimiser in optimisers:
                 optimiser.step()
                 optimiser.zero_grad()
