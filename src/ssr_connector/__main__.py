@@ -1,7 +1,8 @@
-"""`python -m ssr_connector`: the same as `ssr`."""
+"""`python -m ssr_connector` is `ssr`, for launchers that take a module (`torchrun -m ssr_connector train …`)."""
 
 import sys
 
 from ssr_connector.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -28,9 +28,11 @@ class EncoderSection:
 
 @dataclass(frozen=True)
 class LLMSection:
-    """The text LLM: a hub name or a folder."""
+    """The text LLM: a hub name or a folder, and how its weights are kept while it is frozen or has additions."""
 
     name: str = ""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    quantize: Literal["none", "8bit", "4bit"] = "none"  # bitsandbytes; needs CUDA
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,19 @@ class TrainingSection:
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.95)
     clip: float = 5.0
-    batch_s: float = 120.0  # seconds of audio a step
+    batch_s: float = 120.0  # seconds of audio a batch
+    accumulate: int = 1  # batches a step
+    gradient_checkpointing: bool = False  # what learns is computed twice instead of kept: less memory, a third slower
     batch_tokens: int = 4096  # of text a step, for the objective `text`
     text_block: int = 128
     rehearsal_tokens: int = 200_000  # how much the LLM writes where data.text is "self"
     cosine_weight: float = 5.0  # λ of the distillation loss
     transcribe_prompt: str = "\nTranscript:"
     precision: Literal["no", "bf16"] = "no"
+    bad_batches: Literal["stop", "skip"] = "stop"  # those whose loss or gradient is no number; they are listed
     log_every: int = 10
     evaluate_every: int = 0  # 0: at the end only
+    max_text_drop: float | None = None  # nats a token that data.dev_text may lose before the run goes back and stops
     checkpoint_every: int = 200
     keep_checkpoints: int = 1
 

@@ -111,6 +111,71 @@ def test_a_gradient_that_is_no_number_stops_too(tmp_path):
         run(tmp_path, spoil=spoil)
 
 
+def test_bad_batches_are_listed_and_can_be_skipped(tmp_path):
+    def spoil(step, loss):
+        return loss * float("nan") if step in (2, 4) else loss
+
+    toy, figures = run(tmp_path, spoil=spoil, bad_batches="skip")
+    assert [json.loads(line)["step"] for line in (tmp_path / "bad_batches.jsonl").read_text().splitlines()] == [2, 4]
+    assert all(bool(p.isfinite().all()) for p in toy.parameters())
+    assert [r["step"] for r in rows(tmp_path)] == [1, 2, 4, 6, 7, 8]  # a skipped step has no figures
+    assert figures["loss"] == rows(tmp_path)[-1]["loss"]
+
+
+def test_a_step_may_take_several_batches(tmp_path):
+    class Plain(Toy):
+        def __init__(self):
+            super().__init__()
+            self.learns[1].p = 0.0
+
+    def steps(out, per_batch, accumulate):
+        toy = Plain()
+        batches = Batches(None, TextBatches(list(range(50)), 5, per_batch, seed=0))
+        config = TrainingSection(steps=6, lr=1e-2, warmup_steps=0, log_every=1, accumulate=accumulate)
+        train(Student(toy, [Weighted("toy", 1.0, Objective(toy))]), batches, config, out, 0, lambda *_: None)
+        return [r["loss"] for r in rows(out)]
+
+    assert steps(tmp_path / "two", 10, 2) == pytest.approx(steps(tmp_path / "one", 20, 1), rel=1e-5)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")])
+def test_out_of_memory_says_what_to_change(tmp_path, error):
+    def spoil(step, loss):
+        raise error
+
+    with pytest.raises(UserError, match=r"step 0: out of memory; halve --training\.batch_s"):
+        run(tmp_path, spoil=spoil)
+    with pytest.raises(RuntimeError, match="something else"):
+        run(tmp_path, spoil=lambda *_: (_ for _ in ()).throw(RuntimeError("something else")))
+
+
+def test_a_run_that_forgets_too_much_goes_back_and_stops(tmp_path):
+    seen = []
+
+    def evaluate():
+        seen.append(len(seen))
+        return {"text": {0: 1.0, 1: 1.1, 2: 1.19, 3: 1.3}[len(seen) - 1]}
+
+    weights = {}
+
+    def watch(done, total, figures):
+        weights[done] = current["toy"].learns[0].weight.detach().clone()
+
+    current = {}
+    toy = Toy()
+    current["toy"] = toy
+    config = TrainingSection(
+        steps=20, lr=1e-2, warmup_steps=0, log_every=1, checkpoint_every=3, evaluate_every=2, max_text_drop=0.2
+    )
+    batches = Batches(None, TextBatches(list(range(50)), 5, 10, seed=0))
+    student = Student(toy, [Weighted("toy", 1.0, Objective(toy))])
+    figures = train(student, batches, config, tmp_path, 0, watch, evaluate)
+    assert figures["went_back_to"] == 4
+    assert rows(tmp_path)[-1]["step"] == 6
+    assert torch.equal(toy.learns[0].weight, weights[4])
+    assert json.loads((tmp_path / "training.json").read_text())["went_back_to"] == 4
+
+
 def test_a_full_disk_keeps_the_last_checkpoint_and_the_run_goes_on(tmp_path, monkeypatch):
     whole = tmp_path / "whole"
     run(whole)

@@ -138,7 +138,8 @@ def train_llm(
 def _new_model(config: LLMTrainingConfig, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """A Llama whose queries start equal to its keys, so that likes attend to likes from the first step.
 
-    After 1.8 M tokens it answered 94 % of the questions in cloze form, and 78 % with the usual start (one seed).
+    After 1 000 steps it answered 94 % of the questions in cloze form, and 78 % with the usual start (one run each, with
+    0.2 and 0.1 of the steps as drills).
     """
     model = LlamaForCausalLM(
         LlamaConfig(

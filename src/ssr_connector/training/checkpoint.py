@@ -47,7 +47,8 @@ def save_state(
     owner = owners(optimizers)
     for name, parameter in trainable(module).items():
         tensors[f"weight/{name}"] = parameter.detach()
-        for key, value in owner[id(parameter)].state.get(parameter, {}).items():
+        moved_by = owner.get(id(parameter))
+        for key, value in (moved_by.state.get(parameter, {}) if moved_by else {}).items():
             tensors[f"optimizer/{key}/{name}"] = torch.as_tensor(value).detach()
     with replace_folder(folder / f"step-{at.step:08d}") as new:
         write_tensors(new / TENSORS, {k: v.cpu().contiguous() for k, v in tensors.items()})

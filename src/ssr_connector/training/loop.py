@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -22,10 +22,12 @@ from ssr_connector.files import replace_file, write_json
 from ssr_connector.training.batches import Batch, Batches
 from ssr_connector.training.checkpoint import Position, load_state, save_state, trainable
 from ssr_connector.training.objectives import Objective
+from ssr_connector.training.processes import on_cpu
+from ssr_connector.training.retention import TextGuard
 from ssr_connector.types import Logged
 
 Progress = Callable[[int, int, Logged], None]
-METRICS, SUMMARY = "metrics.jsonl", "training.json"
+METRICS, SUMMARY, BAD_BATCHES = "metrics.jsonl", "training.json", "bad_batches.jsonl"
 
 
 @dataclass(frozen=True)
@@ -111,34 +113,46 @@ def train(
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state()  # stages in one process may differ in precision
-    accelerator = Accelerator(mixed_precision=config.precision)
+    accelerator = Accelerator(mixed_precision=config.precision, cpu=on_cpu())
     optimizer = torch.optim.AdamW(
         list(trainable(student).values()), lr=config.lr, betas=config.betas, weight_decay=config.weight_decay
     )
+    model, optimizer = accelerator.prepare(student, optimizer)
     at = load_state(out / "checkpoints", student, [optimizer])
     log = MetricsLog(out, at.step) if accelerator.is_main_process else None
-    model, optimizer = accelerator.prepare(student, optimizer)
+    guard = None
+    if config.max_text_drop is not None and evaluate:
+        guard = TextGuard(out / "allowed", student, config.max_text_drop, accelerator.is_main_process)
+        if not guard.begun:
+            guard.begin(measured(accelerator, student, evaluate)["dev_text"])
     student.train()
     figures: Logged = log.last if log else {}
     started, first = time.monotonic(), at.step
-    stream = batches.from_position(at.step, at.epoch, at.index)
+    stream = batches.from_position(at.step * config.accumulate, at.epoch, at.index)
+    bad = BadBatches(out / BAD_BATCHES, config.bad_batches == "skip", accelerator.process_index)
+    stop = False
     try:
         with deferred_interrupt() as interrupted:
-            while at.step < config.steps and not interrupted():
-                epoch, index, batch = next(stream)
+            while at.step < config.steps and not interrupted() and not stop:
+                drawn = [next(stream) for _ in range(config.accumulate)]
                 torch.manual_seed(step_seed(seed, at.step, accelerator.process_index))
-                figures = one_step(accelerator, model, optimizer, batch, config, at.step)
-                at = Position(at.step + 1, epoch, index + 1)
+                try:
+                    figures = one_step(accelerator, model, optimizer, [batch for _, _, batch in drawn], config, at.step)
+                except NotFiniteError as error:
+                    bad.add(at.step, error)
+                    figures = {}
+                at = Position(at.step + 1, drawn[-1][0], drawn[-1][1] + 1)
                 last = at.step == config.steps
                 evaluated = evaluate and (last or (config.evaluate_every and at.step % config.evaluate_every == 0))
                 if evaluate and evaluated:
-                    student.eval()
-                    figures |= {f"dev_{k}": v for k, v in evaluate().items()}
+                    figures |= measured(accelerator, student, evaluate)
                     student.train()
+                    if guard and not guard.allows(at, figures["dev_text"]):
+                        stop, figures["went_back_to"] = True, float(guard.go_back())
                 if log:
-                    if last or evaluated or at.step % config.log_every == 0:
+                    if figures and (last or evaluated or at.step % config.log_every == 0):
                         log.write(at.step, figures)
-                    if last or interrupted() or at.step % config.checkpoint_every == 0:
+                    if last or interrupted() or (at.step % config.checkpoint_every == 0 and not stop):
                         save_state(out / "checkpoints", student, [optimizer], at, config.keep_checkpoints)
                 progress(at.step, config.steps, figures)
             if interrupted():
@@ -153,30 +167,88 @@ def train(
 
 
 def one_step(
-    accelerator: Any, model: nn.Module, optimizer: Any, batch: Batch, config: TrainingSection, step: int
+    accelerator: Any, model: nn.Module, optimizer: Any, batches: Sequence[Batch], config: TrainingSection, step: int
 ) -> Logged:
-    """Forward, backward, update; what to log of it. Raises UserError where the loss or a gradient is not finite."""
+    """Forward and backward on each batch, one update; what to log, as means over the batches of all processes.
+
+    Raises NotFiniteError, before anything is spoilt, where the loss or a gradient is none; UserError where memory
+    does not suffice.
+    """
     set_learning_rate(optimizer, learning_rate(config, step))
-    with accelerator.autocast():
-        loss, figures = model(batch)
-    check_finite("loss", figures["loss"], batch, step)
-    accelerator.backward(loss)
+    total: Logged = {}
+    for k, batch in enumerate(batches):
+        last = k == len(batches) - 1
+        with contextlib.nullcontext() if last else accelerator.no_sync(model):
+            try:
+                with accelerator.autocast():
+                    loss, figures = model(batch)
+                accelerator.backward(loss / len(batches))
+            except RuntimeError as error:
+                raise (out_of_memory(step) if is_out_of_memory(error) else error) from error
+        for name, value in figures.items():
+            total[name] = total.get(name, 0.0) + value / len(batches)
+    total = averaged(accelerator, total)
     norm = float(accelerator.clip_grad_norm_(model.parameters(), config.clip))
-    check_finite("gradient", norm, batch, step)
+    if not math.isfinite(total["loss"]) or not math.isfinite(norm):  # of all processes, so that all do the same
+        optimizer.zero_grad(set_to_none=True)
+        raise NotFiniteError(total["loss"], norm, [i for b in batches if b.speech for i in b.speech.ids])
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return {**figures, "gradient_norm": norm, "lr": learning_rate(config, step)}
+    return {**total, "gradient_norm": norm, "lr": learning_rate(config, step)}
 
 
-def check_finite(what: str, value: float, batch: Batch, step: int) -> None:
-    """Raise UserError, before anything is spoilt, where a number is none."""
-    if math.isfinite(value):
-        return
-    among = f" on the utterances {', '.join(batch.speech.ids)}" if batch.speech else ""
-    raise UserError(
-        f"step {step}: the {what} is {value}{among}; lower training.lr, or take the bad recording out "
-        "(the same command goes on from the last checkpoint)"
+class NotFiniteError(Exception):
+    """A loss or gradient that is no number, and the utterances that gave it."""
+
+    def __init__(self, loss: float, norm: float, ids: list[str]) -> None:
+        super().__init__(f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient is {norm}")
+        self.ids = ids
+
+
+class BadBatches:
+    """Lists the batches that gave no number, and stops the run unless they may be skipped."""
+
+    def __init__(self, path: Path, skip: bool, rank: int) -> None:
+        self.path, self.skip, self.rank = path, skip, rank
+
+    def add(self, step: int, error: NotFiniteError) -> None:
+        """Raises UserError where the run is to stop."""
+        with self.path.open("a") as file:
+            file.write(json.dumps({"step": step, "rank": self.rank, "what": str(error), "ids": error.ids}) + "\n")
+        if not self.skip:
+            among = f" on the utterances {', '.join(error.ids)}" if error.ids else ""
+            raise UserError(
+                f"step {step}: {error}{among}; lower training.lr, take the bad recording out, or set "
+                "--training.bad_batches skip (the same command goes on from the last checkpoint)"
+            )
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device or the machine had no room."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def out_of_memory(step: int) -> UserError:
+    """What to change, in the order of what it costs."""
+    return UserError(
+        f"step {step}: out of memory; halve --training.batch_s and double --training.accumulate (the same step in two "
+        "halves), set --training.gradient_checkpointing true, --llm.dtype bfloat16 or --training.lora_rank 16; "
+        "`ssr plan` shows what each takes"
     )
+
+
+def averaged(accelerator: Any, figures: Logged) -> Logged:
+    """The mean of each figure over all processes."""
+    if accelerator.num_processes == 1:
+        return figures
+    values = torch.tensor(list(figures.values()), device=accelerator.device, dtype=torch.float64)
+    return dict(zip(figures, accelerator.reduce(values, "mean").tolist(), strict=True))
+
+
+def measured(accelerator: Any, student: Student, evaluate: Callable[[], Logged]) -> Logged:
+    """What `evaluate` finds, under names that say that it is of development data."""
+    student.eval()
+    return {f"dev_{k}": v for k, v in averaged(accelerator, evaluate()).items()}
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ from ssr_connector.config import (
     AlignerSection,
     ConnectorConfig,
     EncoderSection,
-    LLMSection,
     Recipe,
     differences,
     to_dict,
@@ -50,7 +49,8 @@ def is_done(out: Path, steps: int) -> bool:
     """Whether the run reached its last step and saved its result."""
     if not (out / SUMMARY).is_file() or not ((out / "model").is_dir() or (out / "aligner").is_dir()):
         return False
-    return bool(json.loads((out / SUMMARY).read_text())["steps"] >= steps)
+    done = json.loads((out / SUMMARY).read_text())
+    return bool(done["steps"] >= steps or "went_back_to" in done)
 
 
 def saved_recipe(out: Path) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def inherit(recipe: Recipe) -> Recipe:
     return dataclasses.replace(
         recipe,
         encoder=EncoderSection(**before["encoder"]),
-        llm=LLMSection(**before["llm"]),
+        llm=dataclasses.replace(recipe.llm, name=before["llm"]["name"]),
         aligner=AlignerSection(**before["aligner"]),
         connector=ConnectorConfig(**before["connector"]),
     )

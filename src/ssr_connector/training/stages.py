@@ -1,6 +1,7 @@
 """The three stages, each put together from a recipe: aligner, distill (the connector), finetune (the LLM)."""
 
 import dataclasses
+import importlib.util
 import re
 import statistics
 from collections.abc import Mapping, Sequence
@@ -8,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
+from transformers import PreTrainedModel
 
 from ssr_connector.aligners import Material, Tokenize, TrainableAligner, Unalignable, aligner_class
 from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
 from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.aligners.words import end_differences_s, timed_words
-from ssr_connector.config import Recipe, TrainingSection
+from ssr_connector.config import LLMSection, Recipe, TrainingSection
 from ssr_connector.data.cuts import known_words, read_cuts, speech_texts
 from ssr_connector.data.documents import read_documents
 from ssr_connector.data.text import Form
@@ -26,8 +27,10 @@ from ssr_connector.model.checkpoint import build, load_tokenizer
 from ssr_connector.model.lora import add_lora, merge_lora
 from ssr_connector.training.batches import Batches, SpeechBatches, TextBatches
 from ssr_connector.training.loop import Progress, Student, Weighted, train
-from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss
+from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM
+from ssr_connector.training.processes import processes
 from ssr_connector.training.rehearsal import SELF, write_rehearsal
+from ssr_connector.training.retention import check_guard
 from ssr_connector.training.run import inherit, open_run
 from ssr_connector.types import Alignment, Logged
 from ssr_connector.units import FrameClock
@@ -46,7 +49,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     section = recipe.aligner
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
-    others = read_boundaries(Path(section.boundaries), transcripts, clock) if section.boundaries else None
+    others = read_fitting(section.boundaries, transcripts, tokenize, clock) if section.boundaries else None
     everything = speech_batches(recipe, cuts, source, transcripts, others)
     material = Material(
         transcripts.values(),
@@ -69,7 +72,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     aligner.eval().cpu()
     if recipe.data.dev:
         figures |= fit_delay(recipe, aligner, source, tokenize, clock)
-    if PartialState().is_main_process:
+    if processes().is_main_process:
         save_aligner(
             out / "aligner", aligner, recipe.encoder.name, recipe.encoder.layer, recipe.llm.name, section.text_form
         )
@@ -114,15 +117,27 @@ def fit_delay(
     return {"delay_frames": float(aligner.config.delay_frames)}
 
 
-def read_boundaries(folder: Path, transcripts: Mapping[str, str], clock: FrameClock) -> dict[str, Alignment]:
-    """Another aligner's alignments of the training data, checked against its transcripts."""
-    made_for, found = read_alignments(folder / FILE)
+def read_fitting(folder: str, transcripts: Mapping[str, str], tokenize: Tokenize, clock: FrameClock) -> dict[str, Any]:
+    """The alignments of a folder of `ssr align`. Raises UserError where they were made for something else."""
+    made_for, found = read_alignments(Path(folder) / FILE)
     if made_for != clock:
         raise UserError(f"the frames of {folder} happen at other times than this encoder's; run `ssr align` again")
-    for key in transcripts.keys() & found.keys():
-        if found[key].text != transcripts[key]:
-            raise UserError(f"{folder}: {key} is aligned to other words; run `ssr align` again")
+    check_alignments(folder, found, transcripts, tokenize)
     return found
+
+
+def check_alignments(
+    where: str, alignments: Mapping[str, Alignment], transcripts: Mapping[str, str], tokenize: Tokenize
+) -> None:
+    """Raise UserError where alignments were made for other transcripts or another tokenizer."""
+    keys = [key for key in transcripts if key in alignments]
+    for key in keys:
+        text = transcripts[key]
+        if alignments[key].text != text:
+            raise UserError(f"{where}: {key} is aligned to other words than {text!r}; run `ssr align` again")
+    for key in keys[:1]:
+        if list(alignments[key].token_ids) != tokenize(transcripts[key])[0]:
+            raise UserError(f"{where} was made with another tokenizer than that of this LLM; run `ssr align` again")
 
 
 def train_connector(recipe: Recipe, progress: Progress) -> Logged:
@@ -148,7 +163,7 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     ):
         if ours != its:
             raise UserError(f"{recipe.training.aligner} was trained with {what} {its}, not {ours}; give --{what} {its}")
-    model = build(SSRForConditionalGeneration, config)
+    model = build(SSRForConditionalGeneration, config, **weights(recipe.llm))
     if model.encoder.width != made_for["encoder_width"]:
         raise UserError(
             f"{recipe.training.aligner} was trained on frames {made_for['encoder_width']} wide, but the encoder "
@@ -166,8 +181,32 @@ def finetune(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(Path(recipe.out), recipe):
         return {}
-    model = SSRForConditionalGeneration.from_pretrained(str(recipe.training.start_from))
+    if "llm" in recipe.training.train and not recipe.training.lora_rank and recipe.llm != LLMSection(recipe.llm.name):
+        raise UserError(
+            "an LLM that learns as a whole is kept in float32: --training.precision bf16 makes its arithmetic cheaper, "
+            "--training.lora_rank 16 learns additions to one that is kept in fewer bits"
+        )
+    model = SSRForConditionalGeneration.from_pretrained(str(recipe.training.start_from), **weights(recipe.llm))
     return train_model(recipe, model, progress)
+
+
+def weights(section: LLMSection) -> dict[str, Any]:
+    """How the LLM's weights are loaded. Raises UserError where they cannot be quantised here."""
+    kwargs: dict[str, Any] = {"dtype": getattr(torch, section.dtype)}
+    if section.quantize != "none":
+        if not torch.cuda.is_available() or importlib.util.find_spec("bitsandbytes") is None:
+            raise UserError(f"llm.quantize {section.quantize} needs a CUDA device and `pip install bitsandbytes`")
+        from transformers import BitsAndBytesConfig
+
+        eight = section.quantize == "8bit"
+        kwargs["quantization_config"] = BitsAndBytesConfig(
+            load_in_8bit=eight,
+            load_in_4bit=not eight,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+        kwargs["device_map"] = {"": processes().device}
+    return kwargs
 
 
 def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Progress) -> Logged:
@@ -189,35 +228,55 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         else:
             parts[name].requires_grad_(True)
     freeze(model, config.freeze)
+    to_device(model)
+    if config.gradient_checkpointing:
+        checkpoint_gradients(model)
     if "transcribe" in config.objectives:
         model.config.transcribe_prompt = config.transcribe_prompt
     model.config.llm_trained = model.config.llm_trained or "llm" in config.train
     source, _, clock = frame_source(
         recipe.data.frames, model.config.encoder_name, model.config.encoder_layer, model.encoder
     )
-    aligned_clock, alignments = read_alignments(Path(recipe.data.alignments) / FILE)
     cuts, transcripts = load_cuts(recipe.data.train, model.config.text_form)
-    check_alignments(recipe.data.alignments, alignments, transcripts, model, aligned_clock == clock)
+    alignments = read_fitting(recipe.data.alignments, transcripts, model.tokenize, clock)
     speech = speech_batches(recipe, cuts, source, transcripts, alignments)
     text = text_batches(recipe, model, recipe.data.text) if {"text", "ewc"} & set(config.objectives) else None
     objectives = [Weighted(n, w, OBJECTIVES[n](model, config, text)) for n, w in config.objectives.items()]
     student = Student(model, objectives)
-    evaluate = None
+    evaluate, watched = None, False
     if recipe.data.dev:
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
-        check_alignments(recipe.data.alignments, alignments, dev_texts, model, aligned_clock == clock)
+        check_alignments(recipe.data.alignments, alignments, dev_texts, model.tokenize)
         held_out = speech_batches(recipe, dev, source, dev_texts, alignments)
-        dev_text = text_batches(recipe, model, recipe.data.dev_text) if text and recipe.data.dev_text else None
-        measured = student
-        if text and not dev_text:  # the loss on training text would say nothing
-            measured = Student(model, [o for o in objectives if o.name not in ("text", "ewc")])
-        evaluate = DevLoss(measured, Batches(held_out, dev_text), len(list(held_out.plan(0))))
+        measured = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
+        dev_text = None
+        if recipe.data.dev_text and "llm" in config.train:
+            dev_text = text_batches(recipe, model, recipe.data.dev_text)
+            measured.append(Weighted("text", config.objectives.get("text", 0.0), TextLM(model)))
+        evaluate = DevLoss(Student(model, measured), Batches(held_out, dev_text), len(list(held_out.plan(0))))
+        watched = dev_text is not None
+    check_guard(config.max_text_drop, config.evaluate_every, watched)
     figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
     if config.lora_rank and config.lora_merge:
         model.llm, model.config.lora = merge_lora(model.llm), {}
-    if PartialState().is_main_process:
+    if processes().is_main_process:
         model.save_pretrained(str(out / "model"))
     return {**figures, "left_out": float(speech.n_left_out)}
+
+
+def to_device(model: SSRForConditionalGeneration) -> None:
+    """Everything to this process's device, before objectives copy any of it; a quantised LLM is there already."""
+    parts = [model.encoder, model.aligner, model.connector]
+    for part in parts if getattr(model.llm, "is_quantized", False) else [*parts, model.llm]:
+        part.to(processes().device)
+
+
+def checkpoint_gradients(model: SSRForConditionalGeneration) -> None:
+    """Compute the activations of Transformers that learn, and of an LLM behind a connector that learns, twice."""
+    found = [m for m in model.modules() if isinstance(m, PreTrainedModel) and m.supports_gradient_checkpointing]
+    for module in found:
+        if module is not model and any(p.requires_grad for p in module.parameters()):
+            module.gradient_checkpointing_enable({"use_reentrant": False})
 
 
 def start_lora(model: SSRForConditionalGeneration, config: TrainingSection) -> None:
@@ -241,26 +300,6 @@ def freeze(model: SSRForConditionalGeneration, patterns: Sequence[str]) -> None:
             raise UserError(f"training.freeze: no parameter that learns matches {pattern!r}")
         for parameter in found:
             parameter.requires_grad_(False)
-
-
-def check_alignments(
-    where: str,
-    alignments: Mapping[str, Alignment],
-    transcripts: Mapping[str, str],
-    model: SSRForConditionalGeneration,
-    same_clock: bool,
-) -> None:
-    """Raise UserError where alignments were made for another encoder, other transcripts or another tokenizer."""
-    if not same_clock:
-        raise UserError(f"the frames of {where} happen at other times than this encoder's; run `ssr align` again")
-    keys = [key for key in transcripts if key in alignments]
-    for key in keys:
-        text = transcripts[key]
-        if alignments[key].text != text:
-            raise UserError(f"{where}: {key} is aligned to other words than {text!r}; run `ssr align` again")
-    for key in keys[:1]:
-        if list(alignments[key].token_ids) != model.tokenize(transcripts[key])[0]:
-            raise UserError(f"{where} was made with another tokenizer than that of this LLM; run `ssr align` again")
 
 
 class DevLoss:
@@ -296,7 +335,7 @@ def speech_batches(
     alignments: Mapping[str, Any] | None,
 ) -> SpeechBatches:
     """Batches as the recipe wants them, for this process among all."""
-    state = PartialState()
+    state = processes()
     return SpeechBatches(
         cuts, source, texts, alignments, recipe.training.batch_s, recipe.seed, state.process_index, state.num_processes
     )
@@ -313,7 +352,7 @@ def text_batches(recipe: Recipe, model: SSRForConditionalGeneration, path: str) 
     ids: list[int] = []
     for document in read_documents(Path(path)):
         ids += model.prefix_ids + model.tokenize(document)[0] + model.end_ids
-    section, state = recipe.training, PartialState()
+    section, state = recipe.training, processes()
     return TextBatches(
         ids, section.text_block, section.batch_tokens, recipe.seed, state.process_index, state.num_processes
     )
