@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
 from ssr_connector.aligners import Material, Tokenize, TrainableAligner, Unalignable, aligner_class
 from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
@@ -25,6 +24,7 @@ from ssr_connector.files import write_rejected
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
 from ssr_connector.model.checkpoint import build, load_tokenizer
 from ssr_connector.model.lora import add_lora, merge_lora
+from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.batches import Batches, SpeechBatches, TextBatches
 from ssr_connector.training.loop import Progress, Student, Weighted, train
 from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM
@@ -269,14 +269,6 @@ def to_device(model: SSRForConditionalGeneration) -> None:
     parts = [model.encoder, model.aligner, model.connector]
     for part in parts if getattr(model.llm, "is_quantized", False) else [*parts, model.llm]:
         part.to(processes().device)
-
-
-def checkpoint_gradients(model: SSRForConditionalGeneration) -> None:
-    """Compute the activations of Transformers that learn, and of an LLM behind a connector that learns, twice."""
-    found = [m for m in model.modules() if isinstance(m, PreTrainedModel) and m.supports_gradient_checkpointing]
-    for module in found:
-        if module is not model and any(p.requires_grad for p in module.parameters()):
-            module.gradient_checkpointing_enable({"use_reentrant": False})
 
 
 def start_lora(model: SSRForConditionalGeneration, config: TrainingSection) -> None:

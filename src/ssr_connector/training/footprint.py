@@ -1,0 +1,86 @@
+"""What a step takes, found out without taking it: the real modules run on tensors that have shapes and no contents."""
+
+import gc
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+from torch.utils.flop_counter import FlopCounterMode
+
+_COLLECT_EVERY = 20  # operations
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Of forward and backward: bytes beyond weights, after the forward and at the peak; floating-point operations."""
+
+    forward_bytes: int
+    peak_bytes: int
+    flops: int
+
+
+class _Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch does not type it
+    """Counts the bytes of all storages that operations make, while they live."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live = self.peak = 0
+        self.tidy = False  # whether to collect what hangs on in cycles
+        self._n_calls = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self._n_calls += 1
+        if self.tidy and self._n_calls % _COLLECT_EVERY == 0:
+            gc.collect()
+        self._see((args, kwargs), counted=False)  # weights and inputs were there before
+        out = func(*args, **(kwargs or {}))
+        self._see(out, counted=True)
+        return out
+
+    def _see(self, values: Any, counted: bool) -> None:
+        for value in tree_iter(values):
+            if isinstance(value, Tensor):
+                storage = value.untyped_storage()
+                self._count(storage, storage.nbytes() if counted else 0)
+
+    def _count(self, storage: Any, size: int) -> None:
+        key = storage._cdata
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(storage, self._release, key, size)
+
+    def _release(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.live -= size
+
+
+def footprint(forward: Callable[[], Tensor], checkpointed: bool = False) -> Footprint:
+    """Of `forward`, which returns a loss, and its backward; modules and tensors are fake (see `pretend`).
+
+    What `checkpointed` layers compute again hangs on in cycles here, which it does not on real tensors.
+    """
+    live, flops = _Live(), FlopCounterMode(display=False)
+    with flops, live:
+        loss = forward()
+        after_forward, live.tidy = live.live, checkpointed
+        torch.autograd.backward(loss)
+    return Footprint(after_forward, live.peak, flops.get_total_flops())
+
+
+def pretend() -> Any:
+    """A context in which modules and tensors have shapes and no contents: an 8B model takes no memory.
+
+    Fake tensors, not meta ones: transformers looks into masks and positions of the latter.
+    """
+    from torch._subclasses import FakeTensorMode
+
+    return FakeTensorMode()

@@ -1,0 +1,161 @@
+"""Plans against numbers known by hand, and against real steps."""
+
+import pytest
+import torch
+from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from ssr_connector.cli import main
+from ssr_connector.config import load_recipe
+from ssr_connector.errors import UserError
+from ssr_connector.training.footprint import footprint, pretend
+from ssr_connector.training.plan import GIB, Speech, make_plan, measure_rate, speech_of
+
+SPEECH = Speech(None, 2.0, 4.0)
+
+
+def test_a_footprint_by_hand():
+    with pretend():
+        layer = nn.Linear(100, 200, bias=False)
+        x = torch.zeros(50, 100)
+        found = footprint(lambda: layer(x).square().sum())
+    assert found.flops == 2 * 2 * 50 * 100 * 200  # forward, and the gradient of the weights
+    outputs, gradients = 50 * 200 * 4, 100 * 200 * 4
+    assert outputs <= found.forward_bytes <= outputs + 100
+    assert outputs + gradients <= found.peak_bytes <= 3 * outputs + gradients + 200
+
+
+def test_what_lives_no_more_is_not_counted():
+    def chain(x, n):
+        with torch.no_grad():
+            for _ in range(n):
+                x = x + 1
+        return (x * weight).sum()
+
+    with pretend():
+        weight = nn.Parameter(torch.zeros(1000))
+        few, many = (footprint(lambda n=n: chain(torch.zeros(1000), n)).peak_bytes for n in (2, 50))
+    assert few == many
+
+
+@pytest.fixture(scope="module")
+def large_llm(tmp_path_factory):
+    """Two layers in the shape of an 8B: a configuration and nothing else."""
+    folder = tmp_path_factory.mktemp("llama3")
+    LlamaConfig(
+        hidden_size=4096, intermediate_size=14336, num_hidden_layers=2, num_attention_heads=32,
+        num_key_value_heads=8, vocab_size=128256,
+    ).save_pretrained(folder)  # fmt: skip
+    return str(folder)
+
+
+def plan(base, variant, *words, speech=SPEECH, gpus=1, sharding="ddp"):
+    return make_plan(load_recipe(base / "recipe.yaml", variant, list(words)), speech, gpus, sharding)
+
+
+def test_parameters_are_counted_and_none_is_made(base, large_llm):
+    found = plan(base, "finetune", f"--llm.name={large_llm}", "--llm.dtype=bfloat16", "--training.lora_rank=16")
+    total, learning = found.parameters["LLM"]
+    per_layer = 16 * (2 * (4096 + 4096) + 2 * (4096 + 1024) + 3 * (4096 + 14336))  # q, o; k, v; gate, up, down
+    assert learning == 2 * per_layer
+    assert total == 1_486_901_248 + learning
+    assert found.memory["weights: LLM"] == pytest.approx(2 * 1_486_901_248, rel=0.02)
+    assert found.memory["AdamW"] == 8 * learning
+    whole = plan(base, "finetune", f"--llm.name={large_llm}")
+    assert whole.total_bytes > 16 * 1_486_901_248
+    halved = plan(base, "finetune", f"--llm.name={large_llm}", gpus=8, sharding="fsdp")
+    assert halved.memory["weights: LLM"] == whole.memory["weights: LLM"] // 8
+    assert halved.memory["AdamW"] == whole.memory["AdamW"] // 8
+    assert halved.total_bytes < whole.total_bytes / 2
+
+
+def test_in_distillation_the_connector_alone_learns(base, large_llm):
+    found = plan(base, "distill", f"--llm.name={large_llm}")
+    assert found.parameters["LLM"] == (1_486_901_248, 0)
+    assert found.parameters["connector"][0] == found.parameters["connector"][1] > 200e6
+    assert found.memory["AdamW"] == 8 * found.parameters["connector"][1]
+
+
+@pytest.mark.slow
+def test_memory_follows_the_batch_and_checkpointing_saves(base):
+    words = ["--connector.layers=2", "--training.batch_s=200"]
+    small = plan(base, "distill", words[0], "--training.batch_s=100")
+    large = plan(base, "distill", *words)
+    saving = plan(base, "distill", *words, "--training.gradient_checkpointing=true")
+    name = "activations at the peak"
+    assert large.memory[name] == pytest.approx(2 * small.memory[name], rel=0.1)
+    assert saving.memory[name] < 0.75 * large.memory[name]
+    assert saving.flops > large.flops
+
+
+def test_steps_hours_and_epochs(base):
+    speech = Speech(hours=2.0, utterance_s=2.0, tokens_per_s=4.0)
+    found = plan(
+        base,
+        "distill",
+        "--training.steps=90",
+        "--training.batch_s=40",
+        "--training.accumulate=2",
+        speech=speech,
+        gpus=2,
+    )
+    assert found.speech_hours == 90 * 40 * 2 * 2 / 3600
+    assert found.epochs == found.speech_hours / 2
+    assert found.hours(found.flops * 90 / 3600) == pytest.approx(1.0)
+
+
+def test_the_data_says_what_a_batch_is_like(base):
+    found = speech_of(load_recipe(base / "recipe.yaml", "distill", []), 12.0, 4.0)
+    assert found.hours is not None
+    assert 0 < found.utterance_s < 10
+    assert found.tokens_per_s != 4.0
+    assert speech_of(load_recipe(base / "recipe.yaml", "distill", ["--data.train=nowhere"]), 12.0, 4.0).hours is None
+
+
+def test_a_rate_is_measured_on_real_tensors(base):
+    recipe = load_recipe(base / "recipe.yaml", "finetune", [])
+    assert 1e6 < measure_rate(recipe, SPEECH, steps=2) < 1e13
+
+
+def test_models_that_are_not_there(base, tmp_path):
+    with pytest.raises(UserError, match=r"check llm\.name"):
+        plan(base, "distill", f"--llm.name={tmp_path}")
+    with pytest.raises(UserError, match=r"check encoder\.name"):
+        plan(base, "distill", f"--encoder.name={tmp_path}")
+    with pytest.raises(UserError, match=r"needs encoder\.name and llm\.name"):
+        plan(base, "distill", "--llm.name=")
+    with pytest.raises(UserError, match=r"training\.objectives"):
+        plan(base, "aligner")
+
+
+def test_the_verb_says_what_fits(base, capsys):
+    words = ["plan", "distill", "--config", str(base / "recipe.yaml"), "--gpu-gib", "0.5,80", "--tflops", "1"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "too small" in said
+    assert "to spare" in said
+    assert "7 steps hear" in said
+    assert main(["plan", "distill", "--config", str(base / "recipe.yaml"), "--gpus", "0"]) == 2
+    assert main(["plan", "distill", "--config", str(base / "recipe.yaml"), "--gpu-gib", "big"]) == 2
+
+
+def test_a_footprint_is_what_a_real_step_takes():
+    shape = {"hidden_size": 128, "intermediate_size": 344, "num_hidden_layers": 3, "num_attention_heads": 4}
+
+    def loss(llm):
+        logits = llm(inputs_embeds=torch.zeros(16, 128, 128), use_cache=False).logits
+        return nn.functional.cross_entropy(logits.flatten(0, 1), torch.zeros(16 * 128, dtype=torch.long))
+
+    with pretend():
+        llm = LlamaForCausalLM(LlamaConfig(vocab_size=4000, **shape))
+        planned = footprint(lambda: loss(llm))
+    llm = LlamaForCausalLM(LlamaConfig(vocab_size=4000, **shape))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
+        loss(llm).backward()
+    events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
+    live = peak = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        live += event.nbytes()
+        peak = max(peak, live)
+    assert planned.peak_bytes == pytest.approx(peak, rel=0.1)
+    assert planned.peak_bytes < GIB
