@@ -18,8 +18,13 @@ SOURCE is one of
                optional: id, speaker, language, start_s and end_s (a part of the recording, in seconds)
   ljspeech     the folder of LJSpeech in its original layout (metadata.csv, wavs/)
   librispeech  the folder of LibriSpeech, or of one of its subsets, in its original layout
+  mls          a language folder of Multilingual LibriSpeech (mls_german), or one of its subsets;
+               --subset train, dev or test (default: all that are there)
+  commonvoice  a language folder of Common Voice (clips/, train.tsv), or a folder that holds several;
+               --subset train, dev, test, validated, other or invalidated (default: train)
+  timit        the folder of TIMIT, or of a part of it, with its word and phone times
 
-Recordings may be WAV, FLAC, MP3 or Ogg (Vorbis, Opus) at any sampling rate; they are neither copied nor changed, and
+Recordings may be WAV, FLAC, MP3, Ogg (Vorbis, Opus) or SPHERE at any sampling rate; they are neither copied nor changed, and
 the average of their channels is what will be used.
 
 What cannot be used is left out, counted, and listed with its reason in DIR/rejected.tsv: recordings that are missing,
@@ -29,6 +34,7 @@ ids that occur again; parts that lie outside of their recording or are longer th
 examples
   ssr prepare my/table.tsv --out data/mine --dev 0.05
   ssr prepare LibriSpeech/train-clean-100 --out data/clean100 --jobs 8
+  ssr prepare cv-corpus-17.0/cy --out data/cy --subset validated --min-duration-s 1
   ssr prepare LJSpeech-1.1 --out data/lj --words lj.ctm
 """
 
@@ -39,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("source", metavar="SOURCE", type=Path, help="a transcript table, or the folder of a corpus")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the cuts, made if need be")
-    parser.add_argument("--corpus", default="auto", help="table, ljspeech or librispeech (default: seen from SOURCE)")
+    parser.add_argument("--corpus", metavar="NAME", default="auto", help="one of the above (default: seen from SOURCE)")
+    parser.add_argument("--subset", metavar="NAME", help="a part of the corpus, where one is named above")
     parser.add_argument(
         "--words", metavar="CTM", type=Path, help="word times to attach: lines `id channel start duration word`"
     )
@@ -51,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "in the training set where there are several, else recordings",
     )
     parser.add_argument("--seed", type=int, default=0, help="for the choice of the development set (default: 0)")
+    parser.add_argument(
+        "--min-duration-s", metavar="S", type=float, default=0.0, help="reject shorter utterances (default: 0)"
+    )
     parser.add_argument(
         "--max-duration-s", metavar="S", type=float, default=60.0, help="reject longer utterances (default: 60)"
     )
@@ -76,10 +86,12 @@ def run(args: argparse.Namespace) -> int:
         args.source,
         args.out,
         corpus=args.corpus,
+        subset=args.subset,
         words=args.words,
         dev=args.dev,
         check=args.check,
         jobs=args.jobs,
+        min_duration_s=args.min_duration_s,
         max_duration_s=args.max_duration_s,
         seed=args.seed,
         console=console,

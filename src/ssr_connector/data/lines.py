@@ -1,4 +1,4 @@
-"""Text files line by line, with errors that name the file."""
+"""Text files, line by line or whole, with errors that name the file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,3 +18,8 @@ def read_lines(path: Path) -> Iterator[str]:
         raise UserError(f"{path} does not exist: correct the path") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give the path of a readable text file") from None
+
+
+def read_text(path: Path) -> str:
+    """The whole of a small UTF-8 file; raises UserError as `read_lines` does."""
+    return "\n".join(read_lines(path))
