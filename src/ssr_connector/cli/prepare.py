@@ -22,14 +22,23 @@ SOURCE is one of
                --subset train, dev or test (default: all that are there)
   commonvoice  a language folder of Common Voice (clips/, train.tsv), or a folder that holds several;
                --subset train, dev, test, validated, other or invalidated (default: train)
+  gigaspeech   the folder with GigaSpeech.json; --subset XL, L, M, S, XS, DEV or TEST (default: all);
+               <COMMA> and the like become punctuation
+  huggingface  an audio dataset that `save_to_disk` wrote (needs pyarrow); --subset train or another part of it;
+               recordings inside of it are written to DIR/audio
+  vctk         the folder of VCTK 0.92 or 0.80; --subset mic1 or mic2 (default: mic1)
+  l2arctic     the folder of L2-ARCTIC, or of one of its speakers, with its word and phone times
+  ami          the folder of AMI's recordings with ami_public_manual_1.6.2 in it, with its word times;
+               --subset ihm, ihm-mix or sdm (default: ihm, the headsets)
   timit        the folder of TIMIT, or of a part of it, with its word and phone times
+  switchboard  the folder of Switchboard-1 (.sph) with swb_ms98_transcriptions in it, with its word times
 
-Recordings may be WAV, FLAC, MP3, Ogg (Vorbis, Opus) or SPHERE at any sampling rate; they are neither copied nor changed, and
-the average of their channels is what will be used.
+Recordings may be WAV, FLAC, MP3, Ogg (Vorbis, Opus) or SPHERE at any sampling rate; they are neither copied nor
+changed, and the average of their channels is what will be used (of Switchboard each channel by itself).
 
 What cannot be used is left out, counted, and listed with its reason in DIR/rejected.tsv: recordings that are missing,
 empty, truncated, not audio or hold NaN; transcripts that are empty, unspeakable or of more than 40 characters a second;
-ids that occur again; parts that lie outside of their recording or are longer than the limit.
+ids that occur again; parts that lie outside of their recording or are longer or shorter than the limits.
 
 examples
   ssr prepare my/table.tsv --out data/mine --dev 0.05
@@ -45,8 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("source", metavar="SOURCE", type=Path, help="a transcript table, or the folder of a corpus")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the cuts, made if need be")
-    parser.add_argument("--corpus", metavar="NAME", default="auto", help="one of the above (default: seen from SOURCE)")
-    parser.add_argument("--subset", metavar="NAME", help="a part of the corpus, where one is named above")
+    parser.add_argument(
+        "--corpus", metavar="NAME", default="auto", help="one of those below (default: seen from SOURCE)"
+    )
+    parser.add_argument("--subset", metavar="NAME", help="a part of the corpus, where one is named below")
     parser.add_argument(
         "--words", metavar="CTM", type=Path, help="word times to attach: lines `id channel start duration word`"
     )

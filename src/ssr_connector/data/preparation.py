@@ -139,6 +139,8 @@ def screen(items: Iterable[Entry | Rejected]) -> tuple[list[Entry], list[Rejecte
         reason = detail = ""
         if not item.id.strip():
             reason, detail = "empty id", "give it a name, or leave the column out"
+        elif not _is_writable(item):
+            reason, detail = "not Unicode text", "half of a surrogate pair, or a file name in another encoding"
         elif "\0" in str(item.audio):
             reason, detail = "no audio path", "there is a NUL character in it"
         elif item.id in seen:
@@ -153,6 +155,15 @@ def screen(items: Iterable[Entry | Rejected]) -> tuple[list[Entry], list[Rejecte
         else:
             entries.append(item)
     return entries, rejected
+
+
+def _is_writable(entry: Entry) -> bool:
+    try:
+        text = [entry.id, str(entry.audio), entry.text, entry.speaker, entry.language, dict(entry.custom)]
+        json.dumps(text, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def inspect_files(paths: Sequence[Path], check: Check, jobs: int | None, console: Console | None) -> Facts:
@@ -280,5 +291,10 @@ def rejected_lines(rejected: Iterable[Rejected]) -> Iterator[str]:
     """Tab-separated lines with a header; fields that hold tabs or line breaks are quoted."""
     for row in (("id", "audio", "reason", "detail"), *((r.id, r.audio, r.reason, r.detail) for r in rejected)):
         line = io.StringIO()
-        csv.writer(line, delimiter="\t", lineterminator="").writerow(row)
+        csv.writer(line, delimiter="\t", lineterminator="").writerow(_printable(field) for field in row)
         yield line.getvalue()
+
+
+def _printable(text: str) -> str:
+    """With what is no Unicode text, such as a file name in another encoding, in hexadecimal."""
+    return text.encode(errors="backslashreplace").decode()

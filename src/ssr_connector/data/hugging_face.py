@@ -1,0 +1,137 @@
+"""An audio dataset of Hugging Face on disk: the folder that ``Dataset.save_to_disk`` or ``DatasetDict`` wrote.
+
+Its Arrow files are read with pyarrow, row by row; neither `datasets` nor its audio decoders are needed. Recordings that
+are bytes in a row become files of these very bytes; those that are only a path stay where they are. Columns: one with
+audio; a transcript (the first of TEXT that is there); optional ones named as in ID, SPEAKER and LANGUAGE.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.data.entry import Entry, Rejected
+from ssr_connector.data.subsets import check_subset
+from ssr_connector.errors import UserError
+from ssr_connector.files import replace_file
+
+TEXT = ("text", "sentence", "transcript", "transcription", "normalized_text", "raw_transcription")
+ID = ("id", "utterance_id", "segment_id")
+SPEAKER = ("speaker_id", "speaker", "client_id")
+LANGUAGE = ("language", "locale", "lang")
+STATE, FEATURES = "state.json", "dataset_info.json"
+SUBSETS = "dataset_dict.json"
+MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"NIST": ".sph"}
+
+
+def is_hugging_face(source: Path) -> bool:
+    """Whether ``source`` is a dataset, or a dictionary of datasets, as `save_to_disk` writes them."""
+    return (source / STATE).is_file() or (source / SUBSETS).is_file()
+
+
+def read_hugging_face(source: Path, *, folder: Path, subset: str | None = None) -> Iterator[Entry | Rejected]:
+    """Every row, of all subsets or of one; recordings that are bytes are written into ``folder``.
+
+    Raises UserError where pyarrow is missing, where the dataset cannot be read, has no audio or no transcripts, and
+    where ``folder`` cannot be written.
+    """
+    if (source / SUBSETS).is_file():
+        names = [str(name) for name in _json(source / SUBSETS).get("splits", [])]
+        if subset is not None:
+            check_subset(source, subset, names)
+        for name in names if subset is None else [subset]:
+            yield from _read_dataset(source / name, name, folder)
+        return
+    if subset is not None:
+        check_subset(source, subset, ())
+    yield from _read_dataset(source, source.absolute().name, folder)
+
+
+def _read_dataset(source: Path, name: str, folder: Path) -> Iterator[Entry | Rejected]:
+    number = 0
+    for file in _json(source / STATE).get("_data_files", []):
+        for columns, row in _rows(source, str(file.get("filename"))):
+            number += 1
+            yield _entry(source, f"{name}-{number:08}", row, columns, folder)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): save the dataset again with `save_to_disk`") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} is no JSON object: save the dataset again with `save_to_disk`")
+    return found
+
+
+def _rows(source: Path, file: str) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
+    """Which column is what, and a row, for every row of a file."""
+    path = source / file
+    try:
+        import pyarrow
+        from pyarrow import ipc
+    except ImportError:
+        raise UserError(f"{path} is an Arrow file: install pyarrow to read it, `pip install pyarrow`") from None
+    try:
+        with pyarrow.memory_map(str(path)) as memory, ipc.open_stream(memory) as stream:
+            columns = _columns(source, stream.schema)
+            for batch in stream:
+                for i in range(batch.num_rows):  # one by one: a batch may hold a thousand recordings
+                    yield columns, batch.slice(i, 1).to_pylist()[0]
+    except (OSError, pyarrow.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} cannot be read ({reason}): save the dataset again with `save_to_disk`") from None
+
+
+def _columns(source: Path, schema: Any) -> dict[str, str]:
+    """Which column is what; raises UserError where there is no audio, or more than one, or no transcript."""
+    features = _json(source / FEATURES).get("features") or {}
+    audio = [name for name in schema.names if (features.get(name) or {}).get("_type") == "Audio"]
+    if len(audio) != 1:
+        raise UserError(f"{source} has {len(audio)} columns of audio, not 1: save it with one column of type Audio")
+    columns = {"audio": audio[0]}
+    for what, names in (("text", TEXT), ("id", ID), ("speaker", SPEAKER), ("language", LANGUAGE)):
+        found = next((name for name in names if name in schema.names), None)
+        if found is not None:
+            columns[what] = found
+    if "text" not in columns:
+        raise UserError(f"{source} has no transcripts, only {', '.join(schema.names)}: name their column {TEXT[0]!r}")
+    return columns
+
+
+def _entry(
+    source: Path, name: str, row: Mapping[str, Any], columns: Mapping[str, str], folder: Path
+) -> Entry | Rejected:
+    audio, text = row[columns["audio"]] or {}, row[columns["text"]]
+    data, path = audio.get("bytes"), audio.get("path")
+    id_, speaker, language = (_text(row.get(columns.get(what, ""))) for what in ("id", "speaker", "language"))
+    where = str(path or name)
+    if not isinstance(text, str):
+        return Rejected(id_ or name, where, "empty transcript", f"row {name} has no text")
+    if not data and not path:
+        return Rejected(id_ or name, where, "no audio path", f"row {name} has neither bytes nor a path")
+    if data:
+        return Entry(id_ or name, _write(data, folder / f"{name}{_suffix(data, path)}"), text, speaker, language)
+    beside = source / str(path)  # a relative path may also start where the dataset was made, so perhaps here
+    return Entry(id_ or name, beside if beside.exists() else Path(str(path)), text, speaker, language)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None or str(value).strip() == "" else str(value)
+
+
+def _suffix(data: bytes, path: str | None) -> str:
+    known = next((suffix for magic, suffix in MAGIC.items() if data.startswith(magic)), None)
+    return known or Path(path or "").suffix or ".mp3"  # MP3 frames need no magic number
+
+
+def _write(data: bytes, path: Path) -> Path:
+    """The file with these bytes, written unless it is there already."""
+    if not (path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data):
+        try:
+            with replace_file(path) as new:
+                new.write_bytes(data)
+        except OSError as error:
+            raise UserError(f"{path} cannot be written ({error.strerror}): make room for the recordings") from None
+    return path
