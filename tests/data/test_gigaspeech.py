@@ -90,5 +90,5 @@ def test_a_half_copied_file_is_named(tmp_path: Path) -> None:
     (rejected,) = read_gigaspeech(source)
     assert isinstance(rejected, Rejected)
     (source / "GigaSpeech.json").write_text('{"audios": [{"path": ')
-    with pytest.raises(UserError, match="GigaSpeech.json: 'audios' is not JSON"):
+    with pytest.raises(UserError, match=r"GigaSpeech\.json: 'audios' is not JSON"):
         list(read_gigaspeech(source))

@@ -26,7 +26,7 @@ def test_members_come_whole_however_the_file_is_read(
     [
         ('{"audios": [{"a": 1}, {"a": ', 1, "not JSON after member 1"),
         ('{"audios": [{"a": 1}, {"b": x}]}', 1, "not JSON after member 1"),
-        ('{"audios": [{"a": 1}', 1, "not JSON after member 1"),
+        ('{"audios": [{"a": 1}', 0, "not JSON after member 0"),
         ('{"others": []}', 0, "no array 'audios'"),
         ("", 0, "no array 'audios'"),
     ],
