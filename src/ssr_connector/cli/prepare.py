@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=float,
         help="also part a development set of about N cuts (1 or more) or that share (below 1): speakers that are not "
-        "in the training set where there are several, else recordings",
+        "in the training set where there are several (those of one recording together), else recordings",
     )
     parser.add_argument("--seed", type=int, default=0, help="for the choice of the development set (default: 0)")
     parser.add_argument(

@@ -28,7 +28,7 @@ CORPORA: dict[str, Corpus] = {  # in the order in which `auto` asks them
     "l2arctic": Corpus(is_l2_arctic, read_l2_arctic),
     "ami": Corpus(is_ami, read_ami, has_subsets=True),
     # These are looked for at any depth.
+    "librispeech": Corpus(is_librispeech, read_librispeech),
     "timit": Corpus(is_timit, read_timit),
     "switchboard": Corpus(is_switchboard, read_switchboard),
-    "librispeech": Corpus(is_librispeech, read_librispeech),
 }
