@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from ssr_connector.data.entry import Entry
+from ssr_connector.data.entry import Entry, Rejected
 from ssr_connector.data.hugging_face import is_hugging_face, read_hugging_face
 from ssr_connector.errors import UserError
 
@@ -80,6 +80,18 @@ def test_a_dataset_is_prepared_with_what_is_bad_listed(tmp_path: Path, record: A
     assert files["7"].stat().st_mtime_ns == before
 
 
+def test_a_row_that_cannot_be_decoded_spoils_no_other(tmp_path: Path, record: Any) -> None:
+    wav = encoded(record, tmp_path / "a.wav")
+    rows = [{"audio": {"bytes": wav, "path": None}, "text": text} for text in ("Hi.", "Ho.")]
+    source = dataset(tmp_path / "mine", rows)
+    (file,) = source.glob("*.arrow")
+    file.write_bytes(file.read_bytes().replace(b"Hi.Ho.", b"H\xff.Ho."))
+    first, second = read_hugging_face(source, folder=tmp_path / "out")
+    assert isinstance(first, Rejected)
+    assert (first.id, first.reason) == ("mine-00000001", "malformed row")
+    assert isinstance(second, Entry)
+
+
 def test_subsets_of_a_dictionary(tmp_path: Path, record: Any, prepare_by_ssr: Any) -> None:
     wav = encoded(record, tmp_path / "a.wav")
     for name in ("train", "test"):
@@ -104,12 +116,16 @@ def test_broken_datasets_are_named(tmp_path: Path, record: Any) -> None:
     next(gone.glob("*.arrow")).unlink()
     odd = dataset(tmp_path / "odd", [{"audio": {"bytes": wav, "path": None}, "text": "Hi."}])
     (odd / "state.json").write_text("[]")
+    evil = tmp_path / "evil"
+    evil.mkdir()
+    (evil / "dataset_dict.json").write_text('{"splits": ["train", "../../elsewhere"]}')
     expected = {
         silent: "has 0 columns of audio",
         mute: "has no transcripts, only audio, label",
         torn: "cannot be read",
         gone: "cannot be read",
         odd: "is no JSON object",
+        evil: "names splits that are no folders",
     }
     for source, message in expected.items():
         with pytest.raises(UserError, match=message):

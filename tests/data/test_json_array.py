@@ -27,6 +27,7 @@ def test_members_come_whole_however_the_file_is_read(
         ('{"audios": [{"a": 1}, {"a": ', 1, "not JSON after member 1"),
         ('{"audios": [{"a": 1}, {"b": x}]}', 1, "not JSON after member 1"),
         ('{"audios": [{"a": 1}', 0, "not JSON after member 0"),
+        ('{"audios": [{"a": 1}, ' + "[" * 100_000, 1, "not JSON after member 1"),
         ('{"others": []}', 0, "no array 'audios'"),
         ("", 0, "no array 'audios'"),
     ],

@@ -15,6 +15,7 @@ def corpus(root: Path, record: Any, name: str = "mls_german") -> Path:
             "10_20_000001\tdas fehlt",
             "11_21_000000\t",
             "kaputt\tzeile",
+            f"10_20_{'9' * 300}\tlang",
             "12_22_000000",
         ],
         "dev": ["30_40_000000\tnoch einer"],
@@ -43,6 +44,7 @@ def test_a_language_is_prepared_with_what_is_bad_listed(tmp_path: Path, record: 
         "11_21_000000": "empty transcript",
         "kaputt": "malformed line",
         "12_22_000000": "malformed line",
+        f"10_20_{'9' * 300}": "unreadable file",
     }
 
 

@@ -61,6 +61,14 @@ def test_a_corpus_is_prepared_with_its_word_and_phone_times(tmp_path: Path, reco
     }
 
 
+@pytest.mark.parametrize("line", ["1 2", "2 1 back", "-1 2 x", "0.5 2 x", "0 1 a b", f"0 {'9' * 400} x"])
+def test_malformed_labels_are_rejected(tmp_path: Path, line: str) -> None:
+    sentence(tmp_path / "FCJF0/SA1", phn=line)
+    (rejected,) = read_timit(tmp_path)
+    assert isinstance(rejected, Rejected)
+    assert (rejected.reason, "SA1.PHN line 1" in rejected.detail) == ("malformed word times", True)
+
+
 def test_lower_case_names_and_converted_copies(tmp_path: Path, record: Any) -> None:
     folder = tmp_path / "dr3-mcpm0"
     sentence(folder / "si4", upper=False)

@@ -15,6 +15,7 @@ from ssr_connector.data.subsets import check_subset
 
 METADATA = "GigaSpeech.json"
 SUBSETS = ("XL", "L", "M", "S", "XS", "DEV", "TEST")
+MAX_S = 1e6
 PUNCTUATION = {"<COMMA>": ",", "<PERIOD>": ".", "<QUESTIONMARK>": "?", "<EXCLAMATIONPOINT>": "!"}
 GARBAGE = frozenset({"<SIL>", "<MUSIC>", "<NOISE>", "<OTHER>"})
 
@@ -51,8 +52,8 @@ def _segment(audio: Path, name: str, segment: Mapping[str, object]) -> Entry | R
     times_s = [segment.get(key) for key in ("begin_time", "end_time")]
     if not isinstance(id_, str) or not isinstance(text, str):
         return Rejected(str(id_ or name), str(audio), "malformed segment", f"{name} has no sid or no text_tn")
-    start_s, end_s = (float(t) if isinstance(t, int | float) else math.nan for t in times_s)
-    if not 0 <= start_s < end_s < math.inf:
+    start_s, end_s = (float(t) if isinstance(t, int | float) and 0 <= t < MAX_S else math.nan for t in times_s)
+    if not start_s < end_s:
         return Rejected(id_, str(audio), "malformed time", f"from {times_s[0]!r} to {times_s[1]!r} s")
     tags = set(re.findall(r"<[^\s<>]*>", text)) - PUNCTUATION.keys()
     if tags:

@@ -6,6 +6,7 @@ audio; a transcript (the first of TEXT that is there); optional ones named as in
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from ssr_connector.data.entry import Entry, Rejected
 from ssr_connector.data.subsets import check_subset
 from ssr_connector.errors import UserError
-from ssr_connector.files import replace_file
+from ssr_connector.files import is_there, replace_file
 
 TEXT = ("text", "sentence", "transcript", "transcription", "normalized_text", "raw_transcription")
 ID = ("id", "utterance_id", "segment_id")
@@ -36,7 +37,9 @@ def read_hugging_face(source: Path, *, folder: Path, subset: str | None = None) 
     where ``folder`` cannot be written.
     """
     if (source / SUBSETS).is_file():
-        names = [str(name) for name in _json(source / SUBSETS).get("splits", [])]
+        names = _list(source / SUBSETS, "splits")
+        if not all(isinstance(name, str) and re.fullmatch(r"[\w][\w.-]*", name) for name in names):
+            raise UserError(f"{source / SUBSETS} names splits that are no folders: save the dataset again")
         if subset is not None:
             check_subset(source, subset, names)
         for name in names if subset is None else [subset]:
@@ -49,10 +52,14 @@ def read_hugging_face(source: Path, *, folder: Path, subset: str | None = None) 
 
 def _read_dataset(source: Path, name: str, folder: Path) -> Iterator[Entry | Rejected]:
     number = 0
-    for file in _json(source / STATE).get("_data_files", []):
-        for columns, row in _rows(source, str(file.get("filename"))):
+    for file in _list(source / STATE, "_data_files"):
+        for columns, row in _rows(source, str(file.get("filename") if isinstance(file, dict) else file)):
             number += 1
-            yield _entry(source, f"{name}-{number:08}", row, columns, folder)
+            id_ = f"{name}-{number:08}"
+            if row is None:
+                yield Rejected(id_, "", "malformed row", f"row {number} of {source} is not what its columns say")
+            else:
+                yield _entry(source, id_, row, columns, folder)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -65,8 +72,15 @@ def _json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _rows(source: Path, file: str) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
-    """Which column is what, and a row, for every row of a file."""
+def _list(path: Path, key: str) -> list[Any]:
+    found = _json(path).get(key)
+    if not isinstance(found, list):
+        raise UserError(f"{path} has no list {key!r}: save the dataset again with `save_to_disk`")
+    return found
+
+
+def _rows(source: Path, file: str) -> Iterator[tuple[dict[str, str], dict[str, Any] | None]]:
+    """Which column is what, and a row, for every row of a file; None for a row that cannot be decoded."""
     path = source / file
     try:
         import pyarrow
@@ -78,7 +92,11 @@ def _rows(source: Path, file: str) -> Iterator[tuple[dict[str, str], dict[str, A
             columns = _columns(source, stream.schema)
             for batch in stream:
                 for i in range(batch.num_rows):  # one by one: a batch may hold a thousand recordings
-                    yield columns, batch.slice(i, 1).to_pylist()[0]
+                    try:
+                        row = batch.slice(i, 1).to_pylist()[0]
+                    except ValueError:  # text that is not UTF-8
+                        row = None
+                    yield columns, row
     except (OSError, pyarrow.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} cannot be read ({reason}): save the dataset again with `save_to_disk`") from None
@@ -86,8 +104,9 @@ def _rows(source: Path, file: str) -> Iterator[tuple[dict[str, str], dict[str, A
 
 def _columns(source: Path, schema: Any) -> dict[str, str]:
     """Which column is what; raises UserError where there is no audio, or more than one, or no transcript."""
-    features = _json(source / FEATURES).get("features") or {}
-    audio = [name for name in schema.names if (features.get(name) or {}).get("_type") == "Audio"]
+    features = _json(source / FEATURES).get("features")
+    kinds = {name: kind.get("_type") for name, kind in dict(features or {}).items() if isinstance(kind, dict)}
+    audio = [name for name in schema.names if kinds.get(name) == "Audio"]
     if len(audio) != 1:
         raise UserError(f"{source} has {len(audio)} columns of audio, not 1: save it with one column of type Audio")
     columns = {"audio": audio[0]}
@@ -103,18 +122,18 @@ def _columns(source: Path, schema: Any) -> dict[str, str]:
 def _entry(
     source: Path, name: str, row: Mapping[str, Any], columns: Mapping[str, str], folder: Path
 ) -> Entry | Rejected:
-    audio, text = row[columns["audio"]] or {}, row[columns["text"]]
-    data, path = audio.get("bytes"), audio.get("path")
+    audio, text = row[columns["audio"]], row[columns["text"]]
+    data, path = (audio.get(name) for name in ("bytes", "path")) if isinstance(audio, dict) else (None, None)
     id_, speaker, language = (_text(row.get(columns.get(what, ""))) for what in ("id", "speaker", "language"))
     where = str(path or name)
     if not isinstance(text, str):
         return Rejected(id_ or name, where, "empty transcript", f"row {name} has no text")
-    if not data and not path:
+    if not (isinstance(data, bytes) and data) and not (isinstance(path, str) and path):
         return Rejected(id_ or name, where, "no audio path", f"row {name} has neither bytes nor a path")
     if data:
         return Entry(id_ or name, _write(data, folder / f"{name}{_suffix(data, path)}"), text, speaker, language)
     beside = source / str(path)  # a relative path may also start where the dataset was made, so perhaps here
-    return Entry(id_ or name, beside if beside.exists() else Path(str(path)), text, speaker, language)
+    return Entry(id_ or name, beside if is_there(beside) else Path(str(path)), text, speaker, language)
 
 
 def _text(value: object) -> str | None:
@@ -123,7 +142,8 @@ def _text(value: object) -> str | None:
 
 def _suffix(data: bytes, path: str | None) -> str:
     known = next((suffix for magic, suffix in MAGIC.items() if data.startswith(magic)), None)
-    return known or Path(path or "").suffix or ".mp3"  # MP3 frames need no magic number
+    suffix = Path(path or "").suffix.lower()
+    return known or (suffix if re.fullmatch(r"\.\w{1,5}", suffix) else ".mp3")  # MP3 frames need no magic number
 
 
 def _write(data: bytes, path: Path) -> Path:

@@ -35,7 +35,7 @@ def read_array(path: Path, key: str) -> Iterator[object]:
                     member, end = decoder.raw_decode(text, at)
                     if not END.match(text, end):  # 1 where the file goes on with 2, or nothing yet
                         raise ValueError(f"neither , nor ] at character {end}")
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     # Twice as much each time: what is decoded again and again then stays a constant share of it all.
                     more = stream.read(max(CHUNK_CHARACTERS, len(text) - at))
                     if more and len(text) - at <= MAX_MEMBER_CHARACTERS:

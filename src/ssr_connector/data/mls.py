@@ -13,6 +13,7 @@ from ssr_connector.data.entry import Entry, Rejected
 from ssr_connector.data.lines import read_lines
 from ssr_connector.data.subsets import check_subset
 from ssr_connector.errors import UserError
+from ssr_connector.files import is_there
 
 TRANSCRIPTS = "transcripts.txt"
 SUBSETS = ("train", "dev", "test")
@@ -65,7 +66,7 @@ def _read_subset(folder: Path, name: str, language: str | None) -> Iterator[Entr
             continue
         speaker, book, _ = parts
         audio = folder / "audio" / speaker / book / f"{id_}.flac"
-        if not audio.exists():
+        if not is_there(audio):
             audio = audio.with_suffix(".opus")
         yield Entry(id_, audio, text, speaker=speaker, language=language, custom={"subset": name})
 

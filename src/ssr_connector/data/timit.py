@@ -65,7 +65,7 @@ def _times(path: Path) -> tuple[WordTime, ...]:
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
-        found = re.fullmatch(r"\s*(\d+)\s+(\d+)\s+(\S+)\s*", line)
+        found = re.fullmatch(r"\s*(\d{1,12})\s+(\d{1,12})\s+(\S+)\s*", line)
         if not found or int(found[1]) > int(found[2]):
             raise UserError(f"{path} line {number} is not START END LABEL in samples: correct it")
         start, end = int(found[1]), int(found[2])
