@@ -105,6 +105,29 @@ def test_subsets_of_a_dictionary(tmp_path: Path, record: Any, prepare_by_ssr: An
     assert "there are train, test" in prepare_by_ssr(tmp_path / "both", "--subset", "dev").printed
 
 
+@pytest.mark.parametrize("is_described", [True, False])
+def test_parquet_files_of_the_hub(tmp_path: Path, record: Any, prepare_by_ssr: Any, is_described: bool) -> None:
+    pyarrow = needs_arrow()
+    from pyarrow import parquet
+
+    wav = encoded(record, tmp_path / "a.wav")
+    (tmp_path / "hub/data").mkdir(parents=True)
+    for name in ("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001-0123abcd"):
+        table = pyarrow.Table.from_pylist([{"audio": {"bytes": wav, "path": "a.wav"}, "text": f"Of {name}."}] * 2)
+        if is_described:
+            info = {"info": {"features": {"audio": {"_type": "Audio"}, "text": {"_type": "Value"}}}}
+            table = table.replace_schema_metadata({"huggingface": json.dumps(info)})
+        parquet.write_table(table, tmp_path / f"hub/data/{name}.parquet")
+    found = prepare_by_ssr(tmp_path / "hub")
+    assert found.summary["corpus"] == "huggingface"
+    assert list(found.cuts) == ["test-00000001", "test-00000002", *(f"train-{i:08}" for i in (1, 2, 3, 4))]
+    assert found.cuts["train-00000003"].supervisions[0].text == "Of train-00001-of-00002."
+    assert list(prepare_by_ssr(tmp_path / "hub", "--subset", "test").cuts) == ["test-00000001", "test-00000002"]
+    assert "there are test, train" in prepare_by_ssr(tmp_path / "hub", "--subset", "dev").printed
+    (tmp_path / "hub/data/train-00000-of-00002.parquet").write_bytes(b"PAR1 and no more")
+    assert "cannot be read" in prepare_by_ssr(tmp_path / "hub").printed
+
+
 def test_broken_datasets_are_named(tmp_path: Path, record: Any) -> None:
     wav = encoded(record, tmp_path / "a.wav")
     silent = dataset(tmp_path / "silent", [{"text": "Hi.", "file": "a.wav"}])

@@ -24,7 +24,8 @@ SOURCE is one of
                --subset train, dev, test, validated, other or invalidated (default: train)
   gigaspeech   the folder with GigaSpeech.json; --subset XL, L, M, S, XS, DEV or TEST (default: all);
                <COMMA> and the like become punctuation
-  huggingface  an audio dataset that `save_to_disk` wrote (needs pyarrow); --subset train or another part of it;
+  huggingface  an audio dataset that `save_to_disk` wrote, or Parquet files of the hub (needs pyarrow);
+               --subset train or another part of it (default: all);
                recordings inside of it are written to DIR/audio
   vctk         the folder of VCTK 0.92 or 0.80; --subset mic1 or mic2 (default: mic1)
   l2arctic     the folder of L2-ARCTIC, or of one of its speakers, with its word and phone times

@@ -1,8 +1,9 @@
-"""An audio dataset of Hugging Face on disk: the folder that ``Dataset.save_to_disk`` or ``DatasetDict`` wrote.
+"""An audio dataset of Hugging Face on disk: what ``save_to_disk`` wrote, or Parquet files as the hub keeps them.
 
-Its Arrow files are read with pyarrow, row by row; neither `datasets` nor its audio decoders are needed. Recordings that
-are bytes in a row become files of these very bytes; those that are only a path stay where they are. Columns: one with
-audio; a transcript (the first of TEXT that is there); optional ones named as in ID, SPEAKER and LANGUAGE.
+They are read with pyarrow, row by row; neither `datasets` nor its audio decoders are needed. Parquet files lie in the
+folder or in its ``data/``, with names such as ``train-00000-of-00002.parquet``. Recordings that are bytes in a row
+become files of these very bytes; those that are only a path stay where they are. Columns: one with audio; a transcript
+(the first of TEXT that is there); optional ones named as in ID, SPEAKER and LANGUAGE.
 """
 
 import json
@@ -22,12 +23,14 @@ SPEAKER = ("speaker_id", "speaker", "client_id")
 LANGUAGE = ("language", "locale", "lang")
 STATE, FEATURES = "state.json", "dataset_info.json"
 SUBSETS = "dataset_dict.json"
+BATCH_ROWS = 16
+PAIR = "struct<bytes: binary, path: string>"
 MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"NIST": ".sph"}
 
 
 def is_hugging_face(source: Path) -> bool:
-    """Whether ``source`` is a dataset, or a dictionary of datasets, as `save_to_disk` writes them."""
-    return (source / STATE).is_file() or (source / SUBSETS).is_file()
+    """Whether ``source`` is a dataset, or several, as `save_to_disk` writes them, or holds Parquet files."""
+    return (source / STATE).is_file() or (source / SUBSETS).is_file() or bool(_parquet(source))
 
 
 def read_hugging_face(source: Path, *, folder: Path, subset: str | None = None) -> Iterator[Entry | Rejected]:
@@ -43,17 +46,34 @@ def read_hugging_face(source: Path, *, folder: Path, subset: str | None = None) 
         if subset is not None:
             check_subset(source, subset, names)
         for name in names if subset is None else [subset]:
-            yield from _read_dataset(source / name, name, folder)
+            yield from _read_dataset(source / name, name, _arrow(source / name), folder)
         return
+    parquet = {} if (source / STATE).is_file() else _parquet(source)
     if subset is not None:
-        check_subset(source, subset, ())
-    yield from _read_dataset(source, source.absolute().name, folder)
+        check_subset(source, subset, parquet)
+    if not parquet:
+        yield from _read_dataset(source, source.absolute().name, _arrow(source), folder)
+    for name in sorted(parquet) if subset is None else [subset]:
+        yield from _read_dataset(source, name, parquet[name], folder)
 
 
-def _read_dataset(source: Path, name: str, folder: Path) -> Iterator[Entry | Rejected]:
+def _arrow(source: Path) -> list[Path]:
+    files = _list(source / STATE, "_data_files")
+    return [source / str(file.get("filename") if isinstance(file, dict) else file) for file in files]
+
+
+def _parquet(source: Path) -> dict[str, list[Path]]:
+    """Parquet files by subset."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted([*source.glob("*.parquet"), *source.glob("data/*.parquet")]):
+        found.setdefault(re.sub(r"-\d+-of-\d+.*", "", path.stem), []).append(path)
+    return found
+
+
+def _read_dataset(source: Path, name: str, files: list[Path], folder: Path) -> Iterator[Entry | Rejected]:
     number = 0
-    for file in _list(source / STATE, "_data_files"):
-        for columns, row in _rows(source, str(file.get("filename") if isinstance(file, dict) else file)):
+    for path in files:
+        for columns, row in _rows(source, path):
             number += 1
             id_ = f"{name}-{number:08}"
             if row is None:
@@ -79,18 +99,23 @@ def _list(path: Path, key: str) -> list[Any]:
     return found
 
 
-def _rows(source: Path, file: str) -> Iterator[tuple[dict[str, str], dict[str, Any] | None]]:
+def _rows(source: Path, path: Path) -> Iterator[tuple[dict[str, str], dict[str, Any] | None]]:
     """Which column is what, and a row, for every row of a file; None for a row that cannot be decoded."""
-    path = source / file
     try:
         import pyarrow
-        from pyarrow import ipc
+        from pyarrow import ipc, parquet
     except ImportError:
         raise UserError(f"{path} is an Arrow file: install pyarrow to read it, `pip install pyarrow`") from None
     try:
-        with pyarrow.memory_map(str(path)) as memory, ipc.open_stream(memory) as stream:
-            columns = _columns(source, stream.schema)
-            for batch in stream:
+        with pyarrow.memory_map(str(path)) as memory:
+            if path.suffix == ".parquet":
+                file = parquet.ParquetFile(memory)
+                schema, batches = file.schema_arrow, file.iter_batches(batch_size=BATCH_ROWS)
+            else:
+                batches = ipc.open_stream(memory)
+                schema = batches.schema
+            columns = _columns(source, schema)
+            for batch in batches:
                 for i in range(batch.num_rows):  # one by one: a batch may hold a thousand recordings
                     try:
                         row = batch.slice(i, 1).to_pylist()[0]
@@ -104,9 +129,15 @@ def _rows(source: Path, file: str) -> Iterator[tuple[dict[str, str], dict[str, A
 
 def _columns(source: Path, schema: Any) -> dict[str, str]:
     """Which column is what; raises UserError where there is no audio, or more than one, or no transcript."""
-    features = _json(source / FEATURES).get("features")
+    try:
+        info = json.loads((schema.metadata or {})[b"huggingface"])["info"]
+    except (KeyError, TypeError, ValueError):
+        info = _json(source / FEATURES) if is_there(source / FEATURES) else {}
+    features = info.get("features") if isinstance(info, dict) else None
     kinds = {name: kind.get("_type") for name, kind in dict(features or {}).items() if isinstance(kind, dict)}
-    audio = [name for name in schema.names if kinds.get(name) == "Audio"]
+    # Where nothing says what a column is, a pair of bytes and a path is audio: images are such pairs, too.
+    pairs = [field.name for field in schema if str(field.type) == PAIR]
+    audio = [name for name in schema.names if kinds.get(name) == "Audio"] if kinds else pairs
     if len(audio) != 1:
         raise UserError(f"{source} has {len(audio)} columns of audio, not 1: save it with one column of type Audio")
     columns = {"audio": audio[0]}
