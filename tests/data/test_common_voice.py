@@ -50,6 +50,17 @@ def test_a_language_is_prepared_with_what_is_bad_listed(tmp_path: Path, record: 
     assert "no subset 'validated': choose one with --subset, there are dev, train" in error
 
 
+def test_a_row_that_is_not_utf8_spoils_no_other(tmp_path: Path, record: Any, prepare_by_ssr: Any) -> None:
+    source = language(tmp_path / "fr", train=[f"ann\tcv_{i}.mp3\tCafe {i}.\t2\t\tfr" for i in range(3)])
+    for i in range(3):
+        record(source / f"clips/cv_{i}.mp3")
+    table = source / "train.tsv"
+    table.write_bytes(table.read_bytes().replace(b"Cafe 1", b"Caf\xe9 1"))
+    found = prepare_by_ssr(source)
+    assert list(found.cuts) == ["cv_0", "cv_2"]
+    assert found.rejected == {"cv_1": "not Unicode text"}
+
+
 @pytest.mark.parametrize(
     ("written", "text"),
     [

@@ -21,3 +21,4 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="is not UTF-8"):
         list(read_lines(tmp_path / "b.txt"))
+    assert list(read_lines(tmp_path / "b.txt", strict=False)) == ["\udcff\udcfe\0"]

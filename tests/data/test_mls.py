@@ -48,6 +48,15 @@ def test_a_language_is_prepared_with_what_is_bad_listed(tmp_path: Path, record: 
     }
 
 
+def test_a_line_that_is_not_utf8_spoils_no_other(tmp_path: Path, record: Any, prepare_by_ssr: Any) -> None:
+    source = corpus(tmp_path, record)
+    transcripts = source / "train/transcripts.txt"
+    transcripts.write_bytes(transcripts.read_bytes().replace(b"das fehlt", b"stra\xdfe"))
+    found = prepare_by_ssr(source)
+    assert found.rejected["10_20_000001"] == "not Unicode text"
+    assert len(found.cuts) == 2
+
+
 def test_one_subset_by_name_or_by_its_folder(tmp_path: Path, record: Any, prepare_by_ssr: Any) -> None:
     source = corpus(tmp_path, record)
     assert list(prepare_by_ssr(source, "--subset", "dev").cuts) == ["30_40_000000"]

@@ -47,7 +47,7 @@ def _subsets(folder: Path) -> list[str]:
 
 
 def _read_rows(table: Path, subset: str) -> Iterator[Entry | Rejected]:
-    lines = read_lines(table)
+    lines = read_lines(table, strict=False)
     header = next(lines, "").split("\t")
     for column in REQUIRED:
         if column not in header:

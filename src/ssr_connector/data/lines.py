@@ -6,10 +6,13 @@ from pathlib import Path
 from ssr_connector.errors import UserError
 
 
-def read_lines(path: Path) -> Iterator[str]:
-    """Lines of a UTF-8 file (byte order mark allowed) without their line ends; raises UserError naming the file."""
+def read_lines(path: Path, *, strict: bool = True) -> Iterator[str]:
+    """Lines of a UTF-8 file (byte order mark allowed) without their line ends; raises UserError naming the file.
+
+    Without ``strict`` a byte that is not UTF-8 becomes half of a surrogate pair, for whoever rejects single lines.
+    """
     try:
-        with path.open(encoding="utf-8-sig", newline="\n") as stream:
+        with path.open(encoding="utf-8-sig", newline="\n", errors="strict" if strict else "surrogateescape") as stream:
             for line in stream:
                 yield line.rstrip("\r\n")
     except UnicodeDecodeError:

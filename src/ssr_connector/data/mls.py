@@ -55,7 +55,7 @@ def read_mls(source: Path, subset: str | None = None) -> Iterator[Entry | Reject
 
 def _read_subset(folder: Path, name: str, language: str | None) -> Iterator[Entry | Rejected]:
     transcripts = folder / TRANSCRIPTS
-    for number, line in enumerate(read_lines(transcripts), start=1):
+    for number, line in enumerate(read_lines(transcripts, strict=False), start=1):
         if not line.strip():
             continue
         id_, tab, text = line.partition("\t")

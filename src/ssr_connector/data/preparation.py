@@ -140,7 +140,7 @@ def screen(items: Iterable[Entry | Rejected]) -> tuple[list[Entry], list[Rejecte
         if not item.id.strip():
             reason, detail = "empty id", "give it a name, or leave the column out"
         elif not _is_writable(item):
-            reason, detail = "not Unicode text", "half of a surrogate pair, or a file name in another encoding"
+            reason, detail = "not Unicode text", "bytes that are not UTF-8, or half of a surrogate pair"
         elif "\0" in str(item.audio):
             reason, detail = "no audio path", "there is a NUL character in it"
         elif item.id in seen:
