@@ -54,7 +54,7 @@ def prepare(
     Writes ``cuts.jsonl.gz``, ``rejected.tsv`` and ``summary.json``, with ``dev`` (a number of cuts, or a share below
     1) also ``train.jsonl.gz`` and ``dev.jsonl.gz``: all of them complete, or none. ``subset`` names a part of a corpus
     that has parts. ``words`` is a CTM file; its times go before those of the corpus. Recordings that are no files yet
-    (inside of Arrow files) are written to ``out/audio``. Progress is shown on ``console``, if there is one.
+    (in Arrow or Parquet files) are written to ``out/audio``. Progress is shown on ``console``, if there is one.
 
     Raises UserError where the source cannot be read, where every utterance is rejected (then ``rejected.tsv`` alone
     is written) and where ``out`` cannot be written.
