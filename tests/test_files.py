@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ssr_connector.errors import UserError
-from ssr_connector.files import replace_file, replace_folder, write_json, write_tensors
+from ssr_connector.files import is_there, replace_file, replace_folder, write_json, write_tensors
 
 
 class Killed(BaseException):
@@ -91,3 +91,9 @@ def test_a_full_disk_is_said_in_one_sentence(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "\n" not in str(caught.value)
+
+
+def test_names_that_no_file_can_have_are_not_there(tmp_path):
+    (tmp_path / "a").touch()
+    names = {"a": True, "b": False, "9" * 300: False, "\0": False, "a/b": False}
+    assert {name: is_there(tmp_path / name) for name in names} == names

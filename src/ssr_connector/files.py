@@ -49,6 +49,14 @@ def replace_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; False, too, where no file can have this name or nobody may look."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def write_json(path: Path, value: Any) -> None:
     """JSON, atomically."""
     with replace_file(path) as new:

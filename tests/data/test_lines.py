@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ssr_connector.data.lines import read_lines
+from ssr_connector.data.lines import read_lines, read_text
 from ssr_connector.errors import UserError
 
 
@@ -10,6 +10,7 @@ def test_lines_lose_their_ends_and_the_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes("\ufeffone\r\ntwo\u2028three\n".encode())
     assert list(read_lines(path)) == ["one", "two\u2028three"]
+    assert read_text(path) == "one\ntwo\u2028three"
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -20,3 +21,4 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="is not UTF-8"):
         list(read_lines(tmp_path / "b.txt"))
+    assert list(read_lines(tmp_path / "b.txt", strict=False)) == ["\udcff\udcfe\0"]

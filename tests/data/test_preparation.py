@@ -2,6 +2,7 @@ import csv
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from lhotse import validate
 
 from ssr_connector.data import output, preparation
 from ssr_connector.data.cuts import cut_audio, read_cuts
+from ssr_connector.data.entry import Corpus, Entry
 from ssr_connector.data.preparation import prepare
+from ssr_connector.data.words import WordTime
 from ssr_connector.errors import UserError
 
 RATE_HZ = 8_000
@@ -91,6 +94,54 @@ def test_long_utterances_are_rejected_by_the_limit(tmp_path: Path) -> None:
     source = table(tmp_path, ("a", "a.wav", "Hi.", ""), ("b", "a.wav", "Hi.", "0.9"), columns="id audio text end_s")
     sound(tmp_path / "a.wav")
     assert prepare(source, tmp_path / "out", max_duration_s=1.0).rejected == {"longer than the limit": 1}
+
+
+def test_short_utterances_are_rejected_by_the_limit(tmp_path: Path) -> None:
+    source = table(tmp_path, ("a", "a.wav", "Hi.", ""), ("b", "a.wav", "Hi.", "0.9"), columns="id audio text end_s")
+    sound(tmp_path / "a.wav")
+    assert prepare(source, tmp_path / "out", min_duration_s=1.0).rejected == {"shorter than the limit": 1}
+
+
+def test_one_channel_of_a_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = np.random.default_rng(0).normal(0, 0.1, (RATE_HZ, 2)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, RATE_HZ, subtype="FLOAT")
+    entries = [Entry(f"channel {c}", tmp_path / "a.wav", "Hi.", channel=c) for c in (0, 1, 2)]
+    monkeypatch.setitem(preparation.CORPORA, "table", Corpus(lambda _: True, lambda _: iter(entries)))
+    prepare(tmp_path / "a.wav", tmp_path / "out", corpus="table")
+    cuts = list(read_cuts(tmp_path / "out/cuts.jsonl.gz"))
+    for channel, cut in enumerate(cuts):
+        validate(cut)
+        assert np.array_equal(cut_audio(cut, RATE_HZ).samples, samples[:, channel])
+    assert len(cuts) == 2
+    assert rejections(tmp_path / "out") == {"channel 2": "channel that is not there"}
+
+
+def test_word_times_of_the_corpus_stand_back_behind_a_ctm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = (WordTime("hi", 0.25, 0.5),)
+    sound(tmp_path / "a.wav")
+    entries = [Entry(id_, tmp_path / "a.wav", "Hi.", words=own, phones=own) for id_ in "abc"]
+    entries[2] = replace(entries[2], words=(WordTime("hi", -0.25, 0.5),))
+    monkeypatch.setitem(preparation.CORPORA, "table", Corpus(lambda _: True, lambda _: iter(entries)))
+    (tmp_path / "words.ctm").write_text("a 1 1 .5 hi\n")
+    summary = prepare(tmp_path / "a.wav", tmp_path / "out", corpus="table", words=tmp_path / "words.ctm")
+    first, second, third = (cut.supervisions[0].alignment for cut in read_cuts(tmp_path / "out/cuts.jsonl.gz"))
+    assert [first[kind][0].start for kind in ("word", "phone")] == [1.0, 0.25]
+    assert second["word"][0].start == 0.25
+    assert third is None
+    assert summary.words is not None
+    assert summary.words["left out: a word lies outside of its audio"] == 1
+
+
+def test_a_path_that_no_file_can_have_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [Entry("a", sound(tmp_path / "a.wav"), "Hi."), Entry("b", tmp_path / "\0.wav", "Hi.")]
+    monkeypatch.setitem(preparation.CORPORA, "table", Corpus(lambda _: True, lambda _: iter(entries)))
+    assert prepare(tmp_path / "a.wav", tmp_path / "out", corpus="table").rejected == {"no audio path": 1}
+
+
+def test_a_corpus_without_utterances_is_said_to_be_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(preparation.CORPORA, "table", Corpus(lambda _: True, lambda _: iter(())))
+    with pytest.raises(UserError, match="holds no utterance"):
+        prepare(tmp_path, tmp_path / "out", corpus="table")
 
 
 def test_parts_of_one_recording_share_it(tmp_path: Path) -> None:
@@ -205,7 +256,9 @@ def test_layouts_are_detected(tmp_path: Path) -> None:
     [
         ("none", {}, "does not exist"),
         (".", {}, "is neither a table"),
-        ("table.tsv", {"corpus": "timit"}, "there is no corpus 'timit'"),
+        ("table.tsv", {"corpus": "wsj"}, "there is no corpus 'wsj'"),
+        ("table.tsv", {"subset": "dev"}, "the layout table has no named subsets, only mls, commonvoice"),
+        ("table.tsv", {"min_duration_s": 61}, "more than --max-duration-s"),
         ("table.tsv", {"dev": -1}, "neither a number of cuts nor a share"),
         ("table.tsv", {"jobs": 0}, "give 1 or more"),
         ("table.tsv", {"words": "none.ctm"}, "does not exist"),

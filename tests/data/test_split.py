@@ -28,6 +28,21 @@ def test_speakers_are_not_shared() -> None:
     assert chosen != choose_dev(cuts, 20, seed=4)
 
 
+def test_speakers_of_one_recording_stay_together() -> None:
+    # Recordings 0 to 9 have two sides each; a third speaker joins 8 and 9.
+    cuts = [*cuts_of(*(f"{i:02}{side}" for side in "AB" for i in range(10)), recordings=10), *cuts_of(*"cc")]
+    cuts[-2].recording.id, cuts[-1].recording.id = "8", "9"
+    cuts[-2].id, cuts[-1].id = "x", "y"
+    for seed in range(10):
+        chosen = choose_dev(cuts, 8, seed)
+        recordings = [{c.recording.id for c in cuts if (c.id in chosen) is side} for side in (True, False)]
+        assert not recordings[0] & recordings[1]
+        assert len({"x", "y"} & chosen) in (0, 2)
+        assert len(chosen) == 8
+    with pytest.raises(UserError, match="2 cuts of 1 speakers, or groups"):
+        choose_dev(cuts_of("a", "b", recordings=1), 1, seed=0)
+
+
 @pytest.mark.parametrize("speaker", ["one", None])
 def test_with_one_speaker_recordings_are_not_shared(speaker: str | None) -> None:
     cuts = cuts_of(*[speaker] * 60, recordings=20)

@@ -18,17 +18,33 @@ SOURCE is one of
                optional: id, speaker, language, start_s and end_s (a part of the recording, in seconds)
   ljspeech     the folder of LJSpeech in its original layout (metadata.csv, wavs/)
   librispeech  the folder of LibriSpeech, or of one of its subsets, in its original layout
+  mls          a language folder of Multilingual LibriSpeech (mls_german), or one of its subsets;
+               --subset train, dev or test (default: all that are there)
+  commonvoice  a language folder of Common Voice (clips/, train.tsv), or a folder that holds several;
+               --subset train, dev, test, validated, other or invalidated (default: train)
+  gigaspeech   the folder with GigaSpeech.json; --subset XL, L, M, S, XS, DEV or TEST (default: all);
+               <COMMA> and the like become punctuation
+  huggingface  an audio dataset that `save_to_disk` wrote, or Parquet files of the hub (needs pyarrow);
+               --subset train or another part of it (default: all);
+               recordings inside of it are written to DIR/audio
+  vctk         the folder of VCTK 0.92 or 0.80; --subset mic1 or mic2 (default: mic1)
+  l2arctic     the folder of L2-ARCTIC, or of one of its speakers, with its word and phone times
+  ami          the folder of AMI's recordings with ami_public_manual_1.6.2 in it, with its word times;
+               --subset ihm, ihm-mix or sdm (default: ihm, the headsets)
+  timit        the folder of TIMIT, or of a part of it, with its word and phone times
+  switchboard  the folder of Switchboard-1 (.sph) with swb_ms98_transcriptions in it, with its word times
 
-Recordings may be WAV, FLAC, MP3 or Ogg (Vorbis, Opus) at any sampling rate; they are neither copied nor changed, and
-the average of their channels is what will be used.
+Recordings may be WAV, FLAC, MP3, Ogg (Vorbis, Opus) or SPHERE at any sampling rate; they are neither copied nor
+changed, and the average of their channels is what will be used (of Switchboard each channel by itself).
 
 What cannot be used is left out, counted, and listed with its reason in DIR/rejected.tsv: recordings that are missing,
 empty, truncated, not audio or hold NaN; transcripts that are empty, unspeakable or of more than 40 characters a second;
-ids that occur again; parts that lie outside of their recording or are longer than the limit.
+ids that occur again; parts that lie outside of their recording or are longer or shorter than the limits.
 
 examples
   ssr prepare my/table.tsv --out data/mine --dev 0.05
   ssr prepare LibriSpeech/train-clean-100 --out data/clean100 --jobs 8
+  ssr prepare cv-corpus-17.0/cy --out data/cy --subset validated --min-duration-s 1
   ssr prepare LJSpeech-1.1 --out data/lj --words lj.ctm
 """
 
@@ -39,7 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("source", metavar="SOURCE", type=Path, help="a transcript table, or the folder of a corpus")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the cuts, made if need be")
-    parser.add_argument("--corpus", default="auto", help="table, ljspeech or librispeech (default: seen from SOURCE)")
+    parser.add_argument(
+        "--corpus", metavar="NAME", default="auto", help="one of those below (default: seen from SOURCE)"
+    )
+    parser.add_argument("--subset", metavar="NAME", help="a part of the corpus, where one is named below")
     parser.add_argument(
         "--words", metavar="CTM", type=Path, help="word times to attach: lines `id channel start duration word`"
     )
@@ -48,9 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=float,
         help="also part a development set of about N cuts (1 or more) or that share (below 1): speakers that are not "
-        "in the training set where there are several, else recordings",
+        "in the training set where there are several (those of one recording together), else recordings",
     )
     parser.add_argument("--seed", type=int, default=0, help="for the choice of the development set (default: 0)")
+    parser.add_argument(
+        "--min-duration-s", metavar="S", type=float, default=0.0, help="reject shorter utterances (default: 0)"
+    )
     parser.add_argument(
         "--max-duration-s", metavar="S", type=float, default=60.0, help="reject longer utterances (default: 60)"
     )
@@ -76,10 +98,12 @@ def run(args: argparse.Namespace) -> int:
         args.source,
         args.out,
         corpus=args.corpus,
+        subset=args.subset,
         words=args.words,
         dev=args.dev,
         check=args.check,
         jobs=args.jobs,
+        min_duration_s=args.min_duration_s,
         max_duration_s=args.max_duration_s,
         seed=args.seed,
         console=console,

@@ -12,6 +12,7 @@ import soxr
 
 from ssr_connector.data.container import is_cut_short
 from ssr_connector.data.mpeg import Mpeg3LengthError, count_mp3_samples
+from ssr_connector.data.sphere import is_compressed, read_sphere_header
 from ssr_connector.errors import UserError
 from ssr_connector.types import Waveform
 from ssr_connector.units import seconds_to_samples
@@ -98,7 +99,7 @@ def resample(samples: npt.NDArray[np.float32], from_hz: int, to_hz: int) -> npt.
 def inspect_audio(path: str | Path, *, decode: bool = True) -> AudioFacts:
     """Check a whole recording in bounded memory; without ``decode`` only its headers.
 
-    Raises AudioError as `load_audio` does. Headers alone show no NaN, and truncation of WAV and Ogg files only.
+    Raises AudioError as `load_audio` does. Headers alone show no NaN, and truncation of WAV, SPHERE and Ogg files only.
     """
     path = Path(path)
     with _opened(path) as (sound, n_samples):
@@ -128,6 +129,8 @@ def _opened(path: Path) -> Iterator[tuple[soundfile.SoundFile, int]]:
     except soundfile.LibsndfileError as error:
         if "malformed" in error.error_string:
             raise AudioError(path, "truncated or damaged", "copy or encode it again") from None
+        if is_compressed(read_sphere_header(path)):
+            raise AudioError(path, "compressed SPHERE", "decompress it, for example with `sph2pipe -f wav`") from None
         raise AudioError(path, "not audio", "give WAV, FLAC, MP3 or Ogg (Vorbis, Opus)") from None
     except TypeError:  # soundfile takes the suffix .raw for headerless samples and wants to be told their rate
         raise AudioError(path, "not audio", "headerless samples must be made into WAV first") from None

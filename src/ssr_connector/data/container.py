@@ -4,13 +4,15 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from ssr_connector.data.sphere import read_sphere_header, sphere_end
+
 UNKNOWN_RIFF_BYTES = 0x7FFF_0000  # writers to a pipe put a size this large or larger: "until the end of the file"
 LARGEST_OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 OGG_END_OF_STREAM = 0x04
 
 
 def is_cut_short(path: Path) -> bool:
-    """Whether a WAV (RIFF, RF64) or Ogg file ends before its headers say so; False for every other format.
+    """Whether a WAV (RIFF, RF64), SPHERE or Ogg file ends before its headers say so; False for every other format.
 
     Raises OSError where the file cannot be read.
     """
@@ -22,6 +24,8 @@ def is_cut_short(path: Path) -> bool:
         if head[:4] == b"OggS":
             stream.seek(max(0, n_bytes - LARGEST_OGG_PAGE_BYTES))
             return not _ends_an_ogg_stream(stream.read())
+        if head[:4] == b"NIST":
+            return sphere_end(read_sphere_header(path)) > n_bytes
     return False
 
 

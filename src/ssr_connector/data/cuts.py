@@ -35,15 +35,17 @@ def make_recording(id_: str, path: Path, facts: AudioFacts) -> Recording:
 
 
 def make_cut(entry: Entry, recording: Recording, words: tuple[WordTime, ...] | None = None) -> MonoCut | MultiCut:
-    """The cut of an entry that lies within ``recording``; a MultiCut where that has several channels.
+    """The cut of an entry that lies within ``recording``; a MultiCut where that has several channels and it takes all.
 
-    ``words`` become the supervision's alignment "word", in seconds from the start of the cut.
+    ``words`` and the entry's phones become the supervision's alignments "word" and "phone", in seconds from the start
+    of the cut.
     """
     start_s = entry.start_s or 0.0
     duration_s = recording.duration if entry.end_s is None else entry.end_s
     duration_s = round(duration_s - start_s, 8)
-    is_mono = recording.num_channels == 1
-    channel: Any = 0 if is_mono else list(range(recording.num_channels))
+    is_mono = recording.num_channels == 1 or entry.channel is not None
+    channel: Any = entry.channel or 0 if is_mono else list(range(recording.num_channels))
+    times = {"word": words, "phone": entry.phones if words else None}
     supervision = SupervisionSegment(
         id=entry.id,
         recording_id=recording.id,
@@ -54,7 +56,12 @@ def make_cut(entry: Entry, recording: Recording, words: tuple[WordTime, ...] | N
         speaker=entry.speaker,
         language=entry.language,
         custom=dict(entry.custom) or None,
-        alignment=words and {"word": [AlignmentItem(w.word, w.start_s, w.duration_s) for w in words]},
+        alignment={
+            name: [AlignmentItem(w.word, w.start_s, w.duration_s) for w in found]
+            for name, found in times.items()
+            if found
+        }
+        or None,
     )
     cut_class = MonoCut if is_mono else MultiCut
     return cut_class(entry.id, start_s, duration_s, channel, supervisions=[supervision], recording=recording)

@@ -1,4 +1,4 @@
-"""Text files line by line, with errors that name the file."""
+"""Text files, line by line or whole, with errors that name the file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,10 +6,13 @@ from pathlib import Path
 from ssr_connector.errors import UserError
 
 
-def read_lines(path: Path) -> Iterator[str]:
-    """Lines of a UTF-8 file (byte order mark allowed) without their line ends; raises UserError naming the file."""
+def read_lines(path: Path, *, strict: bool = True) -> Iterator[str]:
+    """Lines of a UTF-8 file (byte order mark allowed) without their line ends; raises UserError naming the file.
+
+    Without ``strict`` a byte that is not UTF-8 becomes half of a surrogate pair, for whoever rejects single lines.
+    """
     try:
-        with path.open(encoding="utf-8-sig", newline="\n") as stream:
+        with path.open(encoding="utf-8-sig", newline="\n", errors="strict" if strict else "surrogateescape") as stream:
             for line in stream:
                 yield line.rstrip("\r\n")
     except UnicodeDecodeError:
@@ -18,3 +21,8 @@ def read_lines(path: Path) -> Iterator[str]:
         raise UserError(f"{path} does not exist: correct the path") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give the path of a readable text file") from None
+
+
+def read_text(path: Path) -> str:
+    """The whole of a small UTF-8 file; raises UserError as `read_lines` does."""
+    return "\n".join(read_lines(path))

@@ -39,10 +39,12 @@ def prepare(
     out: str | Path,
     *,
     corpus: str = "auto",
+    subset: str | None = None,
     words: str | Path | None = None,
     dev: float | None = None,
     check: Check = "decode",
     jobs: int | None = None,
+    min_duration_s: float = 0.0,
     max_duration_s: float = MAX_DURATION_S,
     seed: int = 0,
     console: Console | None = None,
@@ -50,8 +52,9 @@ def prepare(
     """Turn a corpus into lhotse cuts under ``out``; recordings stay where they are.
 
     Writes ``cuts.jsonl.gz``, ``rejected.tsv`` and ``summary.json``, with ``dev`` (a number of cuts, or a share below
-    1) also ``train.jsonl.gz`` and ``dev.jsonl.gz``: all of them complete, or none. ``words`` is a CTM file. Progress
-    is shown on ``console``, if there is one.
+    1) also ``train.jsonl.gz`` and ``dev.jsonl.gz``: all of them complete, or none. ``subset`` names a part of a corpus
+    that has parts. ``words`` is a CTM file; its times go before those of the corpus. Recordings that are no files yet
+    (in Arrow or Parquet files) are written to ``out/audio``. Progress is shown on ``console``, if there is one.
 
     Raises UserError where the source cannot be read, where every utterance is rejected (then ``rejected.tsv`` alone
     is written) and where ``out`` cannot be written.
@@ -60,22 +63,32 @@ def prepare(
     corpus = detect(source) if corpus == "auto" else corpus
     if corpus not in CORPORA:
         raise UserError(f"there is no corpus {corpus!r}: choose one of auto, {', '.join(CORPORA)}")
+    if subset is not None and not CORPORA[corpus].has_subsets:
+        names = ", ".join(name for name, layout in CORPORA.items() if layout.has_subsets)
+        raise UserError(f"--subset {subset}: the layout {corpus} has no named subsets, only {names} have; leave it out")
+    if min_duration_s > max_duration_s:
+        raise UserError(f"--min-duration-s {min_duration_s} is more than --max-duration-s {max_duration_s}: lower it")
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: give a folder for the cuts")
     if dev is not None:
         check_dev(dev)
-    word_times = None if words is None else read_ctm(Path(words))
-    entries, rejected = screen(CORPORA[corpus].read(source))
+    ctm = None if words is None else read_ctm(Path(words))
+    entries, rejected = screen(CORPORA[corpus].items(source, subset, out / "audio"))
     facts = inspect_files([entry.audio for entry in entries], check, jobs, console)
-    entries, unfit = judge(entries, facts, max_duration_s)
+    entries, unfit = judge(entries, facts, max_duration_s, min_duration_s)
     rejected += unfit
+    if not entries and not rejected:
+        raise UserError(f"{source} holds no utterance: give a corpus, or a subset, that has some")
     if not entries:
         write_together(out, {"rejected.tsv": rejected_lines(rejected)})
         raise UserError(f"{source}: all {len(rejected)} utterances are rejected; {out / 'rejected.tsv'} says why")
+    if ctm is not None and not ctm.keys() & {entry.id for entry in entries}:
+        raise UserError(f"{words} names no utterance of the corpus: its ids must be the corpus's, like {entries[0].id}")
+    word_times = {entry.id: entry.words for entry in entries if entry.words} | (ctm or {})
     word_counts = None
-    if word_times is not None:
-        word_times, word_counts = match_words(Path(str(words)), word_times, entries, facts)
-    cuts = list(_cuts(entries, facts, word_times or {}))
+    if word_times:
+        word_times, word_counts = match_words(word_times, entries, facts)
+    cuts = list(_cuts(entries, facts, word_times))
     dev_ids = None if dev is None else choose_dev(cuts, dev, seed)
     summary = summarise(
         str(source),
@@ -108,8 +121,8 @@ def detect(source: Path) -> str:
     name = next((name for name, corpus in CORPORA.items() if corpus.detects(source)), None)
     if name is None:
         raise UserError(
-            f"{source} is neither a table (.tsv, .csv, .jsonl) nor a folder in the layout of LJSpeech (metadata.csv, "
-            "wavs/) or LibriSpeech (*.trans.txt): write a table with the columns audio and text"
+            f"{source} is neither a table (.tsv, .csv, .jsonl) nor a folder in the layout of a corpus that is known "
+            f"({', '.join(list(CORPORA)[1:])}; see `ssr prepare --help`): write a table with the columns audio and text"
         )
     return name
 
@@ -126,6 +139,10 @@ def screen(items: Iterable[Entry | Rejected]) -> tuple[list[Entry], list[Rejecte
         reason = detail = ""
         if not item.id.strip():
             reason, detail = "empty id", "give it a name, or leave the column out"
+        elif not _is_writable(item):
+            reason, detail = "not Unicode text", "bytes that are not UTF-8, or half of a surrogate pair"
+        elif "\0" in str(item.audio):
+            reason, detail = "no audio path", "there is a NUL character in it"
         elif item.id in seen:
             reason, detail = "duplicate id", "the first utterance with this id is kept"
         elif not item.text.strip():
@@ -138,6 +155,15 @@ def screen(items: Iterable[Entry | Rejected]) -> tuple[list[Entry], list[Rejecte
         else:
             entries.append(item)
     return entries, rejected
+
+
+def _is_writable(entry: Entry) -> bool:
+    try:
+        text = [entry.id, str(entry.audio), entry.text, entry.speaker, entry.language, dict(entry.custom)]
+        json.dumps(text, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def inspect_files(paths: Sequence[Path], check: Check, jobs: int | None, console: Console | None) -> Facts:
@@ -174,12 +200,14 @@ def _inspect(path: Path, check: Check) -> AudioFacts | AudioError:
         return error
 
 
-def judge(entries: Sequence[Entry], facts: Facts, max_duration_s: float) -> tuple[list[Entry], list[Rejected]]:
+def judge(
+    entries: Sequence[Entry], facts: Facts, max_duration_s: float, min_duration_s: float = 0.0
+) -> tuple[list[Entry], list[Rejected]]:
     """Part entries whose recording holds them from those whose does not."""
     fit: list[Entry] = []
     rejected: list[Rejected] = []
     for entry in entries:
-        verdict = _fault(entry, facts[entry.audio], max_duration_s)
+        verdict = _fault(entry, facts[entry.audio], max_duration_s, min_duration_s)
         if verdict is None:
             fit.append(entry)
         else:
@@ -187,7 +215,9 @@ def judge(entries: Sequence[Entry], facts: Facts, max_duration_s: float) -> tupl
     return fit, rejected
 
 
-def _fault(entry: Entry, facts: AudioFacts | AudioError, max_duration_s: float) -> tuple[str, str] | None:
+def _fault(
+    entry: Entry, facts: AudioFacts | AudioError, max_duration_s: float, min_duration_s: float
+) -> tuple[str, str] | None:
     """Reason and detail; None for a good entry."""
     if isinstance(facts, AudioError):
         return facts.reason, str(facts)
@@ -196,6 +226,10 @@ def _fault(entry: Entry, facts: AudioFacts | AudioError, max_duration_s: float) 
     first, end = (seconds_to_samples(time_s, facts.sampling_rate_hz) for time_s in (start_s, end_s))
     if not 0 <= first < end <= facts.n_samples:
         return "segment outside of the recording", f"{start_s:.3f} to {end_s:.3f} s of {facts.duration_s:.3f} s"
+    if entry.channel is not None and not 0 <= entry.channel < facts.n_channels:
+        return "channel that is not there", f"channel {entry.channel}, counted from 0, of {facts.n_channels}"
+    if duration_s < min_duration_s:
+        return "shorter than the limit", f"{duration_s:.3f} s, the limit is {min_duration_s:.3f} s"
     if duration_s > max_duration_s:
         return "longer than the limit", f"{duration_s:.1f} s, the limit is {max_duration_s:.1f} s"
     n_characters = len(SpeechText("cased")(entry.text).text)
@@ -206,9 +240,9 @@ def _fault(entry: Entry, facts: AudioFacts | AudioError, max_duration_s: float) 
 
 
 def match_words(
-    path: Path, words: dict[str, tuple[WordTime, ...]], entries: Sequence[Entry], facts: Facts
+    words: dict[str, tuple[WordTime, ...]], entries: Sequence[Entry], facts: Facts
 ) -> tuple[dict[str, tuple[WordTime, ...]], dict[str, int]]:
-    """The word times that fit their utterances, and how many do what; raises UserError where no id is known."""
+    """The word times that fit their utterances (their phones, if any, are held to the same), and how many do what."""
     matched: dict[str, tuple[WordTime, ...]] = {}
     outside = differing = 0
     lower = SpeechText("lower")
@@ -217,19 +251,18 @@ def match_words(
         if times is None:
             continue
         end_s = _facts_of(facts, entry).duration_s if entry.end_s is None else entry.end_s
-        if max(word.end_s for word in times) > end_s - (entry.start_s or 0.0) + WORD_SLACK_S:
+        duration_s = end_s - (entry.start_s or 0.0)
+        if any(t.start_s < 0 or t.end_s > duration_s + WORD_SLACK_S for t in (*times, *entry.phones)):
             outside += 1
             continue
         matched[entry.id] = times
         spoken, written = (lower(text).text.replace("'", "") for text in (" ".join(w.word for w in times), entry.text))
         differing += spoken != written  # aligners' lexicons lack many an apostrophe
-    if not matched and not outside:
-        raise UserError(f"{path} names no utterance of the corpus: its ids must be the corpus's, like {entries[0].id}")
     unknown = len(words.keys() - {entry.id for entry in entries})
     return matched, {
         "cuts with word times": len(matched),
         "cuts without": len(entries) - len(matched) - outside,
-        "left out: a word ends after its audio": outside,
+        "left out: a word lies outside of its audio": outside,
         "other words than in the transcript": differing,
         "ids that are not in the cuts": unknown,
     }
@@ -258,5 +291,10 @@ def rejected_lines(rejected: Iterable[Rejected]) -> Iterator[str]:
     """Tab-separated lines with a header; fields that hold tabs or line breaks are quoted."""
     for row in (("id", "audio", "reason", "detail"), *((r.id, r.audio, r.reason, r.detail) for r in rejected)):
         line = io.StringIO()
-        csv.writer(line, delimiter="\t", lineterminator="").writerow(row)
+        csv.writer(line, delimiter="\t", lineterminator="").writerow(_printable(field) for field in row)
         yield line.getvalue()
+
+
+def _printable(text: str) -> str:
+    """With what is no Unicode text, such as a file name in another encoding, in hexadecimal."""
+    return text.encode(errors="backslashreplace").decode()

@@ -16,18 +16,17 @@ def check_dev(dev: float) -> None:
 def choose_dev(cuts: Sequence[Any], dev: float, seed: int) -> frozenset[str]:
     """The ids of about ``dev`` cuts (1 or more), or of about that share of all (below 1).
 
-    Whole speakers are taken where there are several and every cut names its own, else whole recordings: in random
-    order, each that still fits, and at least the smallest. Raises UserError where nothing would be left on one side.
+    Whole speakers are taken where there are several and every cut names its own (those of one recording, as the two
+    sides of a telephone call, together), else whole recordings: in random order, each that still fits, and at least
+    the smallest. Raises UserError where nothing would be left on one side.
     """
     check_dev(dev)
     wanted = int(dev) if dev >= 1 else max(1, round(dev * len(cuts)))
     speakers = {cut.supervisions[0].speaker for cut in cuts}
     by_speaker = len(speakers) > 1 and None not in speakers
-    groups: dict[str, list[str]] = {}
-    for cut in cuts:
-        groups.setdefault(cut.supervisions[0].speaker if by_speaker else cut.recording.id, []).append(cut.id)
+    groups = _by_speaker(cuts) if by_speaker else _by_recording(cuts)
     if len(groups) < 2 or wanted >= len(cuts):
-        kind = "speakers" if by_speaker else "recordings"
+        kind = "speakers, or groups of speakers in one recording" if by_speaker else "recordings"
         raise UserError(f"--dev {dev} leaves nothing to train on: there are {len(cuts)} cuts of {len(groups)} {kind}")
     names = sorted(groups)
     random.Random(seed).shuffle(names)
@@ -38,3 +37,31 @@ def choose_dev(cuts: Sequence[Any], dev: float, seed: int) -> frozenset[str]:
     if not chosen:
         chosen = min(groups.values(), key=len)
     return frozenset(chosen)
+
+
+def _by_recording(cuts: Sequence[Any]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for cut in cuts:
+        groups.setdefault(cut.recording.id, []).append(cut.id)
+    return groups
+
+
+def _by_speaker(cuts: Sequence[Any]) -> dict[str, list[str]]:
+    """Ids by speaker; of speakers who share a recording, directly or through others, by the first in the alphabet."""
+    leaders: dict[str, str] = {}
+
+    def leader(speaker: str) -> str:
+        while (above := leaders.setdefault(speaker, speaker)) != speaker:
+            leaders[speaker] = leaders[above]  # halves the way for whoever asks next
+            speaker = above
+        return speaker
+
+    first_heard: dict[str, str] = {}
+    for cut in cuts:
+        speaker = cut.supervisions[0].speaker
+        one, other = sorted((leader(speaker), leader(first_heard.setdefault(cut.recording.id, speaker))))
+        leaders[other] = one
+    groups: dict[str, list[str]] = {}
+    for cut in cuts:
+        groups.setdefault(leader(cut.supervisions[0].speaker), []).append(cut.id)
+    return groups

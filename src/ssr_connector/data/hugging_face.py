@@ -1,0 +1,188 @@
+"""An audio dataset of Hugging Face on disk: what ``save_to_disk`` wrote, or Parquet files as the hub keeps them.
+
+They are read with pyarrow, row by row; neither `datasets` nor its audio decoders are needed. Parquet files lie in the
+folder or in its ``data/``, with names such as ``train-00000-of-00002.parquet``. Recordings that are bytes in a row
+become files of these very bytes; those that are only a path stay where they are. Columns: one with audio; a transcript
+(the first of TEXT that is there); optional ones named as in ID, SPEAKER and LANGUAGE.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.data.entry import Entry, Rejected
+from ssr_connector.data.subsets import check_subset
+from ssr_connector.errors import UserError
+from ssr_connector.files import is_there, replace_file
+
+TEXT = ("text", "sentence", "transcript", "transcription", "normalized_text", "raw_transcription")
+ID = ("id", "utterance_id", "segment_id")
+SPEAKER = ("speaker_id", "speaker", "client_id")
+LANGUAGE = ("language", "locale", "lang")
+STATE, FEATURES = "state.json", "dataset_info.json"
+SUBSETS = "dataset_dict.json"
+BATCH_ROWS = 16
+PAIR = "struct<bytes: binary, path: string>"
+MAGIC = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3", b"NIST": ".sph"}
+
+
+def is_hugging_face(source: Path) -> bool:
+    """Whether ``source`` is a dataset, or several, as `save_to_disk` writes them, or holds Parquet files."""
+    return (source / STATE).is_file() or (source / SUBSETS).is_file() or bool(_parquet(source))
+
+
+def read_hugging_face(source: Path, *, folder: Path, subset: str | None = None) -> Iterator[Entry | Rejected]:
+    """Every row, of all subsets or of one; recordings that are bytes are written into ``folder``.
+
+    Raises UserError where pyarrow is missing, where the dataset cannot be read, has no audio or no transcripts, and
+    where ``folder`` cannot be written.
+    """
+    if (source / SUBSETS).is_file():
+        names = _list(source / SUBSETS, "splits")
+        if not all(isinstance(name, str) and re.fullmatch(r"[\w][\w.-]*", name) for name in names):
+            raise UserError(f"{source / SUBSETS} names splits that are no folders: save the dataset again")
+        if subset is not None:
+            check_subset(source, subset, names)
+        for name in names if subset is None else [subset]:
+            yield from _read_dataset(source / name, name, _arrow(source / name), folder)
+        return
+    parquet = {} if (source / STATE).is_file() else _parquet(source)
+    if subset is not None:
+        check_subset(source, subset, parquet)
+    if not parquet:
+        yield from _read_dataset(source, source.absolute().name, _arrow(source), folder)
+    for name in sorted(parquet) if subset is None else [subset]:
+        yield from _read_dataset(source, name, parquet[name], folder)
+
+
+def _arrow(source: Path) -> list[Path]:
+    files = _list(source / STATE, "_data_files")
+    return [source / str(file.get("filename") if isinstance(file, dict) else file) for file in files]
+
+
+def _parquet(source: Path) -> dict[str, list[Path]]:
+    """Parquet files by subset."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted([*source.glob("*.parquet"), *source.glob("data/*.parquet")]):
+        found.setdefault(re.sub(r"-\d+-of-\d+.*", "", path.stem), []).append(path)
+    return found
+
+
+def _read_dataset(source: Path, name: str, files: list[Path], folder: Path) -> Iterator[Entry | Rejected]:
+    number = 0
+    for path in files:
+        for columns, row in _rows(source, path):
+            number += 1
+            id_ = f"{name}-{number:08}"
+            if row is None:
+                yield Rejected(id_, "", "malformed row", f"row {number} of {source} is not what its columns say")
+            else:
+                yield _entry(source, id_, row, columns, folder)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): save the dataset again with `save_to_disk`") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} is no JSON object: save the dataset again with `save_to_disk`")
+    return found
+
+
+def _list(path: Path, key: str) -> list[Any]:
+    found = _json(path).get(key)
+    if not isinstance(found, list):
+        raise UserError(f"{path} has no list {key!r}: save the dataset again with `save_to_disk`")
+    return found
+
+
+def _rows(source: Path, path: Path) -> Iterator[tuple[dict[str, str], dict[str, Any] | None]]:
+    """Which column is what, and a row, for every row of a file; None for a row that cannot be decoded."""
+    try:
+        import pyarrow
+        from pyarrow import ipc, parquet
+    except ImportError:
+        raise UserError(f"{path} is an Arrow file: install pyarrow to read it, `pip install pyarrow`") from None
+    try:
+        with pyarrow.memory_map(str(path)) as memory:
+            if path.suffix == ".parquet":
+                file = parquet.ParquetFile(memory)
+                schema, batches = file.schema_arrow, file.iter_batches(batch_size=BATCH_ROWS)
+            else:
+                batches = ipc.open_stream(memory)
+                schema = batches.schema
+            columns = _columns(source, schema)
+            for batch in batches:
+                for i in range(batch.num_rows):  # one by one: a batch may hold a thousand recordings
+                    try:
+                        row = batch.slice(i, 1).to_pylist()[0]
+                    except ValueError:  # text that is not UTF-8
+                        row = None
+                    yield columns, row
+    except (OSError, pyarrow.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} cannot be read ({reason}): save the dataset again with `save_to_disk`") from None
+
+
+def _columns(source: Path, schema: Any) -> dict[str, str]:
+    """Which column is what; raises UserError where there is no audio, or more than one, or no transcript."""
+    try:
+        info = json.loads((schema.metadata or {})[b"huggingface"])["info"]
+    except (KeyError, TypeError, ValueError):
+        info = _json(source / FEATURES) if is_there(source / FEATURES) else {}
+    features = info.get("features") if isinstance(info, dict) else None
+    kinds = {name: kind.get("_type") for name, kind in dict(features or {}).items() if isinstance(kind, dict)}
+    # Where nothing says what a column is, a pair of bytes and a path is audio: images are such pairs, too.
+    pairs = [field.name for field in schema if str(field.type) == PAIR]
+    audio = [name for name in schema.names if kinds.get(name) == "Audio"] if kinds else pairs
+    if len(audio) != 1:
+        raise UserError(f"{source} has {len(audio)} columns of audio, not 1: save it with one column of type Audio")
+    columns = {"audio": audio[0]}
+    for what, names in (("text", TEXT), ("id", ID), ("speaker", SPEAKER), ("language", LANGUAGE)):
+        found = next((name for name in names if name in schema.names), None)
+        if found is not None:
+            columns[what] = found
+    if "text" not in columns:
+        raise UserError(f"{source} has no transcripts, only {', '.join(schema.names)}: name their column {TEXT[0]!r}")
+    return columns
+
+
+def _entry(
+    source: Path, name: str, row: Mapping[str, Any], columns: Mapping[str, str], folder: Path
+) -> Entry | Rejected:
+    audio, text = row[columns["audio"]], row[columns["text"]]
+    data, path = (audio.get(name) for name in ("bytes", "path")) if isinstance(audio, dict) else (None, None)
+    id_, speaker, language = (_text(row.get(columns.get(what, ""))) for what in ("id", "speaker", "language"))
+    where = str(path or name)
+    if not isinstance(text, str):
+        return Rejected(id_ or name, where, "empty transcript", f"row {name} has no text")
+    if not (isinstance(data, bytes) and data) and not (isinstance(path, str) and path):
+        return Rejected(id_ or name, where, "no audio path", f"row {name} has neither bytes nor a path")
+    if data:
+        return Entry(id_ or name, _write(data, folder / f"{name}{_suffix(data, path)}"), text, speaker, language)
+    beside = source / str(path)  # a relative path may also start where the dataset was made, so perhaps here
+    return Entry(id_ or name, beside if is_there(beside) else Path(str(path)), text, speaker, language)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None or str(value).strip() == "" else str(value)
+
+
+def _suffix(data: bytes, path: str | None) -> str:
+    known = next((suffix for magic, suffix in MAGIC.items() if data.startswith(magic)), None)
+    suffix = Path(path or "").suffix.lower()
+    return known or (suffix if re.fullmatch(r"\.\w{1,5}", suffix) else ".mp3")  # MP3 frames need no magic number
+
+
+def _write(data: bytes, path: Path) -> Path:
+    """The file with these bytes, written unless it is there already."""
+    if not (path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data):
+        try:
+            with replace_file(path) as new:
+                new.write_bytes(data)
+        except OSError as error:
+            raise UserError(f"{path} cannot be written ({error.strerror}): make room for the recordings") from None
+    return path
