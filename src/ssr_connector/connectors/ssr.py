@@ -14,6 +14,7 @@ class SSRConnector(Connector):
     """One vector per text token: `z_i = o[b_i]`, with `b_i` the last frame of token i."""
 
     needs_segments = True
+    options = frozenset({"attention", "slack_frames"})
 
     def __init__(self, config: ConnectorConfig, encoder_width: int, llm_config: Any) -> None:
         super().__init__()

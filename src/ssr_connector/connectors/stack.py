@@ -16,6 +16,7 @@ class StackConnector(DecodedConnector):
     """`stack` neighbouring frames → one vector, at a fixed rate; the alignment is not looked at."""
 
     needs_segments = False
+    options = frozenset({"stack"})
 
     def __init__(self, config: ConnectorConfig, encoder_width: int, llm_config: Any) -> None:
         super().__init__(config, encoder_width, llm_config)
