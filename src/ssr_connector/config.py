@@ -61,7 +61,7 @@ class ConnectorConfig:
     """Which connector, and its shape."""
 
     type: str = "ssr"
-    layers: int = 4  # decoder layers shaped like the LLM's own
+    layers: int = 4  # decoder layers shaped like the LLM's own; 0, but for ssr: the connector on the frames alone
     positions: Literal["none", "rotary"] = "none"
     attention: Literal["causal", "blockwise"] = "causal"
     slack_frames: int = 1  # blockwise: frames of the segment before that a frame may see

@@ -8,17 +8,13 @@ from torch import nn
 
 from ssr_connector.aligners import CIF, CharCTC, CharCTCConfig, CIFConfig
 from ssr_connector.errors import UserError
-from ssr_connector.types import Frames
-from ssr_connector.units import FrameClock
-
-CLOCK = FrameClock(16000, 320, 200.0)
 
 
 class Planted(CharCTC):
     """Hears labels that are given; without regard to the frames."""
 
-    def __init__(self, rows, upsample=1):
-        super().__init__(CharCTCConfig(width=8, layers=1, heads=2, alphabet="abc", upsample=upsample), 12)
+    def __init__(self, rows):
+        super().__init__(CharCTCConfig(width=8, layers=1, heads=2, alphabet="abc"), 12)
         self.rows = rows
 
     def forward(self, frames):
@@ -42,29 +38,6 @@ def test_a_vector_is_the_mean_over_a_run_of_one_label(make, noise):
     for got, row in zip(out.values, expected, strict=True):
         for k, mean in enumerate(row):
             torch.testing.assert_close(got[k], connector.norm_out(connector.project(mean)))
-
-
-def test_labels_finer_than_frames_take_every_frame_that_they_touch(noise):
-    aligner = Planted([[0, 1, 1, 2, 2, 0, 3, 3]], upsample=2)
-    runs = aligner.label_runs(noise(4))
-    assert runs.token_ids.tolist() == [[1, 2, 3]]
-    assert runs.starts.tolist() == [[0, 1, 3]]
-    assert runs.ends.tolist() == [[2, 3, 4]]
-
-
-@pytest.mark.parametrize("upsample", [1, 2])
-def test_an_aligner_hears_the_same_in_company(upsample, noise):
-    torch.manual_seed(0)
-    aligner = CharCTC(CharCTCConfig(width=8, layers=1, heads=2, kernel=5, alphabet="abc", upsample=upsample), 12).eval()
-    frames = noise(30, 17)
-    together = aligner.label_runs(frames)
-    assert min(together.lengths.tolist()) > 0
-    alone = aligner.label_runs(Frames(frames.values[1:, :17], torch.tensor([17]), CLOCK))
-    n = int(alone.lengths[0])
-    assert together.lengths[1] == n
-    for name in ("token_ids", "starts", "ends"):
-        assert getattr(together, name)[1, :n].tolist() == getattr(alone, name)[0].tolist()
-    assert together.ends.max() <= 30
 
 
 def test_another_aligner_is_refused(make, noise):
