@@ -34,6 +34,15 @@ def test_a_window_is_heard_the_same_wherever_it_stands(make, noise):
     torch.testing.assert_close(connector(moved, None).values, connector(frames, None).values.roll(3, 1))
 
 
+def test_a_shorter_last_window_is_heard_as_if_it_were_all(make, noise):
+    connector = make("qformer", **SHAPE)
+    frames = noise(7)
+    alone = connector.qformer(
+        query_embeds=connector.queries[None], encoder_hidden_states=connector.norm_in(frames.values[:, 5:])
+    ).last_hidden_state
+    torch.testing.assert_close(connector(frames, None).values[:, 3:], connector.norm_out(alone))
+
+
 def test_queries_differ(make, noise):
     out = make("qformer", **SHAPE)(noise(5), None).values[0]
     assert not torch.allclose(out[0], out[1], atol=1e-2)

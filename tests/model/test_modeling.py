@@ -106,6 +106,16 @@ def test_a_recording_is_heard_the_same_in_company(kind, tiny_model, tiny_llm, re
         torch.testing.assert_close(alone.vectors, speech.vectors, atol=1e-5, rtol=1e-4)
 
 
+def test_ctc_compression_hears_the_labels_of_the_models_own_aligner(tiny_model, tiny_llm, recordings):
+    model = random_like(tiny_model, tiny_llm, type="ctc_compress")
+    frames = model.encoder(recordings)
+    runs = model.aligner.label_runs(frames).lengths.tolist()
+    for transcripts in (None, ["Tom.", "Tom.", "Tom."]):
+        heard = model.listen(recordings, transcripts)
+        assert [len(s.vectors) for s in heard] == runs
+        assert runs != [len(s.alignment) for s in heard]
+
+
 def test_text_alone_is_the_llms_own_forward(model):
     ids = torch.tensor([[1, 40, 50, 60], [1, 41, 51, 61]])
     labels = ids.clone()
