@@ -1,8 +1,8 @@
-"""CTC compression: blanks are dropped and every run of one label is averaged (Gaido et al. 2021, arXiv 2102.01578).
+"""CTC compression: every run of one label is averaged (Gaido et al. 2021, arXiv 2102.01578), and blanks are dropped.
 
-As a connector to LLMs: Wu et al. 2023, arXiv 2307.03917. The labels are those of the model's own CTC aligner on its
-best path, in training as at test: letters with CHAR-CTC, the LLM's tokens with SUB-CTC. Where the aligner hears
-nothing, nothing is emitted.
+Both are known from connectors to LLMs (Wu et al. 2023, arXiv 2307.03917: frame averaging, blank removal). The labels
+are those of the model's own CTC aligner on its best path, in training as at test: letters with CHAR-CTC, the LLM's
+tokens with SUB-CTC. Where the aligner hears nothing, nothing is emitted, and nothing is learnt.
 """
 
 from collections.abc import Sequence

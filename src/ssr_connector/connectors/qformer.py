@@ -1,4 +1,4 @@
-"""Windowed Q-Former, as in SALMONN (Tang et al. 2024, arXiv 2310.13289, §3.1): BLIP-2's layers, one window at a time.
+"""Windowed Q-Former, as in SALMONN (Tang et al. 2024, arXiv 2310.13289): BLIP-2's layers, one window at a time.
 
 Learned queries look at the frames of one window and at each other; windows do not overlap. As there, nothing tells the
 places of frames within a window apart but the encoder's own states.
