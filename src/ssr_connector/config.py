@@ -63,12 +63,16 @@ class ConnectorConfig:
     """Which connector, and its shape."""
 
     type: str = "ssr"
-    layers: int = 4  # decoder layers shaped like the LLM's own
+    layers: int = 4  # decoder layers shaped like the LLM's own; 0, but for ssr: the connector on the frames alone
     positions: Literal["none", "rotary"] = "none"
     attention: Literal["causal", "blockwise"] = "causal"
     slack_frames: int = 1  # blockwise: frames of the segment before that a frame may see
     dropout: float = 0.1
-    stack: int = 8  # frame stacking: frames per vector
+    stack: int = 8  # stack: frames per vector
+    conv_layers: int = 2  # conv: layers, each of which halves the rate
+    window_frames: int = 17  # qformer: frames that a window's queries see; a third of a second at 50 a second
+    queries: int = 1  # qformer: vectors per window
+    qformer_layers: int = 2
 
 
 @dataclass(frozen=True)

@@ -141,3 +141,29 @@ def test_long_recordings_go_through_the_head_in_windows(toy, tokenize, fit, monk
     ends = [sum(map(len, rows[:k])) + end for k, row in enumerate(toy.ends) for end in row]
     found, _ = made.align(frames, [text, "go"], tokenize)
     assert max(abs(a - b) for a, b in zip(found.ends, ends, strict=True)) <= 3
+
+
+@pytest.mark.parametrize("upsample", [1, 2])
+def test_runs_of_labels_are_found_by_counting(upsample, toy):
+    """Against the most probable label of every step, one after the other; a frame counts that a run touches."""
+    torch.manual_seed(0)
+    aligner = CharCTC(dataclasses.replace(SMALL, upsample=upsample), 12).eval()
+    found = aligner.label_runs(toy.frames)
+    best = aligner(toy.frames).argmax(-1)
+    for i, n in enumerate(toy.frames.lengths.tolist()):
+        runs = [list(g) for _, g in itertools.groupby(range(n * upsample), lambda t, i=i: int(best[i, t]))]
+        expected = [(int(best[i, r[0]]), r[0] // upsample, r[-1] // upsample + 1) for r in runs if best[i, r[0]] != 0]
+        assert int(found.lengths[i]) == len(expected) > 1
+        columns = (x[i, : len(expected)].tolist() for x in (found.token_ids, found.starts, found.ends))
+        assert list(zip(*columns, strict=True)) == expected
+        assert not found.ends[i, len(expected) :].any()  # padding is empty
+        alone = aligner.label_runs(Frames(toy.frames.values[i : i + 1, :n], toy.frames.lengths[i : i + 1], CLOCK))
+        assert alone.ends[0].tolist() == found.ends[i, : len(expected)].tolist()
+
+
+def test_an_aligner_that_hears_only_blanks_has_no_runs(toy):
+    aligner = CharCTC(SMALL, 12).eval()
+    nn.init.constant_(aligner.output.bias[:1], 1e4)
+    runs = aligner.label_runs(toy.frames)
+    assert runs.ends.shape == (6, 0)
+    assert not runs.lengths.any()

@@ -4,8 +4,7 @@ import pytest
 import torch
 import transformers
 
-from ssr_connector.connectors import CONNECTORS, ConnectorConfig, SSRConnector, build_connector
-from ssr_connector.errors import UserError
+from ssr_connector.connectors import ConnectorConfig, SSRConnector
 from ssr_connector.types import Alignment, Frames, Segments
 from ssr_connector.units import FrameClock
 
@@ -83,10 +82,3 @@ def test_match_scale_starts_at_the_size_of_the_embeddings(connector, frames):
 def test_it_needs_an_alignment(connector, frames):
     with pytest.raises(ValueError, match="needs an alignment"):
         connector(frames, None)
-
-
-def test_the_registry_builds_what_the_configuration_names():
-    for name, cls in CONNECTORS.items():
-        assert type(build_connector(ConnectorConfig(type=name, layers=1), 12, LLM)) is cls
-    with pytest.raises(UserError, match=r"connector\.type is 'sr', not one of ssr, stack"):
-        build_connector(ConnectorConfig(type="sr"), 12, LLM)

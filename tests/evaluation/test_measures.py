@@ -28,6 +28,14 @@ def test_figures_of_a_random_model_are_all_there(measured, model):
     assert named["positions_per_s_ssr"]["n"] == 4
 
 
+def test_a_connector_without_a_vector_per_token_is_measured_all_the_same(measured, model, monkeypatch):
+    monkeypatch.setattr(type(model.connector), "needs_segments", False)
+    measured.add("stack", model, detailed=True)
+    named = {f["name"] for f in measured.figures}
+    assert {"ctc_wer", "asr_wer_stack", "positions_per_s_stack"} <= named
+    assert "cosine" not in named
+
+
 def test_an_aligner_that_hears_nothing_is_measured_all_the_same(measured, model):
     one = next(iter(measured.hearing.heard.values())).alignment
     silent = dataclasses.replace(one, text="", token_ids=(), starts=(), ends=(), char_spans=(), scores=())

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ssr_connector.config import ConnectorConfig
+from ssr_connector.connectors import CONNECTORS
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
 from ssr_connector.model.checkpoint import build, load_llm
 from ssr_connector.model.processing import SPEECH, SPEECH_ID
@@ -78,7 +79,9 @@ def test_building_leaves_the_llm_as_it_was(tiny_model, tiny_llm):
 
 
 @pytest.mark.parametrize(
-    "connector", [{"attention": "blockwise"}, {"positions": "rotary"}, {"type": "stack", "layers": 0}]
+    "connector",
+    [{"attention": "blockwise"}, {"positions": "rotary"}]
+    + [{"type": kind, "layers": n} for kind in CONNECTORS for n in (0, 1) if n or kind != "ssr"],
 )
 def test_every_connector_saves_and_loads(connector, tiny_model, tiny_llm, tmp_path, recordings):
     model = random_like(tiny_model, tiny_llm, **connector)
@@ -86,7 +89,31 @@ def test_every_connector_saves_and_loads(connector, tiny_model, tiny_llm, tmp_pa
     again = SSRForConditionalGeneration.from_pretrained(tmp_path / "model")
     a, b = (m.listen(recordings) for m in (model, again))
     assert all(torch.equal(x.vectors, y.vectors) for x, y in zip(a, b, strict=True))
-    assert all(s.per_token == (connector.get("type") != "stack") for s in a)
+    assert any(len(s.vectors) for s in a)
+    assert all(s.per_token == (connector.get("type", "ssr") in ("ssr", "mean_pool")) for s in a)
+    assert all(len(s.vectors) == len(s.alignment) for s in a if s.per_token)
+    before, after = (m.state_dict() for m in (model, again))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@pytest.mark.parametrize("kind", CONNECTORS)
+def test_a_recording_is_heard_the_same_in_company(kind, tiny_model, tiny_llm, recordings):
+    model = random_like(tiny_model, tiny_llm, type=kind)
+    together = model.listen(recordings)
+    for recording, speech in zip(recordings, together, strict=True):
+        (alone,) = model.listen([recording])
+        torch.testing.assert_close(alone.vectors, speech.vectors, atol=1e-5, rtol=1e-4)
+
+
+def test_ctc_compression_hears_the_labels_of_the_models_own_aligner(tiny_model, tiny_llm, recordings):
+    model = random_like(tiny_model, tiny_llm, type="ctc_compress")
+    frames = model.encoder(recordings)
+    runs = model.aligner.label_runs(frames).lengths.tolist()
+    for transcripts in (None, ["Tom.", "Tom.", "Tom."]):
+        heard = model.listen(recordings, transcripts)
+        assert [len(s.vectors) for s in heard] == runs
+        assert runs != [len(s.alignment) for s in heard]
 
 
 def test_text_alone_is_the_llms_own_forward(model):

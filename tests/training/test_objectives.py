@@ -1,19 +1,27 @@
 import pytest
 import torch
-from torch import nn
 
+from ssr_connector.connectors import CIFConnector, Connector, ConnectorConfig, build_connector
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Sequences
 from ssr_connector.training import objectives
 from ssr_connector.training.batches import Batch, SpeechBatch
-from ssr_connector.training.objectives import ContinueLikeText, Distil, SpeechLM, TextLM, Transcribe, document_positions
+from ssr_connector.training.objectives import (
+    ContinueLikeText,
+    Distil,
+    Quantity,
+    SpeechLM,
+    TextLM,
+    Transcribe,
+    document_positions,
+)
 from ssr_connector.types import Alignment, Frames, Segments, SpeechEmbeds
 from ssr_connector.units import FrameClock
 
 TEXTS = ["Tom wanted tea.", "Nobody knows."]
 
 
-class Planted(nn.Module):
+class Planted(Connector):
     """A connector that emits the LLM's own embeddings of the aligned tokens, times and plus something."""
 
     needs_segments = True
@@ -26,6 +34,9 @@ class Planted(nn.Module):
         values = self.table(segments.token_ids) * self.scale + self.shift
         values[~segments.mask] = 1e3  # padding must not count
         return SpeechEmbeds(values, segments.lengths)
+
+    def match_scale(self, embeddings):
+        pass
 
 
 @pytest.fixture
@@ -184,3 +195,12 @@ def test_gradients_reach_the_connector_and_stop_at_the_embedding(tiny_model, bat
     model.zero_grad()
     Distil(model, 5.0)(batch)[0].backward()
     assert model.llm.get_input_embeddings().weight.grad is None
+
+
+def test_quantity_is_how_far_the_weights_sum_from_the_tokens(model, batch, monkeypatch):
+    monkeypatch.setattr(CIFConnector, "weights", lambda self, frames: 0.5 * frames.mask.float())
+    model.connector = build_connector(ConnectorConfig(type="cif", layers=0), 32, model.llm.config)
+    loss, figures = Quantity(model)(batch)
+    n = [len(a) for a in batch.speech.alignments]  # as many frames as tokens: the sum is half of what it is to be
+    assert loss.item() == pytest.approx(sum((k / 2) ** 2 / k for k in n) / 2)
+    assert figures == {"quantity": loss.item()}

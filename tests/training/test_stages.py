@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ssr_connector.connectors import CONNECTORS
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training import stages
@@ -148,6 +149,36 @@ def test_a_fixed_rate_connector_trains_and_cannot_be_distilled(recipe_of):
     assert figures["continuation_kl"] > 0
     with pytest.raises(UserError, match="no vector per token"):
         stages.train_connector(recipe_of("distill", "--connector.type=stack"), quiet)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, cls in CONNECTORS.items() if cls.needs_segments])
+def test_connectors_with_a_vector_per_token_are_distilled(kind, recipe_of, tmp_path):
+    words = [f"--connector.type={kind}", "--training.steps=40", "--training.lr=5e-3"]
+    figures = stages.train_connector(recipe_of("distill", *words), quiet)
+    rows = [loss for loss, _ in losses(tmp_path / "distill")]
+    assert sum(rows[-8:]) < 0.95 * sum(rows[:8])
+    model = SSRForConditionalGeneration.from_pretrained(str(tmp_path / "distill" / "model"))
+    assert type(model.connector) is CONNECTORS[kind]
+    assert figures["connector_parameters"] == model.connector.n_parameters
+
+
+@pytest.mark.parametrize("kind", CONNECTORS)
+def test_every_connector_is_taught_by_transcribing_and_continuing(kind, recipe_of, tmp_path):
+    needed = CONNECTORS[kind].needed_objective
+    words = [f"--connector.type={kind}", "--connector.layers=1", "--training.steps=2"]
+    words += [f"--training.objectives.{needed}=0.1"] if needed else []
+    figures = stages.train_connector(recipe_of("stack", *words), quiet)
+    assert {"transcribe", "continuation_kl", "dev_loss"} | ({needed} if needed else set()) <= figures.keys()
+    assert all(loss > 0 and gradient > 0 for loss, gradient in losses(tmp_path / "stack"))
+    model = SSRForConditionalGeneration.from_pretrained(str(tmp_path / "stack" / "model"))
+    assert type(model.connector) is CONNECTORS[kind]
+
+
+def test_cif_is_not_trained_without_its_count_nor_others_with_it(recipe_of):
+    with pytest.raises(UserError, match=r"from the objective quantity; add --training\.objectives\.quantity 0\.1"):
+        stages.train_connector(recipe_of("stack", "--connector.type=cif"), quiet)
+    with pytest.raises(UserError, match=r"`quantity` is for connector\.type cif"):
+        stages.train_connector(recipe_of("stack", "--training.objectives.quantity=1"), quiet)
 
 
 def test_the_aligner_stage_learns_and_saves(recipe_of, tmp_path):

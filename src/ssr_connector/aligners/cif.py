@@ -19,7 +19,8 @@ from ssr_connector.aligners.labels import TokenLabels, tokens_of, written
 from ssr_connector.kernels import Fired, integrate_and_fire
 from ssr_connector.types import Alignment, Frames, Logged, Segments
 
-_SCORER_KERNEL = 5
+SCORER_KERNEL = 5
+FIRST_BIAS = -2.0  # about six tokens a second at 50 frames a second
 _OVERSHOOT = 0.1  # at a boundary the sum is to have passed the whole number, not to be about to
 _LEAST_WEIGHT = 1e-4  # a silent utterance still has weights that can be scaled
 
@@ -44,11 +45,11 @@ class CIF(TrainableAligner):
             raise ValueError("a CIF aligner needs its tokens")
         super().__init__(config, encoder_width)
         self.head = FrameHead(config, encoder_width)
-        self.scorer = nn.Conv1d(config.width, config.width, _SCORER_KERNEL, padding="same")
+        self.scorer = nn.Conv1d(config.width, config.width, SCORER_KERNEL, padding="same")
         self.weight = nn.Linear(config.width, 1)
         self.output = nn.Linear(config.width, len(config.token_ids))
         self.label_of = {token: i for i, token in enumerate(config.token_ids)}
-        nn.init.constant_(self.weight.bias, -2.0)  # about six tokens a second at 50 frames a second
+        nn.init.constant_(self.weight.bias, FIRST_BIAS)
 
     @classmethod
     def untrained(cls, section: object, material: Material) -> Self:
@@ -82,7 +83,7 @@ class CIF(TrainableAligner):
             known = [self.label_of.get(token, -100) for token in row]
             labels[i, : len(row)] = torch.tensor(known, device=weights.device)
         named = nn.functional.cross_entropy(self.output(fired.values).flatten(0, 1), labels.flatten())
-        quantity = ((weights.sum(1) - counts) / counts.clamp(min=1).sqrt()).square().mean()
+        quantity = quantity_loss(weights, counts)
         total = named + self.config.quantity_weight * quantity
         logged = {"token": named.item(), "quantity": quantity.item()}
         if alignments:
@@ -157,6 +158,11 @@ class CIF(TrainableAligner):
 def scaled(weights: Tensor, counts: Tensor) -> Tensor:
     """Weights [B, T] that sum to the counts [B]."""
     return weights * (counts / weights.sum(1).clamp(min=_LEAST_WEIGHT))[:, None]
+
+
+def quantity_loss(weights: Tensor, counts: Tensor) -> Tensor:
+    """How far weights [B, T] are from summing to the counts [B]: mean square, in units of a count's square root."""
+    return ((weights.sum(1) - counts) / counts.clamp(min=1).sqrt()).square().mean()
 
 
 def _respaced(

@@ -24,7 +24,7 @@ from ssr_connector.aligners.head import FrameHead, HeadConfig
 from ssr_connector.aligners.labels import written
 from ssr_connector.aligners.placement import Span, core_of, divide, place_tokens, text_words
 from ssr_connector.kernels import ctc_best_path, ctc_forced_align
-from ssr_connector.types import Alignment, Frames, Logged
+from ssr_connector.types import Alignment, Frames, Logged, Segments
 from ssr_connector.units import FrameClock
 
 BLANK = 0
@@ -146,6 +146,24 @@ class CTCAligner(TrainableAligner):
                 peaks = list(zip(path.starts.tolist(), path.ends.tolist(), strict=True))
                 out[i] = self._place(text, spans, peaks, path.scores.tolist(), int(lengths[i]), tokenize)
         return [x for x in out if x is not None]
+
+    @torch.no_grad()
+    def label_runs(self, frames: Frames) -> Segments:
+        """The labels of the best path and the frames that each is heard in [B, S]; frames of blanks are in none.
+
+        `token_ids` are labels. With two steps a frame two labels may share one.
+        """
+        device, up = frames.values.device, self.config.upsample
+        paths = ctc_best_path(self(frames), self.steps(frames), BLANK)
+        labels, starts, ends = (
+            nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)
+            for rows in (
+                [p.labels for p in paths],
+                [p.starts // up for p in paths],
+                [-(-p.ends // up) for p in paths],
+            )
+        )
+        return Segments(labels, starts, ends, torch.tensor([len(p.labels) for p in paths], device=device))
 
     def _force(
         self, log_probs: Tensor, lengths: Tensor, texts: Sequence[str], tokenize: Tokenize

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.connectors.base import ConnectorConfig
+from ssr_connector.config import ConnectorConfig
 from ssr_connector.connectors.blockwise import BLOCKWISE, Windows, register_blockwise_attention
+from ssr_connector.types import Segments
 
 OWN_CLASS = ("llama", "mistral", "qwen2", "qwen3")  # pre-norm RMSNorm, gated MLP, rotary: the layers of METHOD §2
 
@@ -64,9 +65,11 @@ class FrameDecoder(nn.Module):
         shape.pad_token_id = None
         shape.attention_dropout = config.dropout
         shape._attn_implementation = "sdpa"
+        self.slack_frames: int | None = None  # none: every frame sees all before it
         if config.attention == "blockwise":
             register_blockwise_attention()
             shape._attn_implementation = BLOCKWISE
+            self.slack_frames = config.slack_frames
         self.project = nn.Linear(encoder_width, shape.hidden_size, bias=False)
         self.dropout = nn.Dropout(config.dropout)
         self.decoder: Any = AutoModel.from_config(shape, dtype=torch.float32)  # trained, whatever the LLM is kept in
@@ -75,12 +78,19 @@ class FrameDecoder(nn.Module):
             head_width = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
             self.decoder.rotary_emb = NoPositions(head_width)
 
-    def forward(self, values: Tensor, windows: Windows | None = None) -> Tensor:
-        """States of right-padded frames: causal, so that no valid frame sees the padding."""
+    def forward(self, values: Tensor, segments: Segments | None = None) -> Tensor:
+        """States of right-padded frames: causal, so that no valid frame sees the padding.
+
+        Block-wise attention needs the segments [B, S]; raises ValueError where there are none.
+        """
         x = self.dropout(self.project(values))  # [B, T, D]
         B, T = x.shape[:2]
         positions = torch.arange(T, device=x.device).expand(B, T)
-        extra = {} if windows is None else {"windows": windows}
+        extra = {}
+        if self.slack_frames is not None:
+            if segments is None:
+                raise ValueError("block-wise attention needs an alignment")
+            extra = {"windows": Windows.build(segments, T, self.slack_frames)}
         out = self.decoder(inputs_embeds=x, position_ids=positions, use_cache=False, **extra)
         states: Tensor = out.last_hidden_state
         return states

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from ssr_connector.connectors.base import Connector, ConnectorConfig
-from ssr_connector.connectors.blockwise import Windows
 from ssr_connector.connectors.decoder import FrameDecoder
 from ssr_connector.types import Frames, Segments, SpeechEmbeds
 
@@ -15,20 +14,17 @@ class SSRConnector(Connector):
     """One vector per text token: `z_i = o[b_i]`, with `b_i` the last frame of token i."""
 
     needs_segments = True
+    options = frozenset({"attention", "slack_frames"})
 
     def __init__(self, config: ConnectorConfig, encoder_width: int, llm_config: Any) -> None:
         super().__init__()
-        self.config = config
         self.decoder = FrameDecoder(config, encoder_width, llm_config)
 
     def forward(self, frames: Frames, segments: Segments | None) -> SpeechEmbeds:
         """Frames [B, T, F], segments [B, S] → [B, S, D]."""
         if segments is None:
             raise ValueError("the SSR connector needs an alignment")
-        windows = None
-        if self.config.attention == "blockwise":
-            windows = Windows.build(segments, frames.values.shape[1], self.config.slack_frames)
-        states = self.decoder(frames.values, windows)  # [B, T, D]
+        states = self.decoder(frames.values, segments)  # [B, T, D]
         selected = (segments.ends - 1).clamp(min=0)  # [B, S]; padding reads frame 0 and is masked by its length
         values = states.gather(1, selected[..., None].expand(-1, -1, states.shape[2]))
         return SpeechEmbeds(values, segments.lengths)

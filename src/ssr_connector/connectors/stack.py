@@ -5,45 +5,35 @@ With `layers` > 0 the SSR connector's own decoder layers come before the stackin
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ssr_connector.connectors.base import Connector, ConnectorConfig
-from ssr_connector.connectors.decoder import FrameDecoder
+from ssr_connector.connectors.base import ConnectorConfig
+from ssr_connector.connectors.decoded import DecodedConnector
 from ssr_connector.types import Frames, Segments, SpeechEmbeds
 
 
-class StackConnector(Connector):
+class StackConnector(DecodedConnector):
     """`stack` neighbouring frames → one vector, at a fixed rate; the alignment is not looked at."""
 
     needs_segments = False
+    options = frozenset({"stack"})
 
     def __init__(self, config: ConnectorConfig, encoder_width: int, llm_config: Any) -> None:
-        super().__init__()
-        width = llm_config.get_text_config().hidden_size
+        super().__init__(config, encoder_width, llm_config)
         self.stack = config.stack
-        self.decoder = FrameDecoder(config, encoder_width, llm_config) if config.layers else None
-        frame_width = width if self.decoder is not None else encoder_width
-        self.norm_in = nn.RMSNorm(frame_width * config.stack)
+        self.norm_in = nn.RMSNorm(self.state_width * config.stack)
         self.mlp = nn.Sequential(
-            nn.Linear(frame_width * config.stack, 4 * width),
+            nn.Linear(self.state_width * config.stack, 4 * self.width),
             nn.SiLU(),
             nn.Dropout(config.dropout),
-            nn.Linear(4 * width, width),
+            nn.Linear(4 * self.width, self.width),
         )
-        self.norm_out = nn.RMSNorm(width)
+        self.norm_out = nn.RMSNorm(self.width)
 
     def forward(self, frames: Frames, segments: Segments | None) -> SpeechEmbeds:  # noqa: ARG002 - one contract for all
         """Frames [B, T, F] → [B, ⌈T / stack⌉, D]; the last stack is filled up with zeros."""
-        x = frames.values if self.decoder is None else self.decoder(frames.values)  # [B, T, F]
+        x = self.states(frames)  # [B, T, F]
         B, T, F = x.shape
-        valid = frames.mask
-        x = x * valid[..., None]
         x = nn.functional.pad(x, (0, 0, 0, -T % self.stack)).view(B, -1, self.stack * F)
         values = self.norm_out(self.mlp(self.norm_in(x)))
         return SpeechEmbeds(values, -(-frames.lengths // self.stack))
-
-    @torch.no_grad()
-    def match_scale(self, embeddings: Tensor) -> None:
-        """Set the output norm's gain to the embeddings' root mean square."""
-        self.norm_out.weight.fill_(embeddings.float().square().mean().sqrt())

@@ -63,7 +63,8 @@ class Measures:
         rate = self.hearing.bundle.encoder.clock.rate_hz
         if detailed:
             self.density.append({"system": "encoder frames", "positions_per_s": rate})
-            self._closeness(name, model, keys)
+            if model.connector.needs_segments:  # else no vector stands for a token to be close to
+                self._closeness(name, model, keys)
             self._boundaries()
             self._words(
                 "ctc_wer",

@@ -21,7 +21,7 @@ from ssr_connector.model.configuration import SSRConfig
 from ssr_connector.model.processing import SPEECH_ID, prefix_ids
 from ssr_connector.model.scoring import Part, Score, score_pairs
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
-from ssr_connector.types import Alignment, Frames, Segments, Waveform
+from ssr_connector.types import Alignment, Frames, Waveform
 
 
 class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # transformers is not typed
@@ -71,8 +71,7 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
 
     def connect(self, frames: Frames, alignments: Sequence[Alignment]) -> list[Speech]:
         """Speech vectors for frames whose alignment is known."""
-        segments = Segments.collate(list(alignments), frames.values.device)
-        embeds = self.connector(frames, segments)
+        embeds = self.connector(frames, self.connector.segments(frames, alignments, self.aligner))
         values = embeds.values.to(self.llm.get_input_embeddings().weight)  # the LLM's device and precision
         rows = [row[:n] for row, n in zip(values, embeds.lengths.tolist(), strict=True)]
         return [Speech(a, row, self.connector.needs_segments) for a, row in zip(alignments, rows, strict=True)]

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ssr_connector.aligners import Tokenize, TrainableAligner
+from ssr_connector.aligners.cif import quantity_loss
+from ssr_connector.connectors import CIFConnector
+from ssr_connector.errors import UserError
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.scoring import begun
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
@@ -217,6 +220,22 @@ class PredictLikeText:
         return loss, {"text_kl": loss.item()}
 
 
+class Quantity:
+    """The sum of a CIF connector's weights: one for every text token (Dong & Xu 2020, quantity loss)."""
+
+    def __init__(self, model: SSRForConditionalGeneration) -> None:
+        if not isinstance(model.connector, CIFConnector):
+            raise UserError("the objective `quantity` is for connector.type cif alone")
+        self.connector = model.connector
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
+        """Mean over utterances."""
+        speech = spoken(batch)
+        counts = torch.tensor([len(a) for a in speech.alignments], device=speech.frames.values.device)
+        loss = quantity_loss(self.connector.weights(speech.frames), counts)
+        return loss, {"quantity": loss.item()}
+
+
 class ElasticWeights:
     """Elastic weight consolidation (Kirkpatrick et al. 2017): weights that text needs are held where they were.
 
@@ -258,6 +277,7 @@ OBJECTIVES: dict[str, Any] = {
     "transcribe": lambda model, c, _: Transcribe(model, c.transcribe_prompt),
     "continuation": lambda model, *_: ContinueLikeText(model),
     "text": lambda model, *_: TextLM(model),
+    "quantity": lambda model, *_: Quantity(model),
     "text_kl": lambda model, *_: PredictLikeText(model),
     "ewc": lambda model, c, text: ElasticWeights(model, text, c.ewc_batches),
 }

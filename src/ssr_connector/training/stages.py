@@ -221,6 +221,12 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         )
     if "distil" in config.objectives and not model.connector.needs_segments:
         raise UserError(f"connector.type {recipe.connector.type!r} has no vector per token to distil; use continuation")
+    needed = model.connector.needed_objective
+    if "connector" in config.train and needed and needed not in config.objectives:
+        raise UserError(
+            f"connector.type {recipe.connector.type!r} learns how many vectors to emit from the objective {needed}; "
+            f"add --training.objectives.{needed} 0.1"
+        )
     model.requires_grad_(False)
     for name in config.train:
         if name == "llm" and config.lora_rank:
@@ -261,7 +267,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         model.llm, model.config.lora = merge_lora(model.llm), {}
     if processes().is_main_process:
         model.save_pretrained(str(out / "model"))
-    return {**figures, "left_out": float(speech.n_left_out)}
+    return {**figures, "left_out": float(speech.n_left_out), "connector_parameters": model.connector.n_parameters}
 
 
 def to_device(model: SSRForConditionalGeneration) -> None:
