@@ -38,6 +38,7 @@ class Choice:
     written: str = ""  # the context of text mode where that is laid out differently from what is spoken
     cluster: str = ""  # items of one cluster are drawn together for intervals; empty: the item stands alone
     speaker: str = ""
+    kinds: tuple[str, ...] = ()  # further labels that scores are broken down by, beside the group
 
 
 def read_choices(path: Path) -> list[Choice]:
@@ -62,6 +63,7 @@ def read_choices(path: Path) -> list[Choice]:
                 row.get("written", ""),
                 row.get("cluster", ""),
                 row.get("speaker", ""),
+                tuple(row.get("kinds", ())),
             )
             if not 0 <= item.answer < len(choices) or len(choices) < 2:
                 raise ValueError("the answer is none of the choices")

@@ -43,6 +43,8 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     hearings |= {f"{snr:g} dB": Hearing(bundle, spec.config.batch_s, snr) for snr in spec.config.snr_db}
     suite = Suite(spec.folder or Path(), spec.config, spec.tasks if spec.folder else (), hearings, note)
     measures = Measures(spec.cuts, spec.config, hearings["clean"], note)
+    if spec.folder and spec.cuts is None and not suite.scorable():
+        raise UserError(f"nothing in {spec.folder} can be scored: {'; '.join(suite.left_out)}")
     suite.listen(progress)
     rejected = suite.drop_unheard()
     plain = plain_model(model) if model.config.llm_trained else model
@@ -70,7 +72,8 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         "quality": measures.rows,
         "density": measures.density,
         "example": measures.example,
-        "notes": [f"not heard, and left out for all systems: {reason}" for reason in rejected.values()]
+        "notes": suite.left_out
+        + [f"not heard, and left out for all systems: {reason}" for reason in rejected.values()]
         + measures.notes,
         "outcomes": {" | ".join(k): v for k, v in suite.outcomes.items()},
     }
