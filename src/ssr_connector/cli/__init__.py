@@ -9,7 +9,18 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-VERBS = ("prepare", "encode", "train", "align", "evaluate", "generate", "demo", "study", "import-aligner")
+VERBS = (
+    "prepare",
+    "encode",
+    "train",
+    "align",
+    "evaluate",
+    "generate",
+    "demo",
+    "study",
+    "import-aligner",
+    "import-benchmark",
+)
 
 OPEN = ("tiny.", "training.objectives.")  # sections of a recipe whose keys the verbs check
 

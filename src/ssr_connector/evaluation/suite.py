@@ -159,7 +159,7 @@ class Suite:
         self.note(f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}: {estimate.value:.1f} %")
 
     def broken_down(
-        self, values: list[float], clusters: list[str], labels: list[tuple[str, ...]], weights: list[float]
+        self, values: list[float], clusters: list[str], labels: Sequence[tuple[str, ...]], weights: list[float]
     ) -> dict[str, Estimate]:
         """The mean, in per cent, of the items that bear each label but the empty one."""
         bearers: dict[str, list[int]] = {}
@@ -261,7 +261,7 @@ def clusters_of(items: Sequence[Choice], spoken: bool) -> list[str]:
 
 
 def weights_of(task: Task, items: Sequence[Choice]) -> list[float]:
-    """What each item counts: 1; where a cluster is one item in several voices, their mean counts as one (ZeroSpeech)."""
+    """What each item counts: 1, but together 1 where a cluster is one item in several voices (as in ZeroSpeech)."""
     if not task.voices:
         return [1.0] * len(items)
     keys = [i.cluster or i.id for i in items]
