@@ -56,6 +56,7 @@ def test_reading_resolves_recordings_beside_the_file(tmp_path):
         "choices": [{"text": "A"}, {"text": "B", "audio": "b.wav"}],
         "answer": 1,
         "prompt": " So:",
+        "kinds": ["3 phones", "long"],
     }
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps(row) + "\n")
@@ -63,6 +64,7 @@ def test_reading_resolves_recordings_beside_the_file(tmp_path):
     assert found.context == Spoken("Hello.", str(tmp_path / "audio" / "a.flac"))
     assert found.choices == (Spoken("A"), Spoken("B", str(tmp_path / "b.wav")))
     assert (found.answer, found.prompt, found.group) == (1, " So:", "g")
+    assert found.kinds == ("3 phones", "long")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,7 @@ def test_reading_resolves_recordings_beside_the_file(tmp_path):
         '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": 2}',
         '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": "0"}',
         "[]",
+        '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": 0, "kinds": "long"}',
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line):

@@ -12,6 +12,8 @@ cascade (its own aligner's transcript into the text LLM), with the text ceiling 
 Tasks are JSON lines, one question a line; recordings are relative to the file:
   {"id": "q1", "group": "geography", "context": {"text": "…", "audio": "q1.flac"}, "prompt": " The answer is:",
    "choices": [{"text": "A"}, {"text": "B"}], "answer": 0}
+`ssr import-benchmark` makes them of MMLU, StoryCloze, sWUGGY, sBLIMP, SALMon and others as they are downloaded.
+A task is left out, with a note, in the modes for which its file holds no recordings, or no texts.
 
 examples
   ssr evaluate runs/mine/distill/model --cuts data/mine/dev.jsonl.gz --out runs/mine/results

@@ -67,6 +67,8 @@ def read_choices(path: Path) -> list[Choice]:
             )
             if not 0 <= item.answer < len(choices) or len(choices) < 2:
                 raise ValueError("the answer is none of the choices")
+            if not isinstance(row.get("kinds", []), list):
+                raise ValueError("kinds is not a list")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}, line {number}, is not a question ({error})") from error
         items.append(item)

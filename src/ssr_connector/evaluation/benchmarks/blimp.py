@@ -21,7 +21,7 @@ def read(source: Path, options: Options) -> Layout:  # noqa: ARG001 - one signat
             if not all(isinstance(s, str) and s.strip() for s in sentences):
                 layout.reject(name, f"no {' and '.join(SENTENCES)}", f"{path.name}, line {number}")
                 continue
-            kinds = (str(row["field"]),) if row.get("field") else ()
+            kinds = (str(row["field"]).replace("/", "_"),) if row.get("field") else ()  # one field is spelt both ways
             choices = tuple(Spoken(str(s)) for s in sentences)
             layout.add(FILE, Choice(name, paradigm, Spoken(""), choices, 0, kinds=kinds))
     return layout
