@@ -67,7 +67,15 @@ def test_from_the_download_to_the_scores(swuggy, tmp_path, tiny_model, capsys):
     assert "--tasks blimp_original" in capsys.readouterr().out
     assert sorted(p.name for p in out.iterdir()) == ["blimp.jsonl", "mmlu.jsonl", "rejected.tsv", "swuggy.jsonl"]
     words = ["evaluate", str(tiny_model), "--data", str(out), "--out", str(tmp_path / "results")]
+    words += ["--submission", str(tmp_path / "submission")]
     assert main([*words, "--evaluation.bootstrap", "20"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 recordings have no score" in said  # the other one of the pair that was left out
+    submitted = dict(
+        line.split() for line in (tmp_path / "submission" / "lexical" / "dev.txt").read_text().splitlines()
+    )
+    assert list(submitted) == ["w1A0", "w1A1", "w1B0", "w1B1", "w2A0", "w2A1"]
+    assert all(float(score) <= 0 for score in submitted.values())
     results = json.loads((tmp_path / "results" / "results.json").read_text())
     rows = {(r["task"], r["mode"], r["system"]): r for r in results["rows"]}
     assert {(task, mode) for task, mode, _ in rows} == {
@@ -91,3 +99,5 @@ def test_files_without_anything_to_score_are_an_error(tmp_path, tiny_model, caps
     words = ["evaluate", str(tiny_model), "--data", str(out), "--tasks", "spoken_mmlu", "--out", str(tmp_path / "r")]
     assert main(words) == 2
     assert "nothing in" in capsys.readouterr().err
+    assert main([*words[:5], "mmlu", *words[6:], "--submission", str(tmp_path / "s")]) == 2
+    assert "nothing to submit" in capsys.readouterr().err

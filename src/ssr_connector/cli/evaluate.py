@@ -34,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="DIR", type=Path, required=True, help="folder for results.json and report.html"
     )
+    parser.add_argument(
+        "--submission",
+        metavar="DIR",
+        type=Path,
+        help="also write the first model's scores as ZeroSpeech 2021 wants them",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         args.data,
         args.cuts,
         recipe.evaluation,
+        args.submission,
     )
     with bar(console, "listening") as report:
         results = compare(spec, lambda line: console.print(f"  {line}"), lambda _, done, total: report(done, total, {}))

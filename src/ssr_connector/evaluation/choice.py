@@ -6,7 +6,7 @@ wins. A file holds one question a line (JSON), see `read_choices`.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -93,6 +93,7 @@ class Outcome:
 
     correct: list[float]
     ties: int
+    values: list[list[float]] = field(default_factory=list)  # what each choice scored
 
 
 def score_choices(
@@ -108,13 +109,13 @@ def score_choices(
         context, choices = parts(item)
         pairs += [(context, choice) for choice in choices]
     scores = iter(model.loglikelihood(pairs, batch_tokens))
+    values = [[value(next(scores), normalise) for _ in item.choices] for item in items]
     correct, ties = [], 0
-    for item in items:
-        values = [value(next(scores), normalise) for _ in item.choices]
-        best = [i for i, v in enumerate(values) if v == max(values)]
+    for item, found in zip(items, values, strict=True):
+        best = [i for i, v in enumerate(found) if v == max(found)]
         ties += len(best) > 1
         correct.append(1 / len(best) if item.answer in best else 0.0)
-    return Outcome(correct, ties)
+    return Outcome(correct, ties, values)
 
 
 def value(score: Score, normalise: Normalise) -> float:

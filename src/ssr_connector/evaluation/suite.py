@@ -54,6 +54,7 @@ class Suite:
     note: Note = lambda _: None
     rows: list[Row] = field(default_factory=list)
     outcomes: dict[Key, list[float]] = field(default_factory=dict)
+    scores: dict[Key, list[list[float]]] = field(default_factory=dict)  # of every choice
     groups: dict[Key, dict[str, Estimate]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)  # tasks and modes that their files have nothing for, and why
     _items: dict[str, list[Choice]] = field(default_factory=dict)
@@ -156,6 +157,7 @@ class Suite:
         )
         self.groups[task, mode, system, condition] = groups
         self.outcomes[task, mode, system, condition] = outcome.correct
+        self.scores[task, mode, system, condition] = outcome.values
         self.note(f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}: {estimate.value:.1f} %")
 
     def broken_down(
