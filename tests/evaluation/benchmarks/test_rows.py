@@ -1,3 +1,6 @@
+import pytest
+
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks.layout import Layout
 from ssr_connector.evaluation.benchmarks.rows import columns_of, read_fields, read_rows
 
@@ -31,3 +34,15 @@ def test_what_follows_a_broken_quote_is_named(tmp_path):
 def test_columns(tmp_path):
     assert columns_of(write(tmp_path / "a.csv", "a, b\nc,d\n")) == ["a", "b"]
     assert columns_of(write(tmp_path / "e.csv", "")) == []
+
+
+def test_rows_that_cannot_be_meant_are_refused(tmp_path):
+    layout = Layout()
+    path = write(tmp_path / "a.csv", "a,b\nc\0d,e\nf\ng,h\n")
+    assert list(read_rows(path, ("a",), layout)) == [(4, {"a": "g", "b": "h"})]
+    assert [(r.id, r.reason) for r in layout.rejected] == [
+        ("a.csv, line 2", "malformed line"),
+        ("a.csv, line 3", "malformed line"),
+    ]
+    with pytest.raises(UserError, match="two columns of one name"):
+        list(read_rows(write(tmp_path / "b.csv", "a,a\nb,c\n"), ("a",), layout))

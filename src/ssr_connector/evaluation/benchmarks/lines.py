@@ -14,6 +14,8 @@ def json_files(source: Path) -> list[Path]:
     """The file itself, or the folder's `*.jsonl`, also those in its folder data. Raises UserError for none."""
     if source.is_file():
         return [source]
+    if not source.is_dir():
+        raise UserError(f"{source} does not exist: correct the path")
     found = sorted(source.glob("*.jsonl")) or sorted((source / "data").glob("*.jsonl"))
     if not found:
         raise UserError(f"{source} holds no JSON lines (*.jsonl): give a file or the folder of them")
@@ -27,8 +29,9 @@ def json_rows(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any]]
             continue
         try:
             row = json.loads(line)
+            json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair is no text that can be written
         except (ValueError, RecursionError) as error:
-            layout.reject(f"{path.name}, line {number}", "malformed line", f"it is not JSON: {error}")
+            layout.reject(f"{path.name}, line {number}", "malformed line", f"it is not JSON of Unicode text: {error}")
             continue
         if isinstance(row, dict):
             yield number, row

@@ -32,7 +32,7 @@ def read_fields(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
 def read_rows(path: Path, columns: Iterable[str], layout: Layout) -> Iterator[tuple[int, Row]]:
     """Line numbers and rows, by the header's names; rows of another length are rejected.
 
-    Raises UserError where the header lacks one of `columns`.
+    Raises UserError where the header lacks one of `columns`, or has one twice.
     """
     rows = read_fields(path, layout)
     _, header = next(rows, (0, []))
@@ -41,10 +41,15 @@ def read_rows(path: Path, columns: Iterable[str], layout: Layout) -> Iterator[tu
     if missing:
         found = ", ".join(header) or "nothing"
         raise UserError(f"{path} has no column {', '.join(missing)}: its first line holds {found}")
+    if len(set(header)) < len(header):
+        raise UserError(f"{path} has two columns of one name: its first line holds {', '.join(header)}")
     for number, fields in rows:
         if len(fields) != len(header):
             detail = f"{len(fields)} fields, the header has {len(header)}"
             layout.reject(f"{path.name}, line {number}", "malformed line", detail)
+            continue
+        if any("\0" in field for field in fields):
+            layout.reject(f"{path.name}, line {number}", "malformed line", "it holds a NUL character")
             continue
         yield number, dict(zip(header, fields, strict=True))
 
