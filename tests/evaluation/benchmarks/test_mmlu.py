@@ -90,6 +90,7 @@ def test_missing_examples_and_missing_tests_are_named(tmp_path):
     (tmp_path / "test" / "virology_test.csv").unlink()
     layout = read(tmp_path, Options(shots=3))
     assert layout.questions == {}
+    assert [(r.id, r.detail) for r in layout.remarks] == [("test/", "1")]
     assert {r.id: r.reason for r in layout.rejected} == {
         "us_foreign_policy/0": "too few examples",
         "test/virology_test.csv": "missing file",
@@ -108,7 +109,7 @@ def test_the_real_files_are_read_whole(shared):
     layout = read(shared("mmlu"), Options(split="val"))
     assert len(layout.questions[FILE]) == 1542
     assert len({i.group for i in layout.questions[FILE]}) == 57
-    assert layout.rejected == []
+    assert layout.rejected == layout.remarks == []
     for item in layout.questions[FILE]:
         assert item.written.startswith(
             "The following are multiple choice questions (with answers) about  " + item.group

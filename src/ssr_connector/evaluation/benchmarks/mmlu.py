@@ -16,6 +16,7 @@ FILE = "mmlu.jsonl"
 LETTERS = "ABCD"
 SPLITS = ("test", "val")
 SHOTS = 5
+SUBJECTS = 57  # as published
 LAYOUT = "the folder of MMLU that holds test/ or val/, and dev/ for the examples"
 
 
@@ -32,6 +33,8 @@ def read(source: Path, options: Options) -> Layout:
         raise UserError(f"{source} holds no folder dev, where the {shots} examples are: add it, or give --shots 0")
     layout = Layout(split=split)
     subjects = sorted(path.stem.removesuffix(f"_{split}") for path in folder.glob(f"*_{split}.csv"))
+    if len(subjects) < SUBJECTS:
+        layout.remark(f"{split}/", f"fewer subjects than the {SUBJECTS} that were published", f"{len(subjects)}")
     for subject in subjects:
         examples = dev_rows(source, subject, layout)[:shots] if shots else []
         start = (header(subject) if options.header else "") + "".join(shown(row) for row in examples)
