@@ -41,9 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--out", metavar="DIR", type=Path, help="folder for the tasks' files, made if need be")
     target.add_argument(
-        "--check", action="store_true", help="only say what is missing or malformed; status 2: all of it"
+        "--check",
+        action="store_true",
+        help="write nothing, only say what is missing or malformed; status 2 where nothing is usable",
     )
-    parser.add_argument("--split", help="mmlu: test, else val (dev for examples); swuggy, sblimp: dev, else test")
+    parser.add_argument(
+        "--split",
+        help="mmlu: test or val; swuggy, sblimp: dev or test (default: the first of them that is there); storycloze: "
+        "part of the name of its CSV, where there are several",
+    )
     parser.add_argument(
         "--shots", metavar="N", type=int, help="mmlu: examples before each question, 0 to 5 (default: 5)"
     )
