@@ -92,3 +92,12 @@ def test_missing_and_empty_files(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(UserError, match="no questions"):
         read_choices(tmp_path / "empty.jsonl")
+
+
+def test_line_separators_inside_of_a_text_end_no_line(tmp_path):
+    row = {"id": "a", "choices": [{"text": "x\u2028y\x85z"}, {"text": "y\x0cz"}], "answer": 1}
+    path = tmp_path / "t.jsonl"
+    for end in ("", "\n", "\r\n"):
+        path.write_bytes((json.dumps(row, ensure_ascii=False) + end).encode())
+        (found,) = read_choices(path)
+        assert [c.text for c in found.choices] == ["x\u2028y\x85z", "y\x0cz"]

@@ -45,10 +45,10 @@ def read_choices(path: Path) -> list[Choice]:
     """Questions of a JSON lines file; recordings are relative to it. Raises UserError that names the bad line."""
     items = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would also split inside of texts, at U+2028
     except OSError as error:
         raise UserError(f"cannot read the task {path}: {error.strerror}") from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
         try:
             row = json.loads(line)
             context = spoken(row.get("context", {}), path.parent)

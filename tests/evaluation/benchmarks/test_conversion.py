@@ -132,3 +132,13 @@ def test_nothing_usable_is_an_error_and_leaves_the_reasons(tmp_path, record):
 def test_options_of_other_benchmarks_are_refused(tmp_path, name, options, message):
     with pytest.raises(UserError, match=message):
         read_benchmark(name, tmp_path, options)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("mmlu", "mmlu"), ("blimp", "blimp/subset100"), ("multiple_choice", "multiple_choice")]
+)
+def test_real_files_come_back_as_they_went_in(tmp_path, shared, name, folder):
+    found = read_benchmark(name, shared(folder), Options())
+    write_benchmark(found, tmp_path)
+    for file, items in found.questions.items():
+        assert read_choices(tmp_path / file) == items
