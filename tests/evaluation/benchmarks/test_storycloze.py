@@ -1,6 +1,7 @@
 import pytest
 
 from ssr_connector.errors import UserError
+from ssr_connector.evaluation.benchmarks.conversion import read_benchmark
 from ssr_connector.evaluation.benchmarks.layout import Options
 from ssr_connector.evaluation.benchmarks.storycloze import SPOKEN_FILE, WRITTEN_FILE, read
 
@@ -81,6 +82,22 @@ def test_a_story_that_is_there_twice_is_paired_by_its_index(tmp_path, record):
         ("stories/a 4", "a", ""),
         ("stories/a 9", "a", ""),
     ]
+
+
+def test_a_folder_above_says_what_the_endings_are_and_a_bad_text_is_named(tmp_path, record):
+    spoken(tmp_path, record, "tStoryCloze/wav", "0_a_correct.wav", "0_a_incorrect.wav")
+    spoken(tmp_path, record, "mine", "0_a_correct.wav", "0_a_incorrect.wav")
+    (tmp_path / "mine" / "0_a_correct.txt").write_bytes(b"caf\xe9")
+    layout = read(tmp_path, Options())
+    assert {i.id: i.group for i in layout.questions[SPOKEN_FILE]} == {"mine/a": "", "wav/a": "random"}
+    assert [i.group for i in read(tmp_path / "tStoryCloze", Options()).questions[SPOKEN_FILE]] == ["random"]
+    assert [r.id for r in layout.remarks] == ["mine", "mine/0_a_correct.txt"]
+
+
+def test_a_story_that_comes_twice_is_not_lost_silently(tmp_path):
+    found = read_benchmark("storycloze", write(tmp_path, ROWS + ROWS[: ROWS.index("u-2")]), Options())
+    assert [i.id for i in found.questions[WRITTEN_FILE]] == ["u-1", "u-2"]
+    assert [(r.id, r.reason) for r in found.rejected] == [("u-1", "duplicate id")]
 
 
 def test_bad_rows_are_named(tmp_path):

@@ -41,13 +41,17 @@ def read(source: Path, options: Options) -> Layout:
     recordings = [p for p in sorted(source.rglob("*")) if p.suffix.lower() in (".wav", ".flac")]
     if not tables and not recordings:
         raise UserError(f"{source} holds neither a CSV with the columns {', '.join(COLUMNS)} nor recordings")
-    stories = {item.id: item for path in tables for item in read_stories(path, layout)}
-    for item in stories.values():
+    stories: dict[str, Choice] = {}
+    for item in (item for path in tables for item in read_stories(path, layout)):
         layout.add(WRITTEN_FILE, item)
+        stories.setdefault(item.id, item)
     for folder in sorted({p.parent for p in recordings}):
         found = pairs([p for p in recordings if p.parent == folder], layout)
+        kind = kind_of(folder, source)
+        if not kind and found:
+            layout.remark(folder.name, "a folder that is neither sSC nor tSC: its scores are not parted by endings")
         for key in sorted(found, key=in_sequence):
-            layout.add(SPOKEN_FILE, spoken_story(key, found[key], kind_of(folder), stories))
+            layout.add(SPOKEN_FILE, spoken_story(key, found[key], kind, stories, layout))
         for name in sorted(stories.keys() - {key.partition(" ")[0] for key in found}):
             layout.remark(name, f"a story without recordings in {folder.name}")
     return layout
@@ -99,15 +103,17 @@ def pairs(recordings: Iterable[Path], layout: Layout) -> dict[str, Pair]:
     return found
 
 
-def kind_of(folder: Path) -> str:
-    """What the wrong endings of a folder are, by its name; empty where it does not say."""
-    name = folder.name.casefold()
-    if name.startswith(("ssc", "sstory", "s_story", "spoken")):
-        return TRUE
-    return RANDOM if name.startswith(("tsc", "tstory", "t_story", "topic")) else ""
+def kind_of(folder: Path, source: Path) -> str:
+    """What the wrong endings of a folder are, by its name or one above it, up to `source`; empty where none says."""
+    for name in (f.name.casefold() for f in (folder, *folder.parents) if f.is_relative_to(source)):
+        if name.startswith(("ssc", "sstory", "s_story")):
+            return TRUE
+        if name.startswith(("tsc", "tstory", "t_story", "topic")):
+            return RANDOM
+    return ""
 
 
-def spoken_story(key: str, pair: Pair, kind: str, stories: dict[str, Choice]) -> Choice:
+def spoken_story(key: str, pair: Pair, kind: str, stories: dict[str, Choice], layout: Layout) -> Choice:
     """Two whole stories; with their words where a text file or, for true negatives, the written test has them."""
     story = key.partition(" ")[0]
     known = stories.get(story)
@@ -115,9 +121,11 @@ def spoken_story(key: str, pair: Pair, kind: str, stories: dict[str, Choice]) ->
     if known is not None:
         texts[0] = f"{known.context.text} {known.choices[known.answer].text}"
         texts[1] = f"{known.context.text} {known.choices[1 - known.answer].text}" if kind == TRUE else ""
-    for k, path in enumerate(pair):
-        if path.with_suffix(".txt").is_file():
-            texts[k] = " ".join(path.with_suffix(".txt").read_text(encoding="utf-8-sig", errors="replace").split())
+    for k, path in enumerate(path.with_suffix(".txt") for path in pair):
+        try:
+            texts[k] = " ".join(path.read_text(encoding="utf-8-sig").split()) if path.is_file() else texts[k]
+        except UnicodeDecodeError:
+            layout.remark(f"{path.parent.name}/{path.name}", "a text that is not UTF-8: it is not used")
     choices = tuple(Spoken(text, str(path)) for text, path in zip(texts, pair, strict=True))
     name = f"{pair[0].parent.name}/{key}"
     return Choice(name, kind, Spoken(""), choices, 0, cluster=story)
