@@ -56,6 +56,7 @@ def test_reading_resolves_recordings_beside_the_file(tmp_path):
         "choices": [{"text": "A"}, {"text": "B", "audio": "b.wav"}],
         "answer": 1,
         "prompt": " So:",
+        "kinds": ["3 phones", "long"],
     }
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps(row) + "\n")
@@ -63,6 +64,7 @@ def test_reading_resolves_recordings_beside_the_file(tmp_path):
     assert found.context == Spoken("Hello.", str(tmp_path / "audio" / "a.flac"))
     assert found.choices == (Spoken("A"), Spoken("B", str(tmp_path / "b.wav")))
     assert (found.answer, found.prompt, found.group) == (1, " So:", "g")
+    assert found.kinds == ("3 phones", "long")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,7 @@ def test_reading_resolves_recordings_beside_the_file(tmp_path):
         '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": 2}',
         '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": "0"}',
         "[]",
+        '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": 0, "kinds": "long"}',
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line):
@@ -89,3 +92,12 @@ def test_missing_and_empty_files(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(UserError, match="no questions"):
         read_choices(tmp_path / "empty.jsonl")
+
+
+def test_line_separators_inside_of_a_text_end_no_line(tmp_path):
+    row = {"id": "a", "choices": [{"text": "x\u2028y\x85z"}, {"text": "y\x0cz"}], "answer": 1}
+    path = tmp_path / "t.jsonl"
+    for end in ("", "\n", "\r\n"):
+        path.write_bytes((json.dumps(row, ensure_ascii=False) + end).encode())
+        (found,) = read_choices(path)
+        assert [c.text for c in found.choices] == ["x\u2028y\x85z", "y\x0cz"]

@@ -52,3 +52,11 @@ def test_differences_are_paired_and_the_rival_is_the_better_one(scored):
     assert named["storycloze_s2t_ssr_minus_cascade"]["value"] == 25
     assert named["storycloze_s2t_ssr_minus_text"]["value"] == -25
     assert named["storycloze_s2t_ssr_minus_stack"]["value"] == 25
+
+
+def test_whole_stories_are_told_by_their_endings_too(scored):
+    scored._items["storycloze_whole.jsonl"] = ITEMS
+    scored.keep(Outcome([1, 1, 1, 0], 0), ITEMS, "storycloze_whole", "S", "ssr", "clean", 0.0)
+    named = {f["name"]: f["value"] for f in accuracy_figures(scored)}
+    assert named["storycloze_whole_ssr"] == 75
+    assert (named["storycloze_whole_ssr_true"], named["storycloze_whole_ssr_random"]) == (100, 50)

@@ -67,3 +67,13 @@ def test_median_over_groups():
     assert (estimate.value, estimate.n) == (3.0, 5)
     assert estimate.ci95[0] <= 3.0 <= estimate.ci95[1]
     assert clustered_median([[1.0, 3.0]], 500).ci95 is None
+
+
+def test_shares_make_several_values_count_as_one():
+    values, clusters, shares = [1.0, 0.0, 0.0, 1.0], ["a", "a", "a", "b"], [1 / 3, 1 / 3, 1 / 3, 1.0]
+    estimate = clustered_mean(values, clusters, 500, shares)
+    assert estimate.value == pytest.approx((1 / 3 + 1) / 2)
+    assert estimate.n == 2
+    assert estimate.ci95 == pytest.approx((1 / 3, 1))
+    paired = paired_difference(values, [0.0] * 4, 500, clusters, shares)
+    assert (paired.value, paired.n) == (estimate.value, 2)

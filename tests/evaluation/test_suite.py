@@ -102,3 +102,44 @@ def test_an_item_without_a_needed_recording_is_an_error(suite, tmp_path):
     (tmp_path / "storycloze.jsonl").write_text(json.dumps(row) + "\n")
     with pytest.raises(UserError, match=r"storycloze: the item q0 has a choice without a recording"):
         suite.listen(lambda *_: None)
+
+
+def test_a_file_without_recordings_is_read_and_what_is_left_out_is_noted_once(suite, model, tmp_path):
+    row = {"id": "q", "context": {"text": "Anna ran."}, "choices": [{"text": "So."}, {"text": "No."}], "answer": 0}
+    (tmp_path / "storycloze.jsonl").write_text(json.dumps(row) + "\n")
+    notes = []
+    suite.note = notes.append
+    suite.listen(lambda *_: None)
+    assert suite.hearings["clean"].heard == {}
+    assert suite.drop_unheard() == {}
+    suite.score_text(model, TEXT_MODEL)
+    suite.score_cascade(model)
+    suite.score_speech(model, "ssr")
+    suite.score_controls(model)
+    assert [(r.mode, r.system, r.n) for r in suite.rows] == [("T", TEXT_MODEL, 1)]
+    assert suite.left_out == notes[:3]
+    assert suite.left_out == [
+        "storycloze S→T is left out: it holds no recordings of contexts",
+        "storycloze T→S is left out: it holds no recordings of choices",
+        "storycloze S is left out: it holds no recordings of choices",
+    ]
+
+
+def test_a_pair_counts_once_however_many_voices_say_it(suite):
+    def said(pair, voice):
+        parts = (Spoken("a", "a.wav"), Spoken("b", "b.wav"))
+        return Choice(f"{pair}{voice}", pair, Spoken(""), parts, 0, cluster=pair, speaker=voice, kinds=("all",))
+
+    items = [said("p", "A"), said("p", "B"), said("p", "C"), said("q", "A")]
+    suite._items = {"swuggy.jsonl": items, "pairs.jsonl": items}
+    for task, value, n in (("swuggy", 100 * (1 / 3 + 1) / 2, 2), ("pairs", 50, 4)):
+        suite.keep(Outcome([1, 0, 0, 1], 0), items, task, "S", "ssr", "clean", 0.0)
+        row = suite.rows[-1]
+        assert row.value == pytest.approx(value)
+        assert row.groups["all"] == pytest.approx(value)
+        assert row.groups["p"] == pytest.approx(100 / 3)
+        assert row.voices == {"A": 100, "B": 0, "C": 0}
+        assert (row.n, row.chance) == (n, 50)
+    suite.keep(Outcome([0, 0, 0, 0], 0), items, "swuggy", "S", CASCADE, "clean", 0.0)
+    change = suite.difference("swuggy", "S", "ssr", CASCADE)
+    assert (change.value, change.n) == (pytest.approx(200 / 3), 2)

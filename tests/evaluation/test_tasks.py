@@ -3,9 +3,11 @@ from ssr_connector.evaluation.tasks import (
     SPEECH,
     SPEECH_TO_TEXT,
     TASKS,
+    TEXT,
     TEXT_TO_SPEECH,
     cascade_parts,
     context_free_parts,
+    lack,
     recordings,
     spoken_parts,
     text_parts,
@@ -59,3 +61,21 @@ def test_only_needed_recordings_are_listed():
     assert recordings(TASKS["storycloze"], [STORY]) == ({"c.wav"}, {"0.wav", "1.wav"})
     assert recordings(TASKS["spoken_mmlu"], [QUIZ]) == ({"q.wav"}, set())
     assert recordings(TASKS["sblimp"], [PAIR]) == (set(), {"0.wav", "1.wav"})
+
+
+def test_modes_without_material_are_told_from_items_without_it():
+    silent = Choice("q", "", Spoken("Where?"), (Spoken("A"), Spoken("B")), 0)
+    written = Choice("m", "", Spoken(""), (Spoken("A"), Spoken("B")), 0, written="Where?\nA. up")
+    wordless = Choice("s", "", Spoken(""), (Spoken("", "0.wav"), Spoken("", "1.wav")), 0)
+    stories = TASKS["storycloze"]
+    assert all(lack(stories, mode, [STORY]) == "" for mode in stories.modes)
+    assert lack(stories, TEXT, [silent]) == ""
+    assert lack(stories, SPEECH_TO_TEXT, [silent]) == "it holds no recordings of contexts"
+    assert lack(stories, TEXT_TO_SPEECH, [silent]) == lack(stories, SPEECH, [silent])
+    assert lack(stories, SPEECH, [silent]) == "it holds no recordings of choices"
+    assert lack(stories, SPEECH_TO_TEXT, [silent, STORY]) == ""  # some have one: that the others do not is an error
+    assert lack(TASKS["mmlu"], TEXT, [written]) == ""
+    assert "context.text" in lack(TASKS["spoken_mmlu"], TEXT, [written])
+    assert "(written)" in lack(TASKS["mmlu"], TEXT, [written, silent])
+    assert lack(TASKS["wuggy"], TEXT, [PAIR, wordless]) == "not every choice is written down"
+    assert lack(TASKS["swuggy"], SPEECH, [wordless]) == ""

@@ -9,7 +9,19 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-VERBS = ("prepare", "encode", "plan", "train", "align", "evaluate", "generate", "demo", "study", "import-aligner")
+VERBS = (
+    "prepare",
+    "encode",
+    "plan",
+    "train",
+    "align",
+    "evaluate",
+    "generate",
+    "demo",
+    "study",
+    "import-aligner",
+    "import-benchmark",
+)
 
 OPEN = ("tiny.", "training.objectives.")  # sections of a recipe whose keys the verbs check
 

@@ -12,6 +12,8 @@ cascade (its own aligner's transcript into the text LLM), with the text ceiling 
 Tasks are JSON lines, one question a line; recordings are relative to the file:
   {"id": "q1", "group": "geography", "context": {"text": "…", "audio": "q1.flac"}, "prompt": " The answer is:",
    "choices": [{"text": "A"}, {"text": "B"}], "answer": 0}
+`ssr import-benchmark` makes them of MMLU, StoryCloze, sWUGGY, sBLIMP, SALMon and others as they are downloaded.
+A task is left out, with a note, in the modes for which its file holds no recordings, or no texts.
 
 examples
   ssr evaluate runs/mine/distill/model --cuts data/mine/dev.jsonl.gz --out runs/mine/results
@@ -31,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="YAML", type=Path, help="a recipe, for its section `evaluation`")
     parser.add_argument(
         "--out", metavar="DIR", type=Path, required=True, help="folder for results.json and report.html"
+    )
+    parser.add_argument(
+        "--submission",
+        metavar="DIR",
+        type=Path,
+        help="also write the first model's scores as ZeroSpeech 2021 wants them",
     )
 
 
@@ -68,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         args.data,
         args.cuts,
         recipe.evaluation,
+        args.submission,
     )
     with bar(console, "listening") as report:
         results = compare(spec, lambda line: console.print(f"  {line}"), lambda _, done, total: report(done, total, {}))

@@ -6,7 +6,7 @@ wins. A file holds one question a line (JSON), see `read_choices`.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -38,16 +38,17 @@ class Choice:
     written: str = ""  # the context of text mode where that is laid out differently from what is spoken
     cluster: str = ""  # items of one cluster are drawn together for intervals; empty: the item stands alone
     speaker: str = ""
+    kinds: tuple[str, ...] = ()  # further labels that scores are broken down by, beside the group
 
 
 def read_choices(path: Path) -> list[Choice]:
     """Questions of a JSON lines file; recordings are relative to it. Raises UserError that names the bad line."""
     items = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would also split inside of texts, at U+2028
     except OSError as error:
         raise UserError(f"cannot read the task {path}: {error.strerror}") from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
         try:
             row = json.loads(line)
             context = spoken(row.get("context", {}), path.parent)
@@ -62,9 +63,12 @@ def read_choices(path: Path) -> list[Choice]:
                 row.get("written", ""),
                 row.get("cluster", ""),
                 row.get("speaker", ""),
+                tuple(row.get("kinds", ())),
             )
             if not 0 <= item.answer < len(choices) or len(choices) < 2:
                 raise ValueError("the answer is none of the choices")
+            if not isinstance(row.get("kinds", []), list):
+                raise ValueError("kinds is not a list")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}, line {number}, is not a question ({error})") from error
         items.append(item)
@@ -89,6 +93,7 @@ class Outcome:
 
     correct: list[float]
     ties: int
+    values: list[list[float]] = field(default_factory=list)  # what each choice scored
 
 
 def score_choices(
@@ -104,13 +109,13 @@ def score_choices(
         context, choices = parts(item)
         pairs += [(context, choice) for choice in choices]
     scores = iter(model.loglikelihood(pairs, batch_tokens))
+    values = [[value(next(scores), normalise) for _ in item.choices] for item in items]
     correct, ties = [], 0
-    for item in items:
-        values = [value(next(scores), normalise) for _ in item.choices]
-        best = [i for i, v in enumerate(values) if v == max(values)]
+    for item, found in zip(items, values, strict=True):
+        best = [i for i, v in enumerate(found) if v == max(found)]
         ties += len(best) > 1
         correct.append(1 / len(best) if item.answer in best else 0.0)
-    return Outcome(correct, ties)
+    return Outcome(correct, ties, values)
 
 
 def value(score: Score, normalise: Normalise) -> float:

@@ -14,6 +14,7 @@ import torch
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.config import EvaluationSection
 from ssr_connector.errors import UserError
+from ssr_connector.evaluation.benchmarks.submission import CHALLENGE, write_submission
 from ssr_connector.evaluation.figure_names import accuracy_figures, change_figures
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.measures import Measures, Show, word_error_changes
@@ -30,6 +31,7 @@ class Spec:
     folder: Path | None
     cuts: Path | None
     config: EvaluationSection
+    submission: Path | None = None  # folder for the main system's scores in ZeroSpeech's form
 
 
 @torch.no_grad()
@@ -43,6 +45,10 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     hearings |= {f"{snr:g} dB": Hearing(bundle, spec.config.batch_s, snr) for snr in spec.config.snr_db}
     suite = Suite(spec.folder or Path(), spec.config, spec.tasks if spec.folder else (), hearings, note)
     measures = Measures(spec.cuts, spec.config, hearings["clean"], note)
+    if spec.folder and spec.cuts is None and not suite.scorable():
+        raise UserError(f"nothing in {spec.folder} can be scored: {'; '.join(suite.left_out)}")
+    if spec.submission and not {name for name, _ in suite.spoken_tasks()} & set(CHALLENGE):
+        raise UserError(f"there is nothing to submit: a submission is of the tasks {' and '.join(CHALLENGE)}")
     suite.listen(progress)
     rejected = suite.drop_unheard()
     plain = plain_model(model) if model.config.llm_trained else model
@@ -57,6 +63,8 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         if system.config.llm_trained:
             suite.score_text(system, name)
         measures.add(name, system, detailed=name == main)
+    if spec.submission:
+        write_submission(suite, main, spec.submission)
     figures = accuracy_figures(suite) + change_figures(suite, spec.systems, main) + measures.figures
     figures += word_error_changes(measures, spec.systems, main, spec.config.bootstrap)
     return {
@@ -70,7 +78,8 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         "quality": measures.rows,
         "density": measures.density,
         "example": measures.example,
-        "notes": [f"not heard, and left out for all systems: {reason}" for reason in rejected.values()]
+        "notes": suite.left_out
+        + [f"not heard, and left out for all systems: {reason}" for reason in rejected.values()]
         + measures.notes,
         "outcomes": {" | ".join(k): v for k, v in suite.outcomes.items()},
     }

@@ -38,7 +38,7 @@ def accuracy_figures(suite: Suite) -> list[dict[str, Any]]:
         if row.condition != "clean":
             parts.append(suffix(row.condition)[1:])
         figures.append(figure("_".join(parts), Estimate(row.value, row.n, row.ci95), "%"))
-        if row.task == "storycloze":  # sStoryCloze (true negatives) and tStoryCloze (random ones)
+        if row.task.startswith("storycloze"):  # sStoryCloze (true negatives) and tStoryCloze (random ones)
             for group, estimate in suite.groups[row.task, row.mode, row.system, row.condition].items():
                 figures.append(figure("_".join([*parts, group]), estimate, "%"))
     return figures

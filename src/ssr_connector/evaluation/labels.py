@@ -12,6 +12,11 @@ TASKS = {
     "mmlu": ("MMLU", "multiple-choice questions, written"),
     "blimp": ("BLIMP", "a grammatical sentence against an ungrammatical one, written"),
     "wuggy": ("WUGGY", "a word against a made-up word, written"),
+    "storycloze_whole": ("StoryCloze, whole stories", "a story with its own ending against one with another"),
+    "salmon": ("SALMon", "a recording against one whose speaker, mood, room or background does not fit"),
+    "pairs": ("Pairs", "a recording against one that is worse, as a table says"),
+    "blimp_original": ("BLiMP, 67 paradigms", "a grammatical sentence against an ungrammatical one, written"),
+    "multiple_choice": ("Multiple choice", "which of the given answers follows, written"),
 }
 
 MODES = {

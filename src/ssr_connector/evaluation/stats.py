@@ -46,15 +46,18 @@ def mean(values: Sequence[float], resamples: int, weights: Sequence[float] | Non
     return Estimate(value, len(x), (float(low), float(high)))
 
 
-def clustered_mean(values: Sequence[float], clusters: Sequence[str], resamples: int) -> Estimate:
-    """Mean over items, its interval by drawing whole clusters; `n` is the number of items."""
+def clustered_mean(
+    values: Sequence[float], clusters: Sequence[str], resamples: int, weights: Sequence[float] | None = None
+) -> Estimate:
+    """Mean over items, its interval by drawing whole clusters; `n` is the number of items, or the sum of `weights`."""
     sums: dict[str, float] = {}
-    counts: dict[str, int] = {}
-    for value, cluster in zip(values, clusters, strict=True):
-        sums[cluster] = sums.get(cluster, 0.0) + value
-        counts[cluster] = counts.get(cluster, 0) + 1
+    counts: dict[str, float] = {}
+    shares = [1.0] * len(values) if weights is None else weights
+    for value, cluster, share in zip(values, clusters, shares, strict=True):
+        sums[cluster] = sums.get(cluster, 0.0) + share * value
+        counts[cluster] = counts.get(cluster, 0.0) + share
     estimate = mean(list(sums.values()), resamples, list(counts.values()))
-    return Estimate(estimate.value, len(values), estimate.ci95)
+    return Estimate(estimate.value, round(sum(shares)), estimate.ci95)
 
 
 def clustered_median(groups: Sequence[Sequence[float]], resamples: int) -> Estimate:
@@ -69,10 +72,14 @@ def clustered_median(groups: Sequence[Sequence[float]], resamples: int) -> Estim
 
 
 def paired_difference(
-    after: Sequence[float], before: Sequence[float], resamples: int, clusters: Sequence[str] | None = None
+    after: Sequence[float],
+    before: Sequence[float],
+    resamples: int,
+    clusters: Sequence[str] | None = None,
+    weights: Sequence[float] | None = None,
 ) -> Estimate:
     """Mean of after − before over the same items. Raises ValueError where they are not the same number."""
     if len(after) != len(before):
         raise ValueError(f"{len(after)} and {len(before)} items cannot be paired")
     changes = [a - b for a, b in zip(after, before, strict=True)]
-    return mean(changes, resamples) if clusters is None else clustered_mean(changes, clusters, resamples)
+    return mean(changes, resamples) if clusters is None else clustered_mean(changes, clusters, resamples, weights)

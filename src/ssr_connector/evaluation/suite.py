@@ -2,8 +2,9 @@
 
 import functools
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,11 @@ class Suite:
     note: Note = lambda _: None
     rows: list[Row] = field(default_factory=list)
     outcomes: dict[Key, list[float]] = field(default_factory=dict)
+    scores: dict[Key, list[list[float]]] = field(default_factory=dict)  # of every choice
     groups: dict[Key, dict[str, Estimate]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)  # tasks and modes that their files have nothing for, and why
     _items: dict[str, list[Choice]] = field(default_factory=dict)
+    _scorable: list[tuple[str, Task]] | None = None
 
     def items(self, task: Task) -> list[Choice]:
         """A task's items, at most as many as the configuration says; without those that could not be heard."""
@@ -75,9 +79,23 @@ class Suite:
             self._items[file] = heard
         return bad
 
+    def scorable(self) -> list[tuple[str, Task]]:
+        """Tasks in the modes that their files have something for; what is left out is noted once."""
+        if self._scorable is None:
+            self._scorable = []
+            for name in self.names:
+                task = TASKS[name]
+                lacks = {mode: tasks.lack(task, mode, self.items(task)) for mode in task.modes}
+                self.left_out += [f"{name} {mode} is left out: {why}" for mode, why in lacks.items() if why]
+                if modes := tuple(mode for mode, why in lacks.items() if not why):
+                    self._scorable.append((name, replace(task, modes=modes)))
+            for line in self.left_out:
+                self.note(line)
+        return self._scorable
+
     def spoken_tasks(self) -> list[tuple[str, Task]]:
         """Tasks with a mode that needs recordings."""
-        return [(n, TASKS[n]) for n in self.names if set(TASKS[n].modes) - {TEXT}]
+        return [(name, task) for name, task in self.scorable() if set(task.modes) - {TEXT}]
 
     def listen(self, progress: Callable[[str, int, int], None]) -> None:
         """Hear all recordings once; under noise only the contexts of tasks that answer in writing."""
@@ -113,10 +131,13 @@ class Suite:
     ) -> None:
         """Turn outcomes into a row."""
         clusters = clusters_of(items, spoken=mode != TEXT)
-        estimate = clustered_mean(outcome.correct, clusters, self.config.bootstrap).scaled(100)
-        groups = self.broken_down(outcome.correct, clusters, [i.group for i in items])
-        voices = self.broken_down(outcome.correct, clusters, [i.speaker for i in items]) if mode != TEXT else {}
-        chance = 100 * sum(1 / len(i.choices) for i in items) / len(items)
+        weights = weights_of(TASKS[task], items)
+        estimate = clustered_mean(outcome.correct, clusters, self.config.bootstrap, weights).scaled(100)
+        groups = self.broken_down(outcome.correct, clusters, [(i.group, *i.kinds) for i in items], weights)
+        each = [1.0] * len(items)  # of one voice, every item is there once
+        speakers = [(i.speaker if mode != TEXT else "",) for i in items]
+        voices = self.broken_down(outcome.correct, clusters, speakers, each)
+        chance = 100 * sum(w / len(i.choices) for i, w in zip(items, weights, strict=True)) / sum(weights)
         ties = 100 * outcome.ties / len(items)
         self.rows.append(
             Row(
@@ -136,24 +157,32 @@ class Suite:
         )
         self.groups[task, mode, system, condition] = groups
         self.outcomes[task, mode, system, condition] = outcome.correct
+        self.scores[task, mode, system, condition] = outcome.values
         self.note(f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}: {estimate.value:.1f} %")
 
-    def broken_down(self, values: list[float], clusters: list[str], labels: list[str]) -> dict[str, Estimate]:
-        """The mean, in per cent, of the items of each label but the empty one."""
+    def broken_down(
+        self, values: list[float], clusters: list[str], labels: Sequence[tuple[str, ...]], weights: list[float]
+    ) -> dict[str, Estimate]:
+        """The mean, in per cent, of the items that bear each label but the empty one."""
+        bearers: dict[str, list[int]] = {}
+        for k, names in enumerate(labels):
+            for name in names:
+                bearers.setdefault(name, []).append(k)
         means = {}
-        for name in sorted(set(labels) - {""}):
-            kept = [k for k, label in enumerate(labels) if label == name]
-            chosen = [values[k] for k in kept]
-            means[name] = clustered_mean(chosen, [clusters[k] for k in kept], self.config.bootstrap).scaled(100)
+        for name in sorted(bearers.keys() - {""}):
+            kept = bearers[name]
+            chosen, shares = [values[k] for k in kept], [weights[k] for k in kept]
+            drawn = [clusters[k] for k in kept]
+            means[name] = clustered_mean(chosen, drawn, self.config.bootstrap, shares).scaled(100)
         return means
 
     # --- what is scored ---
 
     def score_text(self, model: SSRForConditionalGeneration, system: str) -> None:
         """All tasks in writing, on the LLM inside."""
-        for name in self.names:
-            if TEXT in TASKS[name].modes:
-                self.score(model, tasks.text_parts(TASKS[name]), name, TEXT, system)
+        for name, task in self.scorable():
+            if TEXT in task.modes:
+                self.score(model, tasks.text_parts(task), name, TEXT, system)
 
     def score_speech(self, model: SSRForConditionalGeneration, system: str, only: Sequence[str] | None = None) -> None:
         """All tasks from audio alone, in the modes that the connector allows."""
@@ -206,9 +235,11 @@ class Suite:
 
     def change(self, after: Key, before: Key) -> Estimate:
         """Points between two rows of one task."""
-        clusters = clusters_of(self.items(TASKS[after[0]]), spoken=after[1] != TEXT)
+        task = TASKS[after[0]]
+        items = self.items(task)
+        clusters = clusters_of(items, spoken=after[1] != TEXT)
         pair = self.outcomes[after], self.outcomes[before]
-        return paired_difference(*pair, self.config.bootstrap, clusters).scaled(100)
+        return paired_difference(*pair, self.config.bootstrap, clusters, weights_of(task, items)).scaled(100)
 
     def worst_text_drop(self, after: str) -> tuple[str, Estimate] | None:
         """The text task that may have lost most against the text model: the one with the lowest lower bound."""
@@ -229,6 +260,15 @@ def clusters_of(items: Sequence[Choice], spoken: bool) -> list[str]:
     if spoken and len({i.speaker for i in items} - {""}) >= MANY_SPEAKERS:
         return [i.speaker or i.id for i in items]
     return [i.cluster or i.id for i in items]
+
+
+def weights_of(task: Task, items: Sequence[Choice]) -> list[float]:
+    """What each item counts: 1, but together 1 where a cluster is one item in several voices (as in ZeroSpeech)."""
+    if not task.voices:
+        return [1.0] * len(items)
+    keys = [i.cluster or i.id for i in items]
+    sizes = Counter(keys)
+    return [1 / sizes[key] for key in keys]
 
 
 def rotated(items: Sequence[Choice]) -> list[str]:

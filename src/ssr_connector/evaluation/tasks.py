@@ -19,6 +19,7 @@ class Task:
     modes: tuple[str, ...]
     normalise: Normalise
     written: bool = False  # text mode reads `Choice.written`
+    voices: bool = False  # items of one cluster are one item in several voices, and count as one
 
 
 TASKS: dict[str, Task] = {
@@ -26,10 +27,16 @@ TASKS: dict[str, Task] = {
     "spoken_mmlu": Task("mmlu.jsonl", (TEXT, SPEECH_TO_TEXT), "sum"),
     "spoken_mmlu_cloze": Task("mmlu_cloze.jsonl", (TEXT, SPEECH_TO_TEXT), "mean"),
     "mmlu": Task("mmlu.jsonl", (TEXT,), "sum", written=True),
-    "blimp": Task("sblimp.jsonl", (TEXT,), "sum"),
-    "sblimp": Task("sblimp.jsonl", (SPEECH,), "sum"),
-    "wuggy": Task("swuggy.jsonl", (TEXT,), "sum"),
-    "swuggy": Task("swuggy.jsonl", (SPEECH,), "sum"),
+    "blimp": Task("sblimp.jsonl", (TEXT,), "sum", voices=True),
+    "sblimp": Task("sblimp.jsonl", (SPEECH,), "sum", voices=True),
+    "wuggy": Task("swuggy.jsonl", (TEXT,), "sum", voices=True),
+    "swuggy": Task("swuggy.jsonl", (SPEECH,), "sum", voices=True),
+    # of `ssr import-benchmark` alone
+    "storycloze_whole": Task("storycloze_whole.jsonl", (TEXT, SPEECH), "mean"),
+    "salmon": Task("salmon.jsonl", (SPEECH,), "mean"),
+    "pairs": Task("pairs.jsonl", (SPEECH,), "sum"),
+    "blimp_original": Task("blimp.jsonl", (TEXT,), "sum"),
+    "multiple_choice": Task("multiple_choice.jsonl", (TEXT,), "mean"),
 }
 
 
@@ -88,6 +95,25 @@ def from_recordings(speech: Mapping[str, Speech]) -> Callable[[Spoken], Part]:
 def after(context: str, text: str) -> str:
     """A continuation: with a space before it, unless it begins the text."""
     return f" {text}" if context else text
+
+
+def lack(task: Task, mode: str, items: list[Choice]) -> str:
+    """What keeps a mode from being scored on any of these items; empty where nothing does.
+
+    Benchmarks come without recordings (MMLU, BLiMP) or without texts (SALMon); where only some items lack theirs, that
+    is an error of the file, see `check_recordings`.
+    """
+    if mode == TEXT:
+        if not all(c.text for i in items for c in i.choices):
+            return "not every choice is written down"
+        if task.written and not all(i.written for i in items):
+            return "not every question is laid out for reading (written)"
+        if not task.written and any(i.written and not i.context.text for i in items):
+            return "its questions are only laid out for reading, not as they would be said (context.text)"
+        return ""
+    if mode == SPEECH_TO_TEXT:
+        return "" if any(i.context.audio for i in items) else "it holds no recordings of contexts"
+    return "" if any(c.audio for i in items for c in i.choices) else "it holds no recordings of choices"
 
 
 def check_recordings(name: str, task: Task, items: list[Choice]) -> None:

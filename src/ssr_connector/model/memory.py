@@ -12,4 +12,4 @@ def checkpoint_gradients(module: nn.Module) -> None:
     for part in module.modules():
         able = isinstance(part, PreTrainedModel) and part.supports_gradient_checkpointing
         if able and any(p.requires_grad for p in part.parameters()):
-            part.gradient_checkpointing_enable({"use_reentrant": False})
+            part.activation_checkpointing_enable({"use_reentrant": False})

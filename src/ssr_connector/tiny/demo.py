@@ -334,7 +334,8 @@ class Demo:
         tests = self.out / "speech" / "tests"
         systems = {"ssr": self.out / "distill" / "model"}
         systems |= {name: self.out / name / "model" for name in (*self.tiny.baselines, *STAGE_2)}
-        spec = Spec(systems, list(TASKS), tests, self.cuts("test"), self.recipe.evaluation)
+        known = [name for name, task in TASKS.items() if (tests / task.file).is_file()]  # some are of benchmarks alone
+        spec = Spec(systems, known, tests, self.cuts("test"), self.recipe.evaluation)
         results = compare(spec, lambda line: self.console.print(f"    {line}"), lambda _, d, t: report(d, t, {}))
         write_json(self.out / "scores.json", results)
         return f"{len(results['rows'])} scores"

@@ -1,0 +1,119 @@
+"""`ssr import-benchmark`: a published benchmark as it was downloaded, as tasks of `ssr evaluate`."""
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ssr_connector.data.entry import Rejected
+    from ssr_connector.evaluation.benchmarks.conversion import Import
+
+HELP = "turn a published benchmark, as it was downloaded, into tasks of `ssr evaluate`"
+SHOWN = 5  # names of each kind of fault; all of them are in rejected.tsv
+
+EPILOG = """\
+NAME is one of
+  mmlu             Hendrycks' folder: test/*_test.csv (or val/), and dev/*_dev.csv for the examples; to be read
+  storycloze       StoryCloze's CSV, folders sSC and tSC of recordings INDEX_STORYID_correct.wav, or both
+  swuggy, sblimp   ZeroSpeech 2021's folder: lexical/dev/gold.csv, syntactic/dev/gold.csv, recordings beside them
+  salmon           SALMon's eight folders: bg_alignment/sample_0_0.wav (right), sample_0_1.wav (wrong) …
+  table            a TSV or CSV with the columns positive and negative (recordings), perhaps id, group, speaker
+  blimp            BLiMP's folder of JSON lines (sentence_good, sentence_bad); to be read
+  multiple_choice  JSON lines with query, choices, gold: a file or a folder; to be read
+
+Recordings are checked from end to end, and neither copied nor changed. What cannot be used is left out, counted, and
+listed with its reason in DIR/rejected.tsv. With --check nothing is written. Several benchmarks may share one DIR.
+
+examples
+  ssr import-benchmark mmlu downloads/mmlu --check
+  ssr import-benchmark swuggy downloads/zerospeech2021 --split dev --out data/benchmarks
+  ssr evaluate runs/mine/distill/model --data data/benchmarks --tasks swuggy --out runs/mine/results
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the verb."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.add_argument("name", metavar="NAME", help="which benchmark")
+    parser.add_argument("source", metavar="SOURCE", type=Path, help="its folder, or the file")
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--out", metavar="DIR", type=Path, help="folder for the tasks' files, made if need be")
+    target.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing, only say what is missing or malformed; status 2 where nothing is usable",
+    )
+    parser.add_argument(
+        "--split",
+        help="mmlu: test or val; swuggy, sblimp: dev or test (default: the first of them that is there); storycloze: "
+        "part of the name of its CSV, where there are several",
+    )
+    parser.add_argument(
+        "--shots", metavar="N", type=int, help="mmlu: examples before each question, 0 to 5 (default: 5)"
+    )
+    parser.add_argument("--no-header", action="store_true", help="mmlu: no line on the subject before the examples")
+    parser.add_argument("--jobs", metavar="N", type=int, help="recordings to check at once (default: every processor)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, check, write, and say what came of it; raises UserError where nothing is usable."""
+    from rich.console import Console
+
+    from ssr_connector.errors import UserError
+    from ssr_connector.evaluation.benchmarks.conversion import nothing_usable, read_benchmark, write_benchmark
+    from ssr_connector.evaluation.benchmarks.layout import Options
+
+    console = Console(highlight=False, markup=False)
+    options = Options(args.split, args.shots, not args.no_header)
+    found = read_benchmark(args.name, args.source, options, args.jobs, console)
+    for line in summary(found):
+        console.print(line, soft_wrap=True)
+    if args.check:
+        if not found.questions:
+            raise UserError(nothing_usable(found))
+        return 0
+    write_benchmark(found, args.out)
+    if found.rejected:
+        console.print(f"Everything that was left out, and why: {args.out / 'rejected.tsv'}", soft_wrap=True)
+    command = [
+        "ssr",
+        "evaluate",
+        "MODEL",
+        "--data",
+        str(args.out),
+        "--tasks",
+        ",".join(found.tasks),
+        "--out",
+        "RESULTS",
+    ]
+    console.print(f"\nNext:\n  {shlex.join(command)}", soft_wrap=True)
+    return 0
+
+
+def summary(found: "Import") -> list[str]:
+    """Questions of every file, then every kind of fault with its number and first names."""
+    lines = []
+    for file, items in found.questions.items():
+        pairs = len({item.cluster or item.id for item in items})
+        voices = len({item.speaker for item in items} - {""})
+        kinds = len({item.group for item in items} - {""})
+        facts = [f"{len(items)} questions"]
+        facts += [f"{pairs} pairs in {voices} voices"] if voices and pairs < len(items) else []
+        facts += [f"{kinds} kinds"] if kinds > 1 else []
+        lines.append(f"{file}: {', '.join(facts)}{f', from {found.split}' if found.split else ''}")
+    lines += counted("left out", found.rejected)
+    return lines + counted("to note", found.remarks)
+
+
+def counted(what: str, rows: "list[Rejected]") -> list[str]:
+    """A line for every reason."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        names.setdefault(row.reason, []).append(row.id)
+    lines = []
+    for reason, ids in names.items():
+        more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+        lines.append(f"{what}: {reason}: {len(ids)}: {', '.join(ids[:SHOWN])}{more}")
+    return lines

@@ -1,0 +1,182 @@
+"""From a benchmark's download to the files of `ssr evaluate`: read, check every recording, write what is good.
+
+Recordings stay where they are: the files hold their paths, relative where they lie under the same folder.
+"""
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ssr_connector.data.audio import AudioError
+from ssr_connector.data.entry import Rejected
+from ssr_connector.data.output import write_together
+from ssr_connector.data.preparation import inspect_files, rejected_lines
+from ssr_connector.errors import UserError
+from ssr_connector.evaluation.benchmarks import BENCHMARKS
+from ssr_connector.evaluation.benchmarks.layout import Layout, Options
+from ssr_connector.evaluation.choice import Choice, Spoken
+from ssr_connector.evaluation.tasks import TASKS
+
+REJECTED = "rejected.tsv"
+
+
+@dataclass(frozen=True)
+class Import:
+    """What came of a benchmark: questions by file, what was left out, and what is odd but costs no question."""
+
+    name: str
+    questions: dict[str, list[Choice]]
+    rejected: list[Rejected]
+    remarks: list[Rejected]
+    split: str = ""
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks of `ssr evaluate` that have questions."""
+        return [task for task in BENCHMARKS[self.name].tasks if TASKS[task].file in self.questions]
+
+
+def read_benchmark(
+    name: str, source: Path, options: Options, jobs: int | None = None, console: Console | None = None
+) -> Import:
+    """Read a benchmark in its original layout and decode its recordings, in `jobs` threads (default: all processors).
+
+    Raises UserError for an unknown name, an option that it does not take, or a layout that is not there.
+    """
+    if name not in BENCHMARKS:
+        raise UserError(f"there is no benchmark {name!r}; known are {', '.join(BENCHMARKS)}")
+    benchmark = BENCHMARKS[name]
+    given = {"split": options.split is not None, "shots": options.shots is not None, "header": not options.header}
+    for option, is_given in given.items():
+        if is_given and option not in benchmark.options:
+            takes = ", ".join(flag(o) for o in benchmark.options) or "no options"
+            raise UserError(f"{name} does not take {flag(option)}: it takes {takes}")
+    layout = benchmark.read(source, options)
+    questions = {file: distinct(items, layout) for file, items in layout.questions.items()}
+    recordings = [Path(audio) for items in questions.values() for item in items for audio in audios(item)]
+    facts = inspect_files(recordings, "decode", jobs, console if recordings else None)
+    good: dict[str, list[Choice]] = {}
+    for file, items in questions.items():
+        for item in items:
+            faults = [facts[Path(audio)] for audio in audios(item)]
+            fault = next((f for f in faults if isinstance(f, AudioError)), None)
+            if fault is None:
+                good.setdefault(file, []).append(item)
+            else:
+                layout.reject(item.id, fault.reason, str(fault))
+    for items in good.values():
+        remark_voices(items, layout)
+    return Import(name, good, layout.rejected, layout.remarks, layout.split)
+
+
+def flag(option: str) -> str:
+    """An option as the command line knows it."""
+    return "--no-header" if option == "header" else f"--{option}"
+
+
+def distinct(items: list[Choice], layout: Layout) -> list[Choice]:
+    """The first question of every id; the others are rejected."""
+    first: dict[str, Choice] = {}
+    for item in items:
+        if item.id in first:
+            layout.reject(item.id, "duplicate id", "the first question with this id is kept")
+        else:
+            first[item.id] = item
+    return list(first.values())
+
+
+def audios(item: Choice) -> list[str]:
+    """Paths of a question's recordings."""
+    return [part.audio for part in (item.context, *item.choices) if part.audio]
+
+
+def remark_voices(items: list[Choice], layout: Layout) -> None:
+    """Name the pairs that are there in fewer voices than others: their mean is over those."""
+    voices = Counter(item.cluster for item in items if item.cluster and item.speaker)
+    most = max(voices.values(), default=0)
+    for cluster, n in voices.items():
+        if n < most:
+            layout.remark(cluster, "a pair in fewer voices than others", f"{n} of {most}")
+
+
+def write_benchmark(found: Import, out: Path) -> None:
+    """Write the tasks' files and rejected.tsv, all or none. Raises UserError where no question is usable.
+
+    Then rejected.tsv alone is written. What other benchmarks left in it and beside it stays.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file: give a folder for the questions")
+    rejected = {REJECTED: [*rejected_lines([]), *other_lines(out / REJECTED, found.name), *own_lines(found)]}
+    if not found.questions:
+        write_together(out, rejected)
+        raise UserError(nothing_usable(found) + f"; {out / REJECTED} says why")
+    write_together(out, rejected | {file: list(lines(items, out)) for file, items in found.questions.items()})
+    for task in BENCHMARKS[found.name].tasks:  # of an earlier import, with recordings that are no longer there
+        if TASKS[task].file not in found.questions:
+            (out / TASKS[task].file).unlink(missing_ok=True)
+
+
+def nothing_usable(found: Import) -> str:
+    """The sentence for it."""
+    reasons = Counter(r.reason for r in found.rejected)
+    why = ", ".join(f"{reason} ({n})" for reason, n in reasons.most_common(3)) or "it is empty"
+    return f"{found.name}: there is no usable question: {why}"
+
+
+def own_lines(found: Import) -> Iterator[str]:
+    """One line for everything that was left out, with the benchmark before its name."""
+    named = (
+        Rejected(f"{found.name}/{flat(r.id)}", flat(r.audio), flat(r.reason), flat(r.detail)) for r in found.rejected
+    )
+    rows = rejected_lines(named)
+    next(rows)  # the header
+    return rows
+
+
+def other_lines(path: Path, name: str) -> list[str]:
+    """What other benchmarks have in an earlier rejected.tsv."""
+    if not path.is_file():
+        return []
+    found = path.read_text(encoding="utf-8").splitlines()[1:]
+    return [line for line in found if not next(csv.reader([line], delimiter="\t"), [""])[0].startswith(f"{name}/")]
+
+
+def flat(text: str) -> str:
+    """On one line."""
+    return " ".join(text.split())
+
+
+def lines(items: list[Choice], folder: Path) -> Iterator[str]:
+    """Questions as `read_choices` reads them."""
+    return (json.dumps(row(item, folder), ensure_ascii=False) for item in items)
+
+
+def row(item: Choice, folder: Path) -> dict[str, Any]:
+    """A question without its empty fields."""
+    fields: dict[str, Any] = {
+        "group": item.group,
+        "context": part(item.context, folder),
+        "prompt": item.prompt,
+        "written": item.written,
+        "cluster": item.cluster,
+        "speaker": item.speaker,
+        "kinds": list(item.kinds),
+    }
+    filled = {key: value for key, value in fields.items() if value}
+    return {"id": item.id, **filled, "choices": [part(c, folder) for c in item.choices], "answer": item.answer}
+
+
+def part(spoken: Spoken, folder: Path) -> dict[str, str]:
+    """Text and recording; the path relative to `folder` where it lies under it, absolute where not."""
+    fields = {"text": spoken.text, "audio": ""}
+    if spoken.audio:
+        path, root = Path(os.path.abspath(spoken.audio)), Path(os.path.abspath(folder))  # noqa: PTH100 - keeps symlinks
+        fields["audio"] = str(path.relative_to(root) if path.is_relative_to(root) else path)
+    return {key: value for key, value in fields.items() if value}

@@ -1,0 +1,39 @@
+"""JSON lines of a benchmark: one file, or all of a folder."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.data.lines import read_lines
+from ssr_connector.errors import UserError
+from ssr_connector.evaluation.benchmarks.layout import Layout
+
+
+def json_files(source: Path) -> list[Path]:
+    """The file itself, or the folder's `*.jsonl`, also those in its folder data. Raises UserError for none."""
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise UserError(f"{source} does not exist: correct the path")
+    found = sorted(source.glob("*.jsonl")) or sorted((source / "data").glob("*.jsonl"))
+    if not found:
+        raise UserError(f"{source} holds no JSON lines (*.jsonl): give a file or the folder of them")
+    return found
+
+
+def json_rows(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line numbers and objects; other lines are rejected."""
+    for number, line in enumerate(read_lines(path), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair is no text that can be written
+        except (ValueError, RecursionError) as error:
+            layout.reject(f"{path.name}, line {number}", "malformed line", f"it is not JSON of Unicode text: {error}")
+            continue
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            layout.reject(f"{path.name}, line {number}", "malformed line", "it is not a JSON object")
