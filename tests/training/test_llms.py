@@ -61,6 +61,10 @@ def test_both_stages_train_save_load_and_speak(name, base, tiny_llm, tmp_path):
     start = f"--training.start_from={tmp_path / 'one' / 'model'}"
     recipe = load_recipe(base / "recipe.yaml", "finetune", [*shared, start, f"--out={tmp_path / 'two'}"])
     finetune(recipe, lambda *_: None)
+    lora = [*shared, start, f"--out={tmp_path / 'lora'}", "--training.lora_rank=2"]
+    finetune(load_recipe(base / "recipe.yaml", "finetune", lora), lambda *_: None)
+    added = SSRForConditionalGeneration.from_pretrained(str(tmp_path / "lora" / "model"))
+    assert np.isfinite(added.loglikelihood([(["The king"], [" sleeps."])])[0].total)
 
     again = [SSRForConditionalGeneration.from_pretrained(str(tmp_path / "two" / "model")) for _ in range(2)]
     again[0].save_pretrained(str(tmp_path / "copy"))

@@ -44,6 +44,9 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
     def _init_weights(self, module: nn.Module) -> None:
         """Nothing: every part initialises itself, and transformers must not do it again."""
 
+    def tie_weights(self, *_: Any, **__: Any) -> None:
+        """Nothing: the LLM ties its own, also where low-rank additions lie around it."""
+
     @classmethod
     def from_pretrained(cls, path: str, **kwargs: Any) -> "SSRForConditionalGeneration":
         """Load a checkpoint folder and the base models that it names. Raises UserError where one does not fit."""

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 
-_COLLECT_EVERY = 20  # operations
+_COLLECT_EVERY = 60  # operations: a layer has some hundred, and collecting takes long
 
 
 @dataclass(frozen=True)
