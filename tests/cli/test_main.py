@@ -77,6 +77,9 @@ def refused(capsys, *words):
         (["train", "distill", "--training.lr"], "training.lr"),
         (["train", "distill", "--variant", "x"], "no variant 'x'"),
         (["evaluate", "m", "--out", "x"], "nothing to measure on"),
+        (["evaluate", "m", "--out", "x", "--cuts", "c", "--harness-dir", "d"], "without --harness"),
+        (["evaluate", "m", "--out", "x", "--cuts", "c", "--fail-if-text-drops", "1"], "needs text tasks"),
+        (["evaluate", "m", "--out", "x", "--data", "d", "--fail-if-text-drops", "-1"], "0 or more"),
         (["encode", "nowhere.jsonl.gz", "--encoder", "nowhere", "--out", "x"], "nowhere"),
     ],
 )

@@ -48,6 +48,7 @@ def test_differences_are_paired_and_the_rival_is_the_better_one(scored):
     named = {f["name"]: f for f in change_figures(scored, systems, "ssr")}
     assert named["text_drop_tuned"]["value"] == -25
     assert named["text_drop_tuned"]["task"] == "storycloze"
+    assert [named[f"{task}_text_change_tuned"]["value"] for task in ("storycloze", "mmlu")] == [-25, 0]
     assert named["spoken_mmlu_change_tuned"]["value"] == 25
     assert named["storycloze_s2t_ssr_minus_cascade"]["value"] == 25
     assert named["storycloze_s2t_ssr_minus_text"]["value"] == -25

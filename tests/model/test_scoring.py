@@ -74,6 +74,59 @@ def test_a_recording_is_heard_once_however_often_it_is_asked_about(model, record
     assert len(calls) == 2
 
 
+LONG = (
+    "The king sleeps, and the dog barks at the moon. Who took the silver key? Tom wanted tea. He sat down by the river."
+)
+
+
+def counted(model, monkeypatch):
+    """The positions of every pass through the LLM."""
+    passes, honest = [], type(model.llm).forward
+
+    def forward(self, *args, **kwargs):
+        passes.append(kwargs["inputs_embeds"].shape[0] * kwargs["inputs_embeds"].shape[1])
+        return honest(self, *args, **kwargs)
+
+    monkeypatch.setattr(type(model.llm), "forward", forward)
+    return passes
+
+
+def test_a_shared_context_goes_through_the_llm_once_and_scores_the_same(model, recordings, monkeypatch):
+    (heard,) = model.listen(recordings[1:2])
+    contexts = [[LONG], [recordings[1], LONG, recordings[0]], ["Tom wanted"], [LONG, heard]]
+    endings = [[" tea."], [" the old lamp."], [" A"], [""]]
+    pairs = [(context, ending) for ending in endings for context in contexts]
+    alone = [model.loglikelihood([pair])[0] for pair in pairs]
+    for batch_tokens in (100_000, 100, 1):
+        for a, b in zip(alone, model.loglikelihood(pairs, batch_tokens), strict=True):
+            assert b.total == pytest.approx(a.total, abs=1e-4)
+            assert b.n_tokens == a.n_tokens
+    n_context = 1 + len(model.tokenize(LONG)[0])
+    n_endings = [len(model.tokenize(ending)[0]) for (ending,) in endings[:3]]
+    passes = counted(model, monkeypatch)
+    model.loglikelihood([([LONG], ending) for ending in endings[:3]])
+    assert passes == [n_context, 3 * max(n_endings)]
+
+
+def test_an_llm_whose_memory_cannot_be_repeated_hears_the_context_again(model, monkeypatch):
+    from ssr_connector.model import scoring
+
+    pairs = [([LONG], [" tea."]), ([LONG], [" the old lamp."])]
+    once = model.loglikelihood(pairs)
+    monkeypatch.setattr(scoring, "_repeatable", lambda cache: False)
+    for a, b in zip(once, model.loglikelihood(pairs), strict=True):
+        assert a.total == pytest.approx(b.total, abs=1e-4)
+
+
+def test_a_space_at_the_end_of_a_context_counts_to_the_continuation(model):
+    (apart,), (together,) = (
+        model.loglikelihood([(["Tom wanted"], [" tea."])]),
+        model.loglikelihood([(["Tom wanted "], ["tea."])]),
+    )
+    assert apart == together
+    assert apart.n_tokens
+
+
 def test_nothing_to_score_never_wins_per_token():
     assert Score(0.0, 0).mean == -math.inf
     assert Score(-3.0, 2).mean == -1.5

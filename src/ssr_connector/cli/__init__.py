@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb. Returns 0, 2 for an error that the user can mend, 130 after Ctrl-C."""
+    """Run a verb. Returns 0, 2 for an error that the user can mend, 130 after Ctrl-C (and 3: see `evaluate`)."""
     parser = Parser(
         prog="ssr",
         description="Give a pretrained text LLM ears, without taking its text abilities away.",

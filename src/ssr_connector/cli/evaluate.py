@@ -1,7 +1,14 @@
 """`ssr evaluate`: what was gained, and what was kept."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ssr_connector.config import Recipe
 
 HELP = "measure models: speech tasks from audio alone, text tasks, word errors, boundaries"
 TAKES_RECIPE = True
@@ -14,11 +21,14 @@ Tasks are JSON lines, one question a line; recordings are relative to the file:
    "choices": [{"text": "A"}, {"text": "B"}], "answer": 0}
 `ssr import-benchmark` makes them of MMLU, StoryCloze, sWUGGY, sBLIMP, SALMon and others as they are downloaded.
 A task is left out, with a note, in the modes for which its file holds no recordings, or no texts.
+--harness runs text tasks of lm-evaluation-harness on the base LLM and on the LLM of every model, with the paired change
+and its 95 % interval; --evaluation.items limits their items, too.
 
 examples
   ssr evaluate runs/mine/distill/model --cuts data/mine/dev.jsonl.gz --out runs/mine/results
   ssr evaluate ssr=runs/demo/distill/model multitask=runs/demo/multitask/model --data runs/demo/speech/tests \\
       --tasks storycloze,spoken_mmlu --evaluation.items 100 --out runs/check
+  ssr evaluate runs/mine/finetune/model --harness mmlu,hellaswag --fail-if-text-drops 1 --out runs/mine/text
 """
 
 
@@ -32,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cuts", metavar="CUTS", type=Path, help="transcribed speech for word errors and closeness")
     parser.add_argument("--config", metavar="YAML", type=Path, help="a recipe, for its section `evaluation`")
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, required=True, help="folder for results.json and report.html"
+        "--out",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="folder for results.json and report.html, and with --harness for harness.json",
     )
     parser.add_argument(
         "--submission",
@@ -40,26 +54,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="also write the first model's scores as ZeroSpeech 2021 wants them",
     )
+    parser.add_argument(
+        "--harness",
+        metavar="TASK,TASK",
+        help="text tasks of lm-evaluation-harness, before and after training (needs the extra `eval`)",
+    )
+    parser.add_argument("--harness-dir", metavar="DIR", type=Path, help="folder with tasks of your own for --harness")
+    parser.add_argument(
+        "--fail-if-text-drops",
+        metavar="POINTS",
+        type=float,
+        help="exit with status 3 where a text task, written or of --harness, lost more than this against the base LLM: "
+        "the paired drop itself in per cent points, not a bound of its interval (the sentence gives the interval)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, and write results.json and report.html."""
-    from ssr_connector.errors import UserError
-
-    if args.data is None and args.cuts is None:
-        raise UserError(
-            "nothing to measure on: give --data DIR with tasks, --cuts CUTS with transcribed speech, or both"
-        )
-    import shlex
-    import sys
-
+    """Measure, and write results.json and report.html, harness.json, or all three."""
+    check(args)
     from rich.console import Console
 
-    from ssr_connector.config import load_recipe, to_dict
-    from ssr_connector.evaluation.comparison import Spec, compare
-    from ssr_connector.evaluation.report import print_summary, write_report
-    from ssr_connector.files import write_json
-    from ssr_connector.progress import bar
+    from ssr_connector.config import load_recipe
+    from ssr_connector.errors import UserError
 
     console = Console(highlight=False, markup=False)
     recipe = load_recipe(args.config, None, args.overrides)
@@ -70,23 +86,109 @@ def run(args: argparse.Namespace) -> int:
         if name in systems:
             raise UserError(f"two models are called {name!r}; call them something: one={systems[name]} other={folder}")
         systems[name] = Path(folder)
-    spec = Spec(
-        systems,
-        chosen_tasks(args.tasks, args.data),
-        args.data,
-        args.cuts,
-        recipe.evaluation,
-        args.submission,
-    )
+    harness = run_harness(args, systems, recipe, console) if args.harness else {}
+    results = run_tasks(args, systems, recipe, console) if args.data or args.cuts else {}
+    return 0 if args.fail_if_text_drops is None else text_limit(args, systems, results, harness)
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raise UserError where the options ask for nothing, or for what cannot be."""
+    from ssr_connector.errors import UserError
+
+    if args.data is None and args.cuts is None and args.harness is None:
+        raise UserError(
+            "nothing to measure on: give --data DIR with tasks, --cuts CUTS with transcribed speech, --harness TASK, "
+            "or several of them"
+        )
+    if args.harness_dir and args.harness is None:
+        raise UserError("--harness-dir is of no use without --harness TASK")
+    if args.submission and args.data is None:
+        raise UserError("--submission needs --data DIR with the tasks to submit")
+    if args.fail_if_text_drops is not None:
+        if not args.fail_if_text_drops >= 0:
+            raise UserError(f"--fail-if-text-drops {args.fail_if_text_drops:g}: give 0 or more points")
+        if args.data is None and args.harness is None:
+            raise UserError("--fail-if-text-drops needs text tasks: give --data DIR or --harness TASK")
+
+
+def run_tasks(
+    args: argparse.Namespace, systems: Mapping[str, Path], recipe: "Recipe", console: "Console"
+) -> dict[str, Any]:
+    """Tasks and transcribed speech."""
+    from ssr_connector.config import to_dict
+    from ssr_connector.evaluation.comparison import Spec, compare
+    from ssr_connector.evaluation.report import print_summary, write_report
+    from ssr_connector.files import write_json
+    from ssr_connector.progress import bar
+
+    tasks = chosen_tasks(args.tasks, args.data)
+    spec = Spec(systems, tasks, args.data, args.cuts, recipe.evaluation, args.submission)
     with bar(console, "listening") as report:
         results = compare(spec, lambda line: console.print(f"  {line}"), lambda _, done, total: report(done, total, {}))
-    results |= {"command": shlex.join(["ssr", *sys.argv[1:]]), "recipe": to_dict(recipe), "seed": recipe.seed}
+    results |= {"command": command(), "recipe": to_dict(recipe), "seed": recipe.seed}
     results |= {"cost": [], "curves": {}, "next": []}
     write_json(args.out / "results.json", results)
     write_report(results, args.out / "report.html")
     print_summary(results, console)
     console.print(f"{args.out / 'results.json'}\n{args.out / 'report.html'}", soft_wrap=True)
+    return results
+
+
+def run_harness(
+    args: argparse.Namespace, systems: Mapping[str, Path], recipe: "Recipe", console: "Console"
+) -> dict[str, Any]:
+    """Text tasks of lm-evaluation-harness."""
+    from rich.table import Table
+
+    from ssr_connector.evaluation.comparison import commit, machine
+    from ssr_connector.evaluation.harness import before_and_after
+    from ssr_connector.evaluation.labels import interval, number, with_unit
+    from ssr_connector.files import write_json
+
+    def say(line: str) -> None:
+        console.print(f"  {line}")
+
+    tasks = args.harness.split(",")
+    found = before_and_after(systems, tasks, args.harness_dir, recipe.evaluation, say)
+    found = {"command": command(), "commit": commit(), "machine": machine(), **found}
+    write_json(args.out / "harness.json", found)
+    table = Table("task", "metric", "model", "before", "after", "change", "95 % interval", "n")
+    for row in found["rows"]:
+        if not row["within"]:
+            points = "points" if row["unit"] else ""
+            ci = interval(row["ci95"], points) if row["ci95"] else "-"
+            values = [with_unit(row[k], row["unit"]) for k in ("before", "after")] + [number(row["change"], points)]
+            table.add_row(row["task"], row["metric"], row["system"], *values, ci, str(row["n"]))
+    console.print(table)
+    for line in found["notes"]:
+        say(line)
+    console.print(str(args.out / "harness.json"), soft_wrap=True)
+    return found
+
+
+def text_limit(
+    args: argparse.Namespace, systems: Mapping[str, Path], results: Mapping[str, Any], harness: Mapping[str, Any]
+) -> int:
+    """Whether the text tasks kept to --fail-if-text-drops, as an exit status."""
+    import sys
+
+    from ssr_connector.evaluation import gate
+    from ssr_connector.model import SSRConfig
+
+    changes = gate.text_changes(results, harness)
+    gate.check_measured(changes, [n for n, path in systems.items() if SSRConfig.from_pretrained(path).llm_trained])
+    if sentence := gate.broken_limit(changes, args.fail_if_text_drops):
+        print(f"ssr: {sentence}", file=sys.stderr)
+        return gate.EXIT_CODE
     return 0
+
+
+def command() -> str:
+    """As it was typed."""
+    import shlex
+    import sys
+
+    return shlex.join(["ssr", *sys.argv[1:]])
 
 
 def chosen_tasks(asked: str | None, folder: Path | None) -> list[str]:

@@ -61,6 +61,10 @@ def change_figures(suite: Suite, systems: Mapping[str, Path], main: str) -> list
         if worst:
             keep(f"text_drop_{name}", worst[1])
             figures[-1]["task"] = worst[0]
+        for task in suite.names if worst else ():
+            if (task, TEXT, name, "clean") in suite.outcomes:
+                keep(f"{task}_text_change_{name}", suite.difference(task, TEXT, name, TEXT_MODEL))
+                figures[-1] |= {"task": task, "system": name}
         for task, mode, system, condition in list(suite.outcomes):
             if system == name and name != main and mode != TEXT and (task, mode, main, condition) in suite.outcomes:
                 slug = "" if task != "storycloze" else f"_{SLUGS[mode]}"

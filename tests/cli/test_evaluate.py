@@ -1,0 +1,85 @@
+import json
+
+import pytest
+import torch
+
+from ssr_connector.cli import main
+
+QUESTION = {
+    "context": {"text": "Anna found the old lamp in the"},
+    "choices": [{"text": "garden."}, {"text": "silver key."}],
+    "prompt": "",
+}
+TASK = """\
+task: local
+dataset_path: json
+dataset_kwargs:
+  data_files: {{test: {folder}/local.jsonl}}
+  cache_dir: {folder}/cache
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{{{question}}}}"
+doc_to_choice: "{{{{choices}}}}"
+doc_to_target: "{{{{answer}}}}"
+metric_list:
+  - metric: acc
+"""
+
+
+@pytest.fixture(scope="module")
+def tuned(tiny_model, tmp_path_factory):
+    """A checkpoint whose LLM learnt to answer the other way round: its output embeddings are turned about."""
+    from ssr_connector.model import SSRForConditionalGeneration
+
+    model = SSRForConditionalGeneration.from_pretrained(tiny_model)
+    model.config.llm_trained = True
+    with torch.no_grad():
+        model.llm.get_output_embeddings().weight.mul_(-1)
+    folder = tmp_path_factory.mktemp("tuned") / "model"
+    model.save_pretrained(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def best(tiny_model):
+    """What the base LLM chooses."""
+    from ssr_connector.model import SSRForConditionalGeneration
+
+    model = SSRForConditionalGeneration.from_pretrained(tiny_model)
+    context = [QUESTION["context"]["text"]]
+    scores = model.loglikelihood([(context, [" " + choice["text"]]) for choice in QUESTION["choices"]])
+    return 0 if scores[0].total > scores[1].total else 1
+
+
+def test_written_tasks_that_lose_more_than_allowed_give_status_3(tuned, tiny_model, best, tmp_path, capsys):
+    data = tmp_path / "data"
+    data.mkdir()
+    rows = [{"id": f"q{k}", "answer": best, **QUESTION} for k in range(4)]
+    (data / "blimp.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    words = ["evaluate", f"tuned={tuned}", "--data", str(data), "--out", str(tmp_path / "out")]
+    words += ["--evaluation.bootstrap", "20", "--fail-if-text-drops"]
+    assert main([*words, "100"]) == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    (change,) = [f for f in results["figures"] if "_text_change_" in f["name"]]
+    assert change["value"] == -100
+    assert main([*words, "50"]) == 3
+    assert "tuned lost 100.0 points on the text task blimp_original" in capsys.readouterr().err.splitlines()[-1]
+    words[1] = f"ssr={tiny_model}"  # whose LLM was not trained
+    assert main([*words, "0"]) == 0
+
+
+def test_tasks_of_the_harness_alone(tuned, best, tmp_path, capsys):
+    pytest.importorskip("lm_eval")
+    question, choices = QUESTION["context"]["text"], [c["text"] for c in QUESTION["choices"]]
+    rows = [{"question": question, "choices": choices, "answer": best if k else 1 - best} for k in range(5)]
+    (tmp_path / "local.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    (tmp_path / "local.yaml").write_text(TASK.format(folder=tmp_path))
+    words = ["evaluate", f"tuned={tuned}", "--harness", "local", "--harness-dir", str(tmp_path)]
+    words += ["--out", str(tmp_path / "out"), "--fail-if-text-drops", "2.5"]
+    assert main(words) == 3
+    said = capsys.readouterr()
+    assert "tuned lost 60.0 points on the text task local (acc)" in said.err
+    assert not (tmp_path / "out" / "results.json").exists()
+    (row,) = json.loads((tmp_path / "out" / "harness.json").read_text())["rows"]
+    assert (row["before"], row["after"], row["n"]) == (80, 20, 5)
+    assert "60.0" in said.out
