@@ -16,8 +16,8 @@ from pathlib import Path
 IMPORTS = "import ssr_connector.training.stages, torch.utils.tensorboard, lhotse.dataset, jiwer"
 PEAK = "print(next(line for line in open('/proc/self/status') if 'VmHWM' in line).split()[1])"  # KiB
 CASES = {
-    "stage 1, SSR": ("distill", ["--training.batch_s", "120"]),
-    "stage 1, block-wise": ("distill", ["--training.batch_s", "120", "--connector.attention", "blockwise"]),
+    "stage 1, SSR": ("distill", ["--training.batch_s", "60"]),
+    "stage 1, block-wise": ("distill", ["--training.batch_s", "60", "--connector.attention", "blockwise"]),
     "stage 1, frame stacking": ("stack_layers", ["--training.batch_s", "96"]),
     "stage 2, whole LLM": ("vanilla", ["--training.batch_s", "96"]),
     "stage 2, LoRA": ("vanilla", ["--training.batch_s", "96", "--training.lora_rank", "8"]),

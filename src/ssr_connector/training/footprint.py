@@ -24,7 +24,7 @@ class Footprint:
     flops: int
 
 
-class _Live(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch does not type it
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch does not type it
     """Counts the bytes of all storages that operations make, while they live."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ def footprint(forward: Callable[[], Tensor], checkpointed: bool = False) -> Foot
 
     What `checkpointed` layers compute again hangs on in cycles here, which it does not on real tensors.
     """
-    live, flops = _Live(), FlopCounterMode(display=False)
+    live, flops = LiveBytes(), FlopCounterMode(display=False)
     with flops, live:
         loss = forward()
         after_forward, live.tidy = live.live, checkpointed
