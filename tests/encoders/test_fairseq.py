@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ssr_connector.cli import main
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.encoders.fairseq import convolutions, read_fairseq
+from ssr_connector.encoders.store import FrameStore
 from ssr_connector.errors import UserError
 from ssr_connector.types import Waveform
 
@@ -170,11 +171,11 @@ def test_older_files_hold_their_settings_in_one_namespace(tmp_path):
     assert PretrainedEncoder.from_pretrained(str(tmp_path / "encoder")).clock.rate_hz == 25
 
 
-def test_the_command_says_what_it_left_out(tmp_path, capsys):
-    save(tmp_path / "a.pt", theirs(source(50)) | training_only(), settings(50), last_optimizer_state={"step": 1})
+def test_the_command_says_what_it_left_out_and_the_folder_encodes(tmp_path, tiny_corpus, capsys):
+    save(tmp_path / "a.pt", theirs(source(25)) | training_only(), settings(25), last_optimizer_state={"step": 1})
     assert main(["import-encoder", str(tmp_path / "a.pt"), "--out", str(tmp_path / "encoder")]) == 0
     said = capsys.readouterr().out
-    assert "dinosr, 3 layers, 32 wide, 50 frames a second of 16000 Hz, normalised" in said
+    assert "dinosr, 3 layers, 32 wide, 25 frames a second of 16000 Hz, normalised" in said
     assert "prediction heads (4), codebooks (2), codebook counts (1), EMA teacher (2)" in said
     assert "not read: extra_state, last_optimizer_state" in said
     assert sorted(p.name for p in (tmp_path / "encoder").iterdir()) == [
@@ -182,6 +183,10 @@ def test_the_command_says_what_it_left_out(tmp_path, capsys):
         "model.safetensors",
         "preprocessor_config.json",
     ]
+    words = ["encode", tiny_corpus / "dev.jsonl.gz", "--encoder", tmp_path / "encoder", "--layer", 2]
+    assert main([*map(str, words), "--out", str(tmp_path / "frames")]) == 0
+    store = FrameStore(tmp_path / "frames")
+    assert (store.clock.hop_samples, store.width, len(store)) == (640, WIDTH, 4)
 
 
 @pytest.mark.parametrize(
@@ -189,6 +194,7 @@ def test_the_command_says_what_it_left_out(tmp_path, capsys):
     [
         ({"pos_conv_depth": 1}, "no DinoSR or data2vec-audio checkpoint: .* weight norm"),
         ({"pos_conv_depth": None}, "no DinoSR or data2vec-audio checkpoint: .* weight norm"),
+        ({"w2v_path": "base.pt", "pos_conv_depth": None}, "fine-tuned for recognition; give the pretrained"),
         ({"extractor_mode": "default"}, "extractor_mode: 'default'; only 'layer_norm'"),
         ({"extractor_mode": None}, "extractor_mode: 'default'; only 'layer_norm'"),
         ({"layer_norm_first": True}, "layer_norm_first: True"),

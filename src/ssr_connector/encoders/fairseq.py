@@ -131,8 +131,11 @@ def configuration(model: Section) -> Any:
     """Data2VecAudioConfig of fairseq's settings. Raises UserError where it computes something else."""
     from transformers import Data2VecAudioConfig
 
-    depth = model.values.get("pos_conv_depth", 1)
-    if depth == 1:
+    if "w2v_path" in model.values:
+        raise UserError(
+            f"{model.path} is fine-tuned for recognition; give the pretrained checkpoint that it began with"
+        )
+    if model.values.get("pos_conv_depth", 1) == 1:
         raise UserError(
             f"{model.path} is no DinoSR or data2vec-audio checkpoint: it has one positional convolution with weight "
             "norm, as wav2vec 2.0 and HuBERT do; encoder.name takes the transformers version of those"
