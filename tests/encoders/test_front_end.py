@@ -4,7 +4,15 @@ import pytest
 import torch
 import transformers
 
-from ssr_connector.encoders.front_end import FRONT_ENDS, ConvolutionStack, Filterbank, WhisperWindow, pad_frames
+from ssr_connector.encoders.front_end import (
+    FRONT_ENDS,
+    ConvolutionStack,
+    FastConformer,
+    Filterbank,
+    WhisperWindow,
+    pad_frames,
+)
+from ssr_connector.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -64,6 +72,25 @@ def test_filterbanks_count_whole_stacks():
     # Windows of 400 samples at 0, 160, 320, 480: the first stack spans [0, 560), the second [320, 880).
     assert [front_end.n_frames(n) for n in (0, 559, 560, 879, 880)] == [0, 0, 1, 1, 2]
     assert front_end.clock.first_centre_samples == 280.0
+
+
+def test_parakeet_counts_eighty_milliseconds():
+    front_end = FastConformer.build(transformers.ParakeetEncoderConfig(), transformers.ParakeetFeatureExtractor())
+    assert (front_end.clock.frame_s, front_end.clock.first_centre_samples) == (0.08, 0.0)
+    assert [front_end.n_frames(n) for n in (0, 319, 320, 1439, 1440, 16000)] == [0, 0, 1, 1, 2, 13]
+    model = transformers.ParakeetEncoder(
+        transformers.ParakeetEncoderConfig(hidden_size=16, num_hidden_layers=1, intermediate_size=16)
+    )
+    for factor in (2, 4, 8):
+        model.config.subsampling_factor = factor
+        found = FastConformer.build(model.config, transformers.ParakeetFeatureExtractor())
+        assert found.clock.hop_samples == 160 * factor
+        n_samples = range(320, 20000, 777)
+        mels = torch.tensor([n // 160 for n in n_samples])
+        assert [found.n_frames(n) for n in n_samples] == model._get_subsampling_output_length(mels).tolist()
+    model.config.subsampling_conv_kernel_size = 4
+    with pytest.raises(UserError, match="only odd ones"):
+        FastConformer.build(model.config, transformers.ParakeetFeatureExtractor())
 
 
 def test_every_family_has_a_front_end_of_its_own_model_type():

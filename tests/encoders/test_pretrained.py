@@ -39,6 +39,7 @@ WHISPER = {
     "eos_token_id": 2,
     "decoder_start_token_id": 1,
 }
+PARAKEET = SMALL | {"subsampling_conv_channels": 8, "conv_kernel_size": 5}
 FAMILIES = {
     "wav2vec2": ("Wav2Vec2", SMALL | CONVOLUTIONS),
     "wav2vec2-layer": ("Wav2Vec2", SMALL | CONVOLUTIONS | LAYER_NORM),
@@ -53,8 +54,21 @@ FAMILIES = {
         SMALL | {"feature_projection_input_dim": 160, "conv_depthwise_kernel_size": 5},
     ),
     "whisper": ("Whisper", WHISPER),
+    "parakeet": ("ParakeetEncoder", PARAKEET),
+    "parakeet-ctc": ("ParakeetCTC", {"encoder_config": PARAKEET, "vocab_size": 10, "pad_token_id": 9}),
+    "parakeet-tdt": (
+        "ParakeetTDT",
+        {"encoder_config": PARAKEET, "vocab_size": 10, "blank_token_id": 9, "decoder_hidden_size": 8},
+    ),
 }
-CLOCKS = {"wav2vec2-bert": (320, 280.0), "whisper": (320, 0.0)}
+MODELS = {  # where it is not the name of the configuration and `Model`
+    "ParakeetEncoder": "ParakeetEncoder",
+    "ParakeetCTC": "ParakeetForCTC",
+    "ParakeetTDT": "ParakeetForTDT",
+}
+CLOCKS = {"wav2vec2-bert": (320, 280.0), "whisper": (320, 0.0)} | {
+    family: (1280, 0.0) for family in FAMILIES if "parakeet" in family
+}
 LENGTHS = (4001, 9000, 16000, 23456)
 N_LAYERS = 3
 
@@ -63,12 +77,15 @@ def make(folder, family, half=False, **more):
     name, values = FAMILIES[family]
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = getattr(transformers, f"{name}Model")(getattr(transformers, f"{name}Config")(**(values | more)))
+        config = getattr(transformers, f"{name}Config")(**(values | more))
+        model = getattr(transformers, MODELS.get(name, f"{name}Model"))(config)
     (model.half() if half else model).save_pretrained(folder)
     if family == "whisper":
         extractor = transformers.WhisperFeatureExtractor(chunk_length=1)
     elif family == "wav2vec2-bert":
         extractor = transformers.SeamlessM4TFeatureExtractor()
+    elif "parakeet" in family:
+        extractor = transformers.ParakeetFeatureExtractor()
     else:  # as published: only models with layer norm were trained with a mask
         extractor = transformers.Wav2Vec2FeatureExtractor(return_attention_mask="layer" in family)
     extractor.save_pretrained(folder)
@@ -121,6 +138,22 @@ def test_a_frame_hears_exactly_the_samples_around_its_centre(family, folders):
     clock, half = encoder.clock, encoder.clock.first_centre_samples
     centres = torch.arange(features(samples).shape[2]) * clock.hop_samples + clock.first_centre_samples
     assert moved.tolist() == ((centres - half <= k) & (k < centres + half)).nonzero().flatten().tolist()
+
+
+def test_a_frame_of_parakeet_hears_the_mel_frames_around_its_centre(folders):
+    encoder = PretrainedEncoder.from_pretrained(folders["parakeet"])
+    features = torch.randn(1, 200, 80, generator=torch.Generator().manual_seed(0))
+    for k in (77, 80, 83):
+        changed = features.clone()
+        changed[0, k] += 1
+        subsampling = encoder.backbone.subsampling
+        moved = (subsampling(features) != subsampling(changed)).any(2)[0].nonzero().flatten()
+        mels_a_hop = encoder.clock.hop_samples / 160
+        centres = torch.arange(200 // 8) * mels_a_hop + encoder.clock.first_centre_samples / 160
+        assert moved.tolist() == ((centres - k).abs() <= 1 + 2 + 4).nonzero().flatten().tolist()
+    start = 8000  # and a mel frame hears what lies around its hop
+    mel = encoder.front_end.inputs([loud_from(start, 16000).samples])["input_features"][0]
+    assert abs(int((mel.mean(1) > mel.mean()).nonzero()[0]) - start / 160) <= 400 / 2 / 160
 
 
 def test_the_clock_of_log_mel_frames_lies_where_the_sound_starts(folders):
@@ -177,7 +210,9 @@ def test_whisper_goes_through_long_recordings_window_after_window(folders):
     assert not torch.allclose(encoder([Waveform(changed, 16000)]).values[0, -1], whole.values[0, -1], atol=1e-3)
 
 
-@pytest.mark.parametrize("family", ["wav2vec2-layer", "wav2vec2", "wavlm", "data2vec-audio", "wav2vec2-bert"])
+@pytest.mark.parametrize(
+    "family", ["wav2vec2-layer", "wav2vec2", "wavlm", "data2vec-audio", "wav2vec2-bert", "parakeet"]
+)
 def test_the_seams_of_windows_do_not_show(family, folders, monkeypatch):
     encoder = PretrainedEncoder.from_pretrained(folders[family], 0)  # what is local: attention differs from window on
     recording = loud_from(0, 5 * 16000)
@@ -195,7 +230,8 @@ def test_the_seams_of_windows_do_not_show(family, folders, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("family", "shortest"), [("wav2vec2-layer", 40), ("wav2vec2", 40), ("wav2vec2-bert", 560), ("whisper", 1)]
+    ("family", "shortest"),
+    [("wav2vec2-layer", 40), ("wav2vec2", 40), ("wav2vec2-bert", 560), ("whisper", 1), ("parakeet", 320)],
 )
 def test_a_recording_too_short_for_a_frame_is_an_error(family, shortest, folders):
     encoder = PretrainedEncoder.from_pretrained(folders[family])

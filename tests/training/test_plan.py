@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, ParakeetCTCConfig, ParakeetEncoder, ParakeetFeatureExtractor
 
 from ssr_connector.cli import main
 from ssr_connector.config import load_recipe
@@ -115,6 +115,19 @@ def test_the_data_says_what_a_batch_is_like(base):
 def test_a_rate_is_measured_on_real_tensors(base):
     recipe = load_recipe(base / "recipe.yaml", "finetune", [])
     assert 1e6 < measure_rate(recipe, SPEECH, steps=2) < 1e13
+
+
+def test_the_part_of_a_recogniser_that_encodes_is_planned(base, tmp_path):
+    part = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}
+    config = ParakeetCTCConfig(encoder_config=part, vocab_size=50000)
+    config.save_pretrained(tmp_path)
+    ParakeetFeatureExtractor().save_pretrained(tmp_path)
+    words = [f"--encoder.name={tmp_path}", "--encoder.layer=1"]
+    cached, run = (plan(base, "distill", *words, f"--data.frames={frames}") for frames in (base / "frames", "null"))
+    encoder = ParakeetEncoder(config.encoder_config)
+    above = sum(p.numel() for p in encoder.layers[2].parameters())
+    assert run.parameters["encoder"] == (sum(p.numel() for p in encoder.parameters()) - above, 0)
+    assert run.flops > cached.flops
 
 
 def test_models_that_are_not_there(base, tmp_path):

@@ -19,6 +19,7 @@ VERBS = (
     "generate",
     "demo",
     "study",
+    "import-encoder",
     "import-aligner",
     "import-benchmark",
 )

@@ -3,6 +3,7 @@
 The frame rate is a property of the checkpoint, read from its configuration and never a constant.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ssr_connector.encoders.log_mel import LogMel
+from ssr_connector.errors import UserError
 from ssr_connector.units import FrameClock
 
 Samples = npt.NDArray[np.float32]
@@ -106,6 +108,42 @@ class Filterbank:
 
 
 @dataclass(frozen=True)
+class FastConformer:
+    """Parakeet: log-mel frames centred on multiples of the hop, masked, through strided convolutions."""
+
+    extractor: Any
+    clock: FrameClock
+    layers: int
+    stride: int
+    batched: bool = True
+    max_samples: int | None = None
+
+    @classmethod
+    def build(cls, config: Any, extractor: Any) -> "FastConformer":
+        """Odd kernels, padded by half, keep frame 0 centred on the first mel frame, and that on the first sample."""
+        kernel, stride = config.subsampling_conv_kernel_size, config.subsampling_conv_stride
+        if kernel % 2 == 0:
+            raise UserError(f"this encoder's subsampling_conv_kernel_size is {kernel}: only odd ones are centred")
+        layers = int(math.log2(config.subsampling_factor))  # of which each takes `stride`, as the model has it
+        clock = FrameClock(extractor.sampling_rate, extractor.hop_length * stride**layers, 0.0)
+        return cls(extractor, clock, layers, stride)
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames of the convolutions over whole mel hops; one mel frame alone has no variance to be levelled by."""
+        n: int = n_samples // self.extractor.hop_length
+        if n < 2:
+            return 0
+        for _ in range(self.layers):
+            n = (n - 1) // self.stride + 1
+        return n
+
+    def inputs(self, recordings: Sequence[Samples]) -> dict[str, Tensor]:
+        """Log-mel frames [B, T, mels], levelled within each recording, and their mask."""
+        out = self.extractor(list(recordings), sampling_rate=self.clock.sampling_rate_hz, return_tensors="pt")
+        return {"input_features": out["input_features"], "attention_mask": out["attention_mask"]}
+
+
+@dataclass(frozen=True)
 class WhisperWindow:
     """Whisper's encoder: windows of a fixed length (30 s), padded with silence as in its training."""
 
@@ -140,11 +178,26 @@ class WhisperWindow:
 FRONT_ENDS: dict[str, Any] = {
     "data2vec-audio": ConvolutionStack,
     "hubert": ConvolutionStack,
+    "parakeet_ctc": FastConformer,
+    "parakeet_encoder": FastConformer,
+    "parakeet_rnnt": FastConformer,
+    "parakeet_tdt": FastConformer,
     "wav2vec2": ConvolutionStack,
     "wav2vec2-bert": Filterbank,
     "wavlm": ConvolutionStack,
     "whisper": WhisperWindow,
 }
+
+
+def encoder_config(config: Any) -> Any:
+    """Of the part that encodes: Parakeet's recognisers keep it within their own."""
+    return getattr(config, "encoder_config", config)
+
+
+def encoder_part(model: Any) -> Any:
+    """The part that encodes: Whisper has a decoder beside it, Parakeet's recognisers a head."""
+    apart = model.config.model_type == "whisper" or encoder_config(model.config) is not model.config
+    return model.get_encoder() if apart else model
 
 
 def pad_frames(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

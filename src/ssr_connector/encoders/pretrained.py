@@ -7,7 +7,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ssr_connector.encoders.front_end import FRONT_ENDS, FrontEnd, Samples, pad_frames
+from ssr_connector.encoders.front_end import FRONT_ENDS, FrontEnd, Samples, encoder_config, encoder_part, pad_frames
 from ssr_connector.encoders.windows import windows
 from ssr_connector.errors import UserError
 from ssr_connector.types import Frames, Waveform
@@ -55,9 +55,7 @@ class PretrainedEncoder(nn.Module):
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UserError(f"cannot load a speech encoder from {name!r}; check encoder.name ({reason})") from error
-        if config.model_type == "whisper":
-            backbone = backbone.get_encoder()
-        return cls(backbone, family.build(config, extractor), layer)
+        return cls(encoder_part(backbone), family.build(encoder_config(config), extractor), layer)
 
     @property
     def clock(self) -> FrameClock:

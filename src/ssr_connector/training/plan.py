@@ -16,7 +16,7 @@ from ssr_connector.connectors import build_connector
 from ssr_connector.errors import UserError
 from ssr_connector.model.lora import KEY
 from ssr_connector.model.memory import checkpoint_gradients
-from ssr_connector.training.footprint import Footprint, footprint, pretend
+from ssr_connector.training.footprint import Footprint, footprint, for_real, pretend
 from ssr_connector.types import Frames, Segments
 from ssr_connector.units import FrameClock, seconds_to_samples
 
@@ -171,15 +171,15 @@ def encoder_of(recipe: Recipe) -> Any:
     """The encoder up to its layer, with new weights."""
     from transformers import AutoConfig, AutoModel
 
+    from ssr_connector.encoders.front_end import encoder_part
     from ssr_connector.encoders.pretrained import drop_layers_above
 
     try:
         config = AutoConfig.from_pretrained(recipe.encoder.name)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the configuration of {recipe.encoder.name!r}; check encoder.name") from error
-    model = AutoModel.from_config(config)
-    model = (model.get_encoder() if config.model_type == "whisper" else model).requires_grad_(False)
-    if recipe.encoder.layer is not None and recipe.encoder.layer < config.num_hidden_layers:
+    model = encoder_part(AutoModel.from_config(config)).requires_grad_(False)
+    if recipe.encoder.layer is not None and recipe.encoder.layer < model.config.num_hidden_layers:
         drop_layers_above(model, recipe.encoder.layer)
     return model
 
@@ -268,13 +268,15 @@ def frame_clock(recipe: Recipe) -> tuple[FrameClock, int]:
     """The encoder's clock and width, from its configuration and its feature extractor."""
     from transformers import AutoConfig, AutoFeatureExtractor
 
-    from ssr_connector.encoders.front_end import FRONT_ENDS
+    from ssr_connector.encoders.front_end import FRONT_ENDS, encoder_config
 
     config = AutoConfig.from_pretrained(recipe.encoder.name)
     if config.model_type not in FRONT_ENDS:
         raise UserError(f"{recipe.encoder.name} is a {config.model_type!r}, not one of {', '.join(FRONT_ENDS)}")
-    extractor = AutoFeatureExtractor.from_pretrained(recipe.encoder.name)
-    return FRONT_ENDS[config.model_type].build(config, extractor).clock, config.hidden_size
+    with for_real():  # Parakeet's holds its filterbank
+        extractor = AutoFeatureExtractor.from_pretrained(recipe.encoder.name)
+    part = encoder_config(config)
+    return FRONT_ENDS[config.model_type].build(part, extractor).clock, part.hidden_size
 
 
 def run_encoder(encoder: Any, B: int, utterance_s: float, clock: FrameClock) -> None:
@@ -286,6 +288,9 @@ def run_encoder(encoder: Any, B: int, utterance_s: float, clock: FrameClock) -> 
         encoder(torch.zeros(windows, config.num_mel_bins, 2 * config.max_source_positions))
     elif kind == "wav2vec2-bert":
         encoder(torch.zeros(B, samples // clock.hop_samples, config.feature_projection_input_dim))
+    elif kind == "parakeet_encoder":
+        hop = clock.hop_samples // config.subsampling_factor
+        encoder(torch.zeros(B, samples // hop + 1, config.num_mel_bins))
     else:
         encoder(torch.zeros(B, samples))
 
