@@ -130,6 +130,7 @@ class EvaluationSection:
     """Limits and comparisons of `ssr evaluate`."""
 
     items: int = 0  # at most this many items a task; 0: all
+    shots: int = 0  # written examples before each spoken question, in tasks whose files have examples
     bootstrap: int = 2000
     snr_db: tuple[float, ...] = ()
     batch_s: float = 200.0

@@ -21,6 +21,7 @@ VERBS = (
     "study",
     "import-aligner",
     "import-benchmark",
+    "build-benchmark",
 )
 
 OPEN = ("tiny.", "training.objectives.")  # sections of a recipe whose keys the verbs check
