@@ -12,15 +12,16 @@ NAME is one of
   speech-blimp            BLiMP's folder of JSON lines (sentence_good, sentence_bad)
   speech-multiple-choice  JSON lines with query, choices, gold: a file or a folder
 
-Numerals, signs, units, money and abbreviations are put into words. Questions that cannot be asked aloud (blanks, tables,
-program text, formulae, figures, very long ones …) are left out by rules; each is named in OUT/rejected.tsv with the rule
-and what in it was meant, and OUT/build.json states and counts the rules. The voices take turns, one a question.
+Numerals, signs, units, money and abbreviations are put into words. Questions that cannot be asked aloud (blanks,
+tables, program text, formulae, figures, very long ones …) are left out by rules; each is named in DIR/rejected.tsv
+with the rule and what in it was meant, and DIR/build.json states and counts the rules. The voices take turns, one a
+question.
 
 speech-mmlu comes in METHOD's two modes: question and options spoken (task spoken_mmlu), and the question spoken with
 the options written below it (spoken_mmlu_text_options). Its examples are written, before the spoken question, in the
 layout of the question: `ssr evaluate … --evaluation.shots 5` puts them there (default: none).
 
-OUT gets audio/*.flac, the tasks' files, words.ctm (true word times, where eSpeak speaks), rejected.tsv, build.json. The
+DIR gets audio/*.flac, the tasks' files, words.ctm (true word times, where eSpeak speaks), rejected.tsv, build.json. The
 same command goes on after an interruption; recordings that are done are kept.
 
 With --command any program speaks: it gets a text on its standard input and writes a recording to {out}, and {voice}

@@ -1,4 +1,4 @@
-"""From a written benchmark to a spoken one: choose what can be said, speak it, and write the tasks of `ssr evaluate`."""
+"""From a written benchmark to a spoken one: choose what can be said, speak it, write the tasks."""
 
 import json
 import random

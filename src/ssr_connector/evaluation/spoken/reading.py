@@ -106,7 +106,10 @@ FRACTIONS = {
 GREEK = dict(
     zip(
         "αβγδεθλμµπρσφϕχψωΔΩ",
-        "alpha beta gamma delta epsilon theta lambda mu mu pi rho sigma phi phi chi psi omega delta omega".split(),
+        (
+            *("alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "mu", "mu", "pi"),
+            *("rho", "sigma", "phi", "phi", "chi", "psi", "omega", "delta", "omega"),
+        ),
         strict=True,
     )
 )
@@ -236,6 +239,7 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"\b({MONARCHS}) (I{{2,3}}|IV|VI{{0,3}}|IX|X[IV]{{1,3}})\b", lambda m: f"{m[1]} the {_of_roman(m[2])}"),
     _rule(rf"\b({'|'.join(sorted(ROMAN, key=len, reverse=True))})\b(?!-)", lambda m: number(str(ROMAN[m[1]]))),
     _rule(r"\bI\b(?= only\b|,? (?:and|or) (?:two|three|four)\b|, (?:two|three)\b)", "one"),  # I and III
+    _rule(r"(?<![\w.,)-])[-−–](?=[$£€¥]\d)", "minus "),
     _rule(rf"(?:US|U\.S\. ?)?(?P<sign>[$£€¥]) ?(?P<n>{NUMBER})(?P<scale>{SCALE})(?![\w$])", _money),
     _rule(r"\band/or\b", "and or"),
     _rule(rf"(?<=[{LETTERS}])/(?=[{LETTERS}])", " or "),  # he/she
@@ -254,6 +258,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<=\w)³", " cubed"),
     _rule(rf"(?<=[\s\d])([{''.join(SIGNS)}])(?=[\s\d])", lambda m: f" {SIGNS[m[1]]} "),
     _rule(r"(?<=\w)&(?=\w)", " and "),
+    _rule(r"(?<=[\w\s])=(?=[\w\s])", " equals "),
     _rule(r"(?<=\d) - (?=\d)", " minus "),
     _rule(rf"(?<![\w.])({NUMBER})(?![\w])", lambda m: number(m[1], may_be_year=True)),
     _rule(rf"(\d+(?:\.\d+)?)(?=([{LETTERS}])?)", lambda m: f" {number(m[1])}{' ' if m[2] else ''}"),  # H2O, p53

@@ -16,7 +16,7 @@ from typing import Any
 import soundfile
 
 from ssr_connector.errors import UserError
-from ssr_connector.evaluation.spoken.speaker import SAMPLING_RATE_HZ, Speaker, Unspoken, Words
+from ssr_connector.evaluation.spoken.speaker import SAMPLING_RATE_HZ, Speaker, UnspokenError, Words
 from ssr_connector.files import replace_file
 
 JOURNAL, AUDIO = "recordings.jsonl", "audio"
@@ -99,7 +99,7 @@ def speak_one(line: Line, speaker: Speaker, out: Path) -> Recording:
     """Speak one line into its file."""
     try:
         waveform, words = speaker.speak(line.text, line.voice)
-    except Unspoken as error:
+    except UnspokenError as error:
         return Recording(line, fault=str(error))
     with replace_file(out / line.audio) as new:
         soundfile.write(new, waveform.samples, SAMPLING_RATE_HZ, subtype="PCM_16", format="FLAC")

@@ -11,17 +11,17 @@ MAX_WORDS = 120  # of question and options, as spoken: some 40 s
 BLANK = re.compile(r"_{2,}|_ _|\.{5,}|-{4,}")
 TABLE = re.compile(r"\|[^|\n]*\||(?:\S+(?:\t| {3,})){2,}\S")
 CODE = re.compile(
-    r"`|==|!=|&&|\|\||\+\+|->|::|\);\s*$|[;{]\s*\Z|\b\w+\(\)|\w\[\d+\]|\b(?:def|print|printf|elif|return)\b[ (]\w+[(:=;]|"
-    r"#include|\bint \w+ ?[=;(]|\bfor ?\(",
+    r"`|==|!=|&&|\|\||\+\+|->|::|\);\s*$|[;{]\s*\Z|\b\w+\(\)|\w\[\d+\]|\b(?:def|print|printf|elif|return)\b[ (]\w+[(:=;]"
+    r"|#include|\bint \w+ ?[=;(]|\bfor ?\(",
     re.MULTILINE,
 )
 SIGNS = "=+*/<>≤≥±×÷−~∘⋅·"
 FORMULA = (
     re.compile(r"\\[a-zA-Z%$]|\^|[{}]|\$[^$\d][^$]*\$|\$\d[^$ ]*\$"),  # LaTeX, exponents
-    re.compile(r"\w_\w|\b[a-zA-Z]'*\([^)\s]{1,8}\)"),  # x_1, f(x)
+    re.compile(r"\w_\w|\b(?!a\(n\))[a-zA-Z]'*\([^)\s]{1,8}\)"),  # x_1, f(x)
     re.compile(r"[∀∃∑∏∫√∂∞∈∉⊂⊃⊆⊇∪∩∨∧¬≡⇒⇔→←↔∇≈≠∝∘⋅•≅∼]|(?<!\w)~\w"),  # calculus, logic, sets
     re.compile(rf"[)\]]\s*[{SIGNS}]|[=+*<>≤≥±×÷−]\s*[(\[]"),  # brackets that are not heard would be needed
-    re.compile(r"(?<![\w'])[A-Za-z]\s*[=+*<>≤≥/]\s*[\w.]|\d+[a-z]\s*[=+*<>-]|\d\s*[-+*]\s*\d*[a-z]\b(?!-)"),  # 3x + 2
+    re.compile(r"(?<![\w'])[A-Za-z]\s*[+*<>≤≥]\s*[\w.]|\d+[a-z]\s*[=+*<>-]|\d\s*[-+*]\s*\d*[a-z]\b(?!-)"),  # 3x + 2
 )
 MANY_SIGNS = 3
 SEQUENCE = re.compile(r"\b(?:[ACGTU]{6,}|0[01]{4,}|0x[0-9a-fA-F]+)\b|\b[35]'(?![a-z])")
@@ -107,7 +107,7 @@ RULES = (
     Rule("table", "two bars in a row of text, or columns set apart by tabs or three blanks", _matching(TABLE)),
     Rule("code", "program text: calls, subscripts, ==, ->, statements that end in ;", _matching(CODE)),
     Rule(
-        "formula", "LaTeX, exponents, indices, functions, set and logic signs, variables, brackets, 3 signs", _formula
+        "formula", "LaTeX, exponents, indices, functions, signs of sets and logic, sums of variables, 3 signs", _formula
     ),
     Rule("sequence", "bases, bits or hexadecimal digits in a row (ATTGCA), ends of a strand (5')", _matching(SEQUENCE)),
     Rule("figure", "it speaks of a figure, graph, table or map that is shown", _matching(FIGURE)),

@@ -24,7 +24,7 @@ FLOOR_DB = -70.0  # a microphone's own noise, re full scale: pauses are never di
 Words = tuple[tuple[str, float, float], ...]  # a word, its start and its end in seconds
 
 
-class Unspoken(Exception):
+class UnspokenError(Exception):
     """One text could not be spoken; the message says why."""
 
 
@@ -32,7 +32,7 @@ class Speaker(Protocol):
     """Reads a text out."""
 
     def speak(self, text: str, voice: str) -> tuple[Waveform, Words]:
-        """16 kHz, and word times where they are known. Raises Unspoken for this text, UserError for every text."""
+        """16 kHz, and word times where they are known. Raises UnspokenError for this text, UserError for every text."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Espeak:
         except ValueError as error:
             if "eSpeak has no" in str(error):
                 raise UserError(f"{error}: name voices as ACCENT+VARIANT, for example en-us+f2") from error
-            raise Unspoken(str(error)) from error
+            raise UnspokenError(str(error)) from error
         pad = round(SILENCE_S * SAMPLING_RATE_HZ)
         samples = np.pad(speech.waveform.samples, pad)
         rng = np.random.default_rng(list(hashlib.sha256(f"{voice}/{text}".encode()).digest()))
@@ -74,20 +74,22 @@ class Command:
             out = Path(folder) / "out.wav"
             line = [word.replace("{out}", str(out)).replace("{voice}", voice) for word in self.words]
             try:
-                run = subprocess.run(line, input=f"{text}\n".encode(), capture_output=True, timeout=LIMIT_S)  # noqa: S603 - the user's own command
+                run = subprocess.run(line, input=f"{text}\n".encode(), capture_output=True, timeout=LIMIT_S)
             except subprocess.TimeoutExpired as error:
-                raise Unspoken(f"{line[0]} took longer than {LIMIT_S:g} s") from error
+                raise UnspokenError(f"{line[0]} took longer than {LIMIT_S:g} s") from error
             except OSError as error:
                 raise UserError(f"--command: {line[0]} does not start ({error.strerror})") from error
             if run.returncode:
                 said = run.stderr.decode(errors="replace").strip().splitlines()
-                raise Unspoken(f"{line[0]} ended with status {run.returncode}: {said[-1] if said else 'no message'}")
+                raise UnspokenError(
+                    f"{line[0]} ended with status {run.returncode}: {said[-1] if said else 'no message'}"
+                )
             try:
                 waveform = load_audio(out, SAMPLING_RATE_HZ)
             except AudioError as error:
-                raise Unspoken(f"{line[0]} wrote no good recording: {error.reason}") from error
+                raise UnspokenError(f"{line[0]} wrote no good recording: {error.reason}") from error
         if not waveform.samples.any():
-            raise Unspoken(f"{line[0]} wrote silence")
+            raise UnspokenError(f"{line[0]} wrote silence")
         return Waveform(np.clip(waveform.samples, -1, 1), SAMPLING_RATE_HZ), ()
 
 
