@@ -242,7 +242,6 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<![\w.,)-])[-−–](?=[$£€¥]\d)", "minus "),
     _rule(rf"(?:US|U\.S\. ?)?(?P<sign>[$£€¥]) ?(?P<n>{NUMBER})(?P<scale>{SCALE})(?![\w$])", _money),
     _rule(r"\band/or\b", "and or"),
-    _rule(rf"(?<=[{LETTERS}])/(?=[{LETTERS}])", " or "),  # he/she
     _rule(r"(?<=\d)/(?=(?:min|hour|day|week|month|year|kg|L)\b)", " per "),
     _rule(r"(?<=\d)-(?=[a-z]{2})", " "),  # 42-year-old
     _rule(r"\b(\d{1,2}):([0-5]\d)(?=\s*(?:A M|P M|[ap]m|AM|PM|o'clock)\b)", _clock),
@@ -252,6 +251,7 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"(?<![\w.,)-])[-−–](?={NUMBER})", "minus "),
     _rule(rf"(?<![\w.])(?P<n>{NUMBER})[ -]?(?P<unit>{_either(UNITS)})(?![\w/°])", _unit),
     _rule(r"(?<=[a-z]) ?(%|°C|°F|°|mm ?Hg|mg|kg|km|cm)(?!\w)", lambda m: f" {UNITS[m[1]]}"),  # after a range
+    _rule(rf"(?<=[{LETTERS}])/(?=[{LETTERS}])", " or "),  # he/she
     _rule(rf"({'|'.join(FRACTIONS)})", lambda m: f" {FRACTIONS[m[1]]} "),
     _rule(r"(?<![\w.])(\d+)(st|nd|rd|th|s)\b", _suffixed),
     _rule(r"(?<=\w)²", " squared"),

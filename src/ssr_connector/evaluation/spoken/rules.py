@@ -11,8 +11,8 @@ MAX_WORDS = 120  # of question and options, as spoken: some 40 s
 BLANK = re.compile(r"_{2,}|_ _|\.{5,}|-{4,}")
 TABLE = re.compile(r"\|[^|\n]*\||(?:\S+(?:\t| {3,})){2,}\S")
 CODE = re.compile(
-    r"`|==|!=|&&|\|\||\+\+|->|::|\);\s*$|[;{]\s*\Z|\b\w+\(\)|\w\[\d+\]|\b(?:def|print|printf|elif|return)\b[ (]\w+[(:=;]"
-    r"|#include|\bint \w+ ?[=;(]|\bfor ?\(",
+    r"`|==|!=|&&|\|\||\+\+|->|::|\);\s*$|[;{]\s*\Z|\b\w+\(\)|\w\[\d+\]|\b(?:def|print|printf|elif|return)\b"
+    r"[ (]\w+[(:=;]|#include|\bint \w+ ?[=;(]|\bfor ?\(",
     re.MULTILINE,
 )
 SIGNS = "=+*/<>≤≥±×÷−~∘⋅·"
