@@ -17,6 +17,8 @@ A task is left out, with a note, in the modes for which its file holds no record
 
 examples
   ssr evaluate runs/mine/distill/model --cuts data/mine/dev.jsonl.gz --out runs/mine/results
+  ssr evaluate runs/mine/distill/model --cuts LibriSpeech/test-clean --evaluation.beams 4 --evaluation.asr_shots 3 \\
+      --out runs/mine/asr
   ssr evaluate ssr=runs/demo/distill/model multitask=runs/demo/multitask/model --data runs/demo/speech/tests \\
       --tasks storycloze,spoken_mmlu --evaluation.items 100 --out runs/check
 """
@@ -29,7 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", metavar="MODEL", nargs="+")
     parser.add_argument("--data", metavar="DIR", type=Path, help="folder with the tasks' files")
     parser.add_argument("--tasks", metavar="A,B", help="which tasks (default: every one whose file is there)")
-    parser.add_argument("--cuts", metavar="CUTS", type=Path, help="transcribed speech for word errors and closeness")
+    parser.add_argument(
+        "--cuts",
+        metavar="CUTS",
+        type=Path,
+        help="transcribed speech, for word errors and closeness: cuts, or a corpus's folder as `ssr prepare` reads it",
+    )
     parser.add_argument("--config", metavar="YAML", type=Path, help="a recipe, for its section `evaluation`")
     parser.add_argument(
         "--out", metavar="DIR", type=Path, required=True, help="folder for results.json and report.html"
@@ -70,11 +77,17 @@ def run(args: argparse.Namespace) -> int:
         if name in systems:
             raise UserError(f"two models are called {name!r}; call them something: one={systems[name]} other={folder}")
         systems[name] = Path(folder)
+    cuts = args.cuts
+    if cuts is not None and cuts.is_dir():
+        from ssr_connector.data.preparation import prepare
+
+        prepare(cuts, args.out / "cuts", console=console)
+        cuts = args.out / "cuts" / "cuts.jsonl.gz"
     spec = Spec(
         systems,
         chosen_tasks(args.tasks, args.data),
         args.data,
-        args.cuts,
+        cuts,
         recipe.evaluation,
         args.submission,
     )
