@@ -106,8 +106,9 @@ def transcribe(
 ) -> list[str]:
     """What the LLM writes when asked to transcribe: at most twice as many tokens as were heard, and a few.
 
-    Greedy, or the best of so many beams. `examples` are recordings with their transcripts, an empty line after each,
-    laid out as the objective `transcribe` does, that come before every recording; then a transcript ends with its first line, since a text LLM would go on.
+    Greedy, or the best of so many beams. `examples` are recordings with their transcripts, laid out as the objective
+    `transcribe` does and an empty line after each, that come before every recording; then a transcript ends with its
+    first line, since a text LLM would go on.
     """
     from ssr_connector.model.sequence import Piece, Sequences
 
