@@ -1,4 +1,5 @@
 import dataclasses
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ssr_connector.evaluation.spoken.question import SOURCES, Question
 from ssr_connector.evaluation.spoken.rules import RULES, reject
 
 GOOD = Question("q", "g", "What is 2 + 2, for 5% of $3?", ("three", "four", "5 km", "x"), 1, lettered=True)
-MMLU = Path("no-shared-data")
+MMLU = Path(os.environ.get("SSR_SHARED", Path(__file__).parents[4] / "shared")) / "data" / "mmlu"
 
 PLANTED = [
     ("damaged characters", "the bankÕs release"),
@@ -77,7 +78,7 @@ def test_the_limit_of_words_can_be_set():
     assert reject(GOOD, 5)[0] == "too long"
 
 
-@pytest.mark.skipif(not MMLU.is_dir(), reason="no MMLU at hand")
+@pytest.mark.skipif(not MMLU.is_dir(), reason="no shared data mmlu: set SSR_SHARED to its folder")
 def test_of_mmlu_most_of_the_prose_and_little_of_the_algebra_is_left():
     questions, _ = SOURCES["speech-mmlu"].read(MMLU, Options(split="val"))
     kept = Counter(q.group for q in questions if not reject(q)[0])
