@@ -21,13 +21,12 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 
 from ssr_connector.config import ConnectorConfig
 from ssr_connector.connectors import build_connector
 from ssr_connector.evaluation.comparison import commit, machine
-from ssr_connector.training.footprint import pretend
+from ssr_connector.training.footprint import count_flops, pretend
 from ssr_connector.types import Frames, Segments
 from ssr_connector.units import FrameClock
 
@@ -123,23 +122,13 @@ def operations(system: System, shape: Any, duration_s: float) -> tuple[int, int]
     with pretend(), torch.no_grad():
         llm = AutoModelForCausalLM.from_config(shape).eval()
         connector = build_connector(system.connector, ENCODER_WIDTH, shape).eval()
-        with FlopCounterMode(display=False, custom_mapping=ATTENTION) as hearing:
+        with count_flops() as hearing:
             values = connector(*utterance(system, duration_s)).values  # [1, S, D]
-        with FlopCounterMode(display=False, custom_mapping=ATTENTION) as reading:
+        with count_flops() as reading:
             llm(inputs_embeds=values, logits_to_keep=1)
     if values.shape[1] != system.positions(duration_s):
         raise ValueError(f"{system.name} makes {values.shape[1]} positions, not {system.positions(duration_s)}")
     return hearing.get_total_flops(), reading.get_total_flops()
-
-
-def attention_flops(query: Any, key: Any, *_: Any, **__: Any) -> int:
-    """Of queries [B, heads, N, width] on keys [B, heads, M, width], both products, nothing left out for causality."""
-    B, heads, N, width = query
-    return int(4 * B * heads * N * key[2] * width)
-
-
-# FlopCounterMode knows the GPU's kernels only, and counts nothing for the CPU's.
-ATTENTION = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention_flops}
 
 
 def cache_bytes(text: Any, positions: int) -> int:

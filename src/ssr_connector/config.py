@@ -130,6 +130,10 @@ class EvaluationSection:
     """Limits and comparisons of `ssr evaluate`."""
 
     items: int = 0  # at most this many items a task; 0: all
+    shots: int = 0  # written examples before each spoken question, in tasks whose files have examples
+    beams: int = 1  # of transcribing by prompt; 1: greedy
+    asr_shots: int = 0  # also transcribe after this many examples, the first of the cuts, which are then not scored
+    hallucination: float = 0.5  # an utterance is one with more inserted words than this share of its words
     bootstrap: int = 2000
     snr_db: tuple[float, ...] = ()
     batch_s: float = 200.0

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssr_connector.aligners.numerals import ONES, ORDINALS, TENS, readings
+from ssr_connector.aligners.numerals import ONES, ORDINALS, TENS, amount, readings
 
 WORDS = {*ONES, *TENS, *ORDINALS.values(), "hundred", "thousand", "million", "billion", "point", "oh", "and"}
 
@@ -35,6 +35,24 @@ WORDS = {*ONES, *TENS, *ORDINALS.values(), "hundred", "thousand", "million", "bi
 )
 def test_known_readings(numeral, reading):
     assert reading.split() in readings(numeral)
+
+
+@pytest.mark.parametrize(
+    ("numeral", "reading"),
+    [
+        ("1920", "one thousand nine hundred twenty"),
+        ("1,500.05", "one thousand five hundred point zero five"),
+        ("007", "zero zero seven"),
+    ],
+)
+def test_amounts_are_no_years(numeral, reading):
+    assert " ".join(amount(numeral)) == reading
+
+
+@pytest.mark.parametrize("text", ["3rd", "1960s", "x"])
+def test_what_is_no_amount(text):
+    with pytest.raises(ValueError, match="no plain numeral"):
+        amount(text)
 
 
 @pytest.mark.parametrize("text", ["", "x", "1x", "1 2", "-1", ".5"])

@@ -4,6 +4,7 @@ import pytest
 
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.config import EvaluationSection
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.measures import Measures, word_error_changes
 from ssr_connector.evaluation.quality import WordErrors
@@ -50,6 +51,21 @@ def test_an_aligner_that_hears_nothing_is_measured_all_the_same(measured, model)
     assert named["ctc_wer"] == 100
     assert named["length_error"] == 100
     assert named["positions_per_s_ssr"] == 0
+
+
+def test_recognition_with_beams_and_examples(measured, model):
+    measured.config = dataclasses.replace(measured.config, beams=2, asr_shots=1, hallucination=1.5)
+    measured.add("ssr", model, detailed=False)
+    assert not [f for f in measured.figures if f["name"].startswith("asr_")]  # an LLM that was never taught it
+    measured.add("ssr", model, detailed=True)
+    named = {f["name"]: f for f in measured.figures}
+    for shots, n in (("", 4), ("_1_shot", 3)):
+        for measure in ("wer", "cer", "hallucination"):
+            assert named[f"asr_{measure}_ssr{shots}"]["n"] == n
+    assert any("above 150 % of those said" in row["measure"] for row in measured.rows)
+    measured.config = dataclasses.replace(measured.config, asr_shots=4)
+    with pytest.raises(UserError, match="some must be left"):
+        measured.add("ssr", model, detailed=True)
 
 
 def test_word_error_changes_are_paired(measured):

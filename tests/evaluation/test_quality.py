@@ -1,6 +1,14 @@
 import torch
 
-from ssr_connector.evaluation.quality import closeness, nearest_text, paired_closeness, transcribe, word_errors
+from ssr_connector.evaluation.quality import (
+    character_errors,
+    closeness,
+    hallucinates,
+    nearest_text,
+    paired_closeness,
+    transcribe,
+    word_errors,
+)
 from ssr_connector.model.sequence import Speech
 from ssr_connector.types import Alignment
 
@@ -58,3 +66,38 @@ def test_best_path_vectors_are_paired_with_the_tokens_they_stand_for(model):
     assert cosines.max() > 0.999
     assert (cosines > 0.999).float().mean() > 0.7
     assert len(paired_closeness(model, exact, [])) == 0
+
+
+def test_characters_insertions_and_what_counts_as_a_hallucination():
+    assert character_errors("The colour!", "the color") == (0, 9)
+    assert character_errors("a cat", "a cart") == (1, 5)
+    assert character_errors("...", "ab") == (2, 0)
+    longer = word_errors("one red dog barks", "one red dog barks at the moon")
+    assert longer.insertions == 3
+    assert hallucinates(longer, 0.5)
+    assert not hallucinates(longer, 0.75)
+    assert not hallucinates(word_errors("one red dog", "a blue cat"), 0.0)
+    assert hallucinates(word_errors("...", "a word"), 0.5)
+
+
+def test_beams_give_one_transcript_a_recording(model):
+    heard = [planted(model, t) for t in ("Tom wanted some tea.", "The king")]
+    best = transcribe(model, heard, beams=3)
+    assert len(best) == 2
+    assert best == transcribe(model, heard, beams=3)
+
+
+def test_examples_come_before_and_a_transcript_ends_with_its_line(model, monkeypatch):
+    seen = {}
+
+    def generate(inputs_embeds, attention_mask, **options):
+        seen["n"], seen["beams"] = int(attention_mask.sum()), options["num_beams"]
+        return torch.tensor([model.tokenize("Tom wanted\n\nAnna found")[0]])
+
+    monkeypatch.setattr(model.llm, "generate", generate)
+    heard, example = planted(model, "Tom wanted some tea."), planted(model, "The king")
+    assert transcribe(model, [heard]) == ["Tom wanted\n\nAnna found"]
+    alone = seen["n"]
+    assert transcribe(model, [heard], beams=2, examples=[(example, "The king")]) == ["Tom wanted"]
+    shown = len(example.alignment) + len(model.tokenize(model.config.transcribe_prompt)[0])
+    assert seen == {"n": alone + shown + len(model.tokenize(" The king\n\n")[0]), "beams": 2}

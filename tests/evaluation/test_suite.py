@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -7,7 +8,16 @@ from ssr_connector.config import EvaluationSection
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.choice import Choice, Outcome, Spoken
 from ssr_connector.evaluation.hearing import Hearing
-from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL, Suite, rotated
+from ssr_connector.evaluation.suite import (
+    CASCADE,
+    NO_CONTEXT,
+    ORACLE,
+    OTHER_AUDIO,
+    TEXT_MODEL,
+    Suite,
+    rotated,
+    with_examples,
+)
 from ssr_connector.evaluation.tasks import TASKS
 
 
@@ -76,6 +86,16 @@ def test_voices_are_shown_singly_and_drawn_together_where_they_are_many(suite):
     assert few.voices == {"s0": 50, "s1": 50}
     assert (many.voices["s0"], many.voices["s20"]) == (100, 0)
     assert many.ci95[1] - many.ci95[0] > 1.2 * (few.ci95[1] - few.ci95[0])
+
+
+def test_as_many_examples_as_asked_for_are_kept(tmp_path):
+    plain = Choice("p", "", Spoken("x"), (Spoken("a"), Spoken("b")), 0)
+    shown = dataclasses.replace(plain, examples=("one", "two"))
+    assert [i.examples for i in with_examples([shown, shown], 1, tmp_path)] == [("one",), ("one",)]
+    assert with_examples([shown], 0, tmp_path)[0].examples == ()
+    assert with_examples([plain], 5, tmp_path) == [plain]
+    with pytest.raises(UserError, match=r"p has 0 examples, evaluation\.shots asks for 1"):
+        with_examples([shown, plain], 1, tmp_path)
 
 
 def test_controls_never_hear_their_own_audio():

@@ -1,3 +1,5 @@
+import dataclasses
+
 from ssr_connector.evaluation.choice import Choice, Spoken
 from ssr_connector.evaluation.tasks import (
     SPEECH,
@@ -55,6 +57,16 @@ def test_cascade_writes_what_was_heard_and_scores_written_choices_as_they_are():
 
 def test_the_control_keeps_the_prompt_alone():
     assert context_free_parts(QUIZ) == ([" So:"], [[" A"], [" B"]])
+
+
+def test_examples_come_before_everything_but_what_is_laid_out_for_reading():
+    shown = dataclasses.replace(QUIZ, examples=("Up? So: A\n\n", "Down? So: B\n\n"))
+    start = "Up? So: A\n\nDown? So: B\n\n"
+    assert text_parts(TASKS["spoken_mmlu"])(shown)[0] == [f"{start}Where? A, up. B, down. So:"]
+    assert text_parts(TASKS["mmlu"])(shown) == text_parts(TASKS["mmlu"])(QUIZ)
+    assert spoken_parts(SPEECH_TO_TEXT, hear)(shown) == ([start, "<q.wav>", " So:"], [[" A"], [" B"]])
+    assert cascade_parts(SPEECH_TO_TEXT, {"q.wav": "Where?"})(shown)[0] == [f"{start}Where? So:"]
+    assert context_free_parts(shown)[0] == [f"{start} So:"]
 
 
 def test_only_needed_recordings_are_listed():

@@ -25,6 +25,13 @@ def test_a_footprint_by_hand():
     assert outputs + gradients <= found.peak_bytes <= 3 * outputs + gradients + 200
 
 
+def test_attention_is_counted_on_processors_too():
+    with pretend():
+        q, k, v = (torch.zeros(2, 4, 50, 16, requires_grad=True) for _ in range(3))
+        found = footprint(lambda: nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True).sum())
+    assert found.flops == 4 * 2 * 4 * 50 * 50 * 16 * 7 // 2
+
+
 def test_what_lives_no_more_is_not_counted():
     def chain(x, n):
         with torch.no_grad():

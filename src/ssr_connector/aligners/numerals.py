@@ -35,6 +35,17 @@ def readings(numeral: str) -> list[list[str]]:
     return found
 
 
+def amount(numeral: str) -> list[str]:
+    """The way to say "1920" as a number of things: a cardinal. ValueError where it is no plain numeral."""
+    match = NUMERAL.fullmatch(numeral)
+    if match is None or match[3]:
+        raise ValueError(f"{numeral!r} is no plain numeral")
+    digits = match[1].replace(",", "")
+    is_number = int(digits) < LARGEST and (digits == "0" or digits[0] != "0")
+    words = _cardinal(int(digits)) if is_number else _digits(digits)
+    return [*words, "point", *_digits(match[2])] if match[2] else words
+
+
 def _whole(digits: str) -> list[list[str]]:
     n, found = int(digits), []
     if n < LARGEST and (digits == "0" or digits[0] != "0"):

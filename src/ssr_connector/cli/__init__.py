@@ -22,6 +22,7 @@ VERBS = (
     "import-encoder",
     "import-aligner",
     "import-benchmark",
+    "build-benchmark",
 )
 
 OPEN = ("tiny.", "training.objectives.")  # sections of a recipe whose keys the verbs check

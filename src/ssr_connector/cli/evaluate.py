@@ -26,6 +26,8 @@ and its 95 % interval; --evaluation.items limits their items, too.
 
 examples
   ssr evaluate runs/mine/distill/model --cuts data/mine/dev.jsonl.gz --out runs/mine/results
+  ssr evaluate runs/mine/distill/model --cuts LibriSpeech/test-clean --evaluation.beams 4 --evaluation.asr_shots 3 \\
+      --out runs/mine/asr
   ssr evaluate ssr=runs/demo/distill/model multitask=runs/demo/multitask/model --data runs/demo/speech/tests \\
       --tasks storycloze,spoken_mmlu --evaluation.items 100 --out runs/check
   ssr evaluate runs/mine/finetune/model --harness mmlu,hellaswag --fail-if-text-drops 1 --out runs/mine/text
@@ -39,7 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", metavar="MODEL", nargs="+")
     parser.add_argument("--data", metavar="DIR", type=Path, help="folder with the tasks' files")
     parser.add_argument("--tasks", metavar="A,B", help="which tasks (default: every one whose file is there)")
-    parser.add_argument("--cuts", metavar="CUTS", type=Path, help="transcribed speech for word errors and closeness")
+    parser.add_argument(
+        "--cuts",
+        metavar="CUTS",
+        type=Path,
+        help="transcribed speech, for word errors and closeness: cuts, or a corpus's folder as `ssr prepare` reads it",
+    )
     parser.add_argument("--config", metavar="YAML", type=Path, help="a recipe, for its section `evaluation`")
     parser.add_argument(
         "--out",
@@ -121,8 +128,14 @@ def run_tasks(
     from ssr_connector.files import write_json
     from ssr_connector.progress import bar
 
+    cuts = args.cuts
+    if cuts is not None and cuts.is_dir():
+        from ssr_connector.data.preparation import prepare
+
+        prepare(cuts, args.out / "cuts", console=console)
+        cuts = args.out / "cuts" / "cuts.jsonl.gz"
     tasks = chosen_tasks(args.tasks, args.data)
-    spec = Spec(systems, tasks, args.data, args.cuts, recipe.evaluation, args.submission)
+    spec = Spec(systems, tasks, args.data, cuts, recipe.evaluation, args.submission)
     with bar(console, "listening") as report:
         results = compare(spec, lambda line: console.print(f"  {line}"), lambda _, done, total: report(done, total, {}))
     results |= {"command": command(), "recipe": to_dict(recipe), "seed": recipe.seed}

@@ -39,6 +39,7 @@ class Choice:
     cluster: str = ""  # items of one cluster are drawn together for intervals; empty: the item stands alone
     speaker: str = ""
     kinds: tuple[str, ...] = ()  # further labels that scores are broken down by, beside the group
+    examples: tuple[str, ...] = ()  # written and answered, to stand before the context; `Suite` keeps as many as asked
 
 
 def read_choices(path: Path) -> list[Choice]:
@@ -64,11 +65,14 @@ def read_choices(path: Path) -> list[Choice]:
                 row.get("cluster", ""),
                 row.get("speaker", ""),
                 tuple(row.get("kinds", ())),
+                tuple(row.get("examples", ())),
             )
             if not 0 <= item.answer < len(choices) or len(choices) < 2:
                 raise ValueError("the answer is none of the choices")
             if not isinstance(row.get("kinds", []), list):
                 raise ValueError("kinds is not a list")
+            if not isinstance(row.get("examples", []), list) or not all(isinstance(e, str) for e in item.examples):
+                raise ValueError("examples is not a list of texts")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}, line {number}, is not a question ({error})") from error
         items.append(item)

@@ -7,6 +7,10 @@ TASKS = {
     "storycloze": ("StoryCloze", "which of the given endings fits the beginning of a story"),
     "spoken_mmlu": ("Spoken MMLU", "multiple-choice questions, read out"),
     "spoken_mmlu_cloze": ("Spoken MMLU, cloze", "the same questions without options: which answer is likeliest"),
+    "spoken_mmlu_text_options": (
+        "Spoken MMLU, options written",
+        "multiple-choice questions, read out, with the options written below",
+    ),
     "swuggy": ("sWUGGY", "a word against a made-up word that sounds like one"),
     "sblimp": ("sBLIMP", "a grammatical sentence against an ungrammatical one, read out"),
     "mmlu": ("MMLU", "multiple-choice questions, written"),
@@ -17,6 +21,8 @@ TASKS = {
     "pairs": ("Pairs", "a recording against one that is worse, as a table says"),
     "blimp_original": ("BLiMP, 67 paradigms", "a grammatical sentence against an ungrammatical one, written"),
     "multiple_choice": ("Multiple choice", "which of the given answers follows, written"),
+    "spoken_multiple_choice": ("Spoken multiple choice", "which of the given answers follows, read out"),
+    "spoken_sentences": ("Spoken sentences", "a right sentence against a wrong one, read out by a synthetic voice"),
 }
 
 MODES = {

@@ -7,11 +7,13 @@ from typing import Any
 from ssr_connector.aligners.words import end_differences_s, timed_words
 from ssr_connector.config import EvaluationSection
 from ssr_connector.data.cuts import known_words, read_cuts, speech_texts
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation import quality
 from ssr_connector.evaluation.example import draw_example
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.stats import Estimate, clustered_median, mean
 from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.model.sequence import Speech
 
 Show = Callable[[str, int, int], None]
 
@@ -78,8 +80,34 @@ class Measures:
         self.density.append({"system": name, "positions_per_s": rate_of.value, **values})
         self.figures.append({"name": f"positions_per_s_{name}", "value": rate_of.value, **values, "unit": "/s"})
         if model.config.llm_trained or detailed or not model.connector.needs_segments:
-            written = quality.transcribe(model, [speech[k] for k in keys])
-            self._words(f"asr_wer_{name}", "word error rate, prompted LLM", name, keys, written)
+            self._recognition(name, model, speech, [])
+            if self.config.asr_shots:
+                self._recognition(name, model, speech, self.examples())
+
+    def examples(self) -> list[str]:
+        """The cuts whose transcripts are shown, the first of those heard. Raises UserError where none would be left."""
+        n = self.config.asr_shots
+        if n >= len(self.cuts):
+            raise UserError(f"evaluation.asr_shots {n}: there are {len(self.cuts)} test cuts, and some must be left")
+        return list(self.cuts)[:n]
+
+    def _recognition(
+        self, name: str, model: SSRForConditionalGeneration, speech: Mapping[str, Speech], examples: list[str]
+    ) -> None:
+        """Errors in words and characters of transcribing by prompt, and how often much more is written than said."""
+        keys = sorted(speech.keys() - set(examples))
+        shown = [(speech[k], self.texts[k]) for k in examples]
+        written = quality.transcribe(model, [speech[k] for k in keys], beams=self.config.beams, examples=shown)
+        system, how = (f"{name}_{len(shown)}_shot", f", {len(shown)} examples") if shown else (name, "")
+        self._words(f"asr_wer_{system}", f"word error rate, prompted LLM{how}", name, keys, written)
+        counted = [quality.character_errors(self.texts[k], text) for k, text in zip(keys, written, strict=True)]
+        resamples, share = self.config.bootstrap, self.config.hallucination
+        if sum(n for _, n in counted):
+            rate = mean([errors for errors, _ in counted], resamples, [n for _, n in counted]).scaled(100)
+            self.keep(f"asr_cer_{system}", f"character error rate, prompted LLM{how}", name, rate, "%")
+        invented = [float(quality.hallucinates(e, share)) for e in self.errors[f"asr_wer_{system}"]]
+        measure = f"hallucinations (inserted words above {100 * share:g} % of those said), prompted LLM{how}"
+        self.keep(f"asr_hallucination_{system}", measure, name, mean(invented, resamples).scaled(100), "%")
 
     def _closeness(self, name: str, model: SSRForConditionalGeneration, keys: list[str]) -> None:
         forced = self.hearing.speech(model, keys, self.forced)

@@ -14,10 +14,11 @@ from ssr_connector.model.sequence import Speech
 
 @dataclass(frozen=True)
 class WordErrors:
-    """Errors of one utterance, and the words of its reference."""
+    """Errors of one utterance, and the words of its reference; how many of the errors are inserted words."""
 
     errors: int
     words: int
+    insertions: int = 0
 
 
 @functools.cache
@@ -28,17 +29,34 @@ def normaliser() -> Any:
     return EnglishTextNormalizer()
 
 
+def normalised(text: str) -> list[str]:
+    """The words of a text as they are compared."""
+    return [w for w in normaliser()(text).split() if any(c.isalnum() for c in w)]
+
+
 def word_errors(reference: str, hypothesis: str) -> WordErrors:
     """Substitutions, deletions and insertions after normalisation."""
     import jiwer
 
-    spoken, written = (
-        [w for w in normaliser()(text).split() if any(c.isalnum() for c in w)] for text in (reference, hypothesis)
-    )
+    spoken, written = normalised(reference), normalised(hypothesis)
     if not spoken:
-        return WordErrors(len(written), 0)
+        return WordErrors(len(written), 0, len(written))
     counts = jiwer.process_words(" ".join(spoken), " ".join(written))
-    return WordErrors(counts.substitutions + counts.deletions + counts.insertions, len(spoken))
+    errors = counts.substitutions + counts.deletions + counts.insertions
+    return WordErrors(errors, len(spoken), counts.insertions)
+
+
+def character_errors(reference: str, hypothesis: str) -> tuple[int, int]:
+    """Errors in characters after the same normalisation, and the characters of the reference; a space is one."""
+    from rapidfuzz.distance import Levenshtein
+
+    spoken, written = " ".join(normalised(reference)), " ".join(normalised(hypothesis))
+    return int(Levenshtein.distance(spoken, written)), len(spoken)
+
+
+def hallucinates(errors: WordErrors, share: float) -> bool:
+    """Whether more words were inserted than this share of the reference's words: more was written than heard."""
+    return errors.insertions > share * errors.words
 
 
 @torch.no_grad()
@@ -79,16 +97,29 @@ def nearest_text(model: SSRForConditionalGeneration, heard: Sequence[Speech]) ->
 
 @torch.no_grad()
 def transcribe(
-    model: SSRForConditionalGeneration, heard: Sequence[Speech], batch: int = 32, spare_tokens: int = 8
+    model: SSRForConditionalGeneration,
+    heard: Sequence[Speech],
+    batch: int = 32,
+    spare_tokens: int = 8,
+    beams: int = 1,
+    examples: Sequence[tuple[Speech, str]] = (),
 ) -> list[str]:
-    """What the LLM writes when asked to transcribe: greedy, at most twice as many tokens as were heard, and a few."""
+    """What the LLM writes when asked to transcribe: at most twice as many tokens as were heard, and a few.
+
+    Greedy, or the best of so many beams. `examples` are recordings with their transcripts, laid out as the objective
+    `transcribe` does and an empty line after each, that come before every recording; then a transcript ends with its
+    first line, since a text LLM would go on.
+    """
     from ssr_connector.model.sequence import Piece, Sequences
 
     texts: list[str] = []
     prompt = Piece.text(model.tokenize(model.config.transcribe_prompt)[0])
+    start_of_all = [Piece.text(model.prefix_ids)]
+    for speech, text in examples:
+        start_of_all += [Piece.speech(speech), prompt, Piece.text(model.tokenize(f" {text}\n\n")[0])]
     for start in range(0, len(heard), batch):
         group = heard[start : start + batch]
-        rows = [[Piece.text(model.prefix_ids), Piece.speech(s), prompt] for s in group]
+        rows = [[*start_of_all, Piece.speech(s), prompt] for s in group]
         inputs = Sequences.build(rows, model.embed_tokens, pad_left=True)
         longest = max(len(s.alignment) for s in group)
         out = model.llm.generate(
@@ -96,7 +127,8 @@ def transcribe(
             attention_mask=inputs.mask,
             max_new_tokens=2 * longest + spare_tokens,
             do_sample=False,
+            num_beams=beams,
             pad_token_id=model.tokenizer.pad_token_id or model.tokenizer.eos_token_id,
         )
         texts += [t.strip() for t in model.tokenizer.batch_decode(out, skip_special_tokens=True)]
-    return texts
+    return [t.partition("\n")[0].rstrip() for t in texts] if examples else texts

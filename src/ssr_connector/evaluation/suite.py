@@ -64,7 +64,8 @@ class Suite:
         """A task's items, at most as many as the configuration says; without those that could not be heard."""
         if task.file not in self._items:
             found = read_choices(self.folder / task.file)
-            self._items[task.file] = found[: self.config.items] if self.config.items else found
+            found = found[: self.config.items] if self.config.items else found
+            self._items[task.file] = with_examples(found, self.config.shots, self.folder / task.file)
         return self._items[task.file]
 
     def drop_unheard(self) -> dict[str, str]:
@@ -253,6 +254,18 @@ class Suite:
     def table(self) -> list[dict[str, Any]]:
         """The rows as plain values."""
         return [asdict(row) for row in self.rows]
+
+
+def with_examples(items: list[Choice], shots: int, path: Path) -> list[Choice]:
+    """Items with the first `shots` of their examples; those of a file without examples stay as they are.
+
+    Raises UserError where the file has examples, but fewer.
+    """
+    most = max((len(i.examples) for i in items), default=0)
+    short = next((i for i in items if len(i.examples) < shots), None)
+    if most and short:
+        raise UserError(f"{path}: {short.id} has {len(short.examples)} examples, evaluation.shots asks for {shots}")
+    return [replace(i, examples=i.examples[:shots]) for i in items]
 
 
 def clusters_of(items: Sequence[Choice], spoken: bool) -> list[str]:

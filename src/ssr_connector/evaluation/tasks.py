@@ -26,6 +26,7 @@ TASKS: dict[str, Task] = {
     "storycloze": Task("storycloze.jsonl", (TEXT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, SPEECH), "mean"),
     "spoken_mmlu": Task("mmlu.jsonl", (TEXT, SPEECH_TO_TEXT), "sum"),
     "spoken_mmlu_cloze": Task("mmlu_cloze.jsonl", (TEXT, SPEECH_TO_TEXT), "mean"),
+    "spoken_mmlu_text_options": Task("mmlu_text_options.jsonl", (TEXT, SPEECH_TO_TEXT), "sum"),
     "mmlu": Task("mmlu.jsonl", (TEXT,), "sum", written=True),
     "blimp": Task("sblimp.jsonl", (TEXT,), "sum", voices=True),
     "sblimp": Task("sblimp.jsonl", (SPEECH,), "sum", voices=True),
@@ -37,6 +38,11 @@ TASKS: dict[str, Task] = {
     "pairs": Task("pairs.jsonl", (SPEECH,), "sum"),
     "blimp_original": Task("blimp.jsonl", (TEXT,), "sum"),
     "multiple_choice": Task("multiple_choice.jsonl", (TEXT,), "mean"),
+    # of `ssr build-benchmark` alone
+    "spoken_multiple_choice": Task(
+        "spoken_multiple_choice.jsonl", (TEXT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, SPEECH), "mean"
+    ),
+    "spoken_sentences": Task("spoken_sentences.jsonl", (TEXT, SPEECH), "sum"),
 }
 
 
@@ -44,7 +50,7 @@ def text_parts(task: Task) -> Parts:
     """All of it written: the ceiling."""
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
-        context = item.written if task.written else item.context.text + item.prompt
+        context = item.written if task.written else before(item) + item.context.text + item.prompt
         return [context], [[after(context, c.text)] for c in item.choices]
 
     return parts
@@ -54,7 +60,7 @@ def spoken_parts(mode: str, hear: Callable[[Spoken], Part]) -> Parts:
     """A spoken context, spoken choices, or both; `hear` says what stands for a recording."""
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
-        context: list[Part] = []
+        context: list[Part] = [before(item)] if item.examples else []
         if item.context.text or item.context.audio:
             context.append(item.context.text if mode == TEXT_TO_SPEECH else hear(item.context))
         if item.prompt:
@@ -75,7 +81,7 @@ def cascade_parts(mode: str, transcripts: Mapping[str, str]) -> Parts:
             if mode == TEXT_TO_SPEECH
             else (transcripts[item.context.audio] if item.context.audio else "")
         )
-        context += item.prompt
+        context = before(item) + context + item.prompt
         written = mode == SPEECH_TO_TEXT
         return [context], [[after(context, c.text if written else transcripts[c.audio])] for c in item.choices]
 
@@ -83,13 +89,19 @@ def cascade_parts(mode: str, transcripts: Mapping[str, str]) -> Parts:
 
 
 def context_free_parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
-    """A control: the prompt alone, without the context."""
-    return [item.prompt], [[after(item.prompt, c.text)] for c in item.choices]
+    """A control: the prompt alone, after the examples where there are some, without the context."""
+    context = before(item) + item.prompt
+    return [context], [[after(context, c.text)] for c in item.choices]
 
 
 def from_recordings(speech: Mapping[str, Speech]) -> Callable[[Spoken], Part]:
     """Speech vectors by the path of their recording."""
     return lambda spoken: speech[spoken.audio]
+
+
+def before(item: Choice) -> str:
+    """The written examples that come before the context."""
+    return "".join(item.examples)
 
 
 def after(context: str, text: str) -> str:

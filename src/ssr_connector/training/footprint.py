@@ -68,7 +68,7 @@ def footprint(forward: Callable[[], Tensor], checkpointed: bool = False) -> Foot
 
     What `checkpointed` layers compute again hangs on in cycles here, which it does not on real tensors.
     """
-    live, flops = LiveBytes(), FlopCounterMode(display=False)
+    live, flops = LiveBytes(), count_flops()
     with flops, live:
         loss = forward()
         after_forward, live.tidy = live.live, checkpointed
@@ -78,6 +78,28 @@ def footprint(forward: Callable[[], Tensor], checkpointed: bool = False) -> Foot
         finally:
             gc.unfreeze()
     return Footprint(after_forward, live.peak, flops.get_total_flops())
+
+
+def count_flops() -> FlopCounterMode:
+    """A context that counts operations, those of attention too: torch's own knows the GPU's kernels only."""
+    return FlopCounterMode(display=False, custom_mapping=_ATTENTION)
+
+
+def _attention(query: Any, key: Any, *_: Any, **__: Any) -> int:
+    """Of queries [B, heads, N, width] on keys [B, heads, M, width], both products; causality is left out."""
+    B, heads, N, width = query
+    return int(4 * B * heads * N * key[2] * width)
+
+
+def _attention_backward(gradient: Any, query: Any, key: Any, *_: Any, **__: Any) -> int:  # noqa: ARG001 - torch's order
+    """The scores once more, and the gradients of queries, keys, values and scores."""
+    return _attention(query, key) * 5 // 2
+
+
+_ATTENTION = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+}
 
 
 def pretend() -> Any:

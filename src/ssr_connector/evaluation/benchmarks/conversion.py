@@ -168,6 +168,7 @@ def row(item: Choice, folder: Path) -> dict[str, Any]:
         "cluster": item.cluster,
         "speaker": item.speaker,
         "kinds": list(item.kinds),
+        "examples": list(item.examples),
     }
     filled = {key: value for key, value in fields.items() if value}
     return {"id": item.id, **filled, "choices": [part(c, folder) for c in item.choices], "answer": item.answer}

@@ -5,6 +5,7 @@ hendrycks/test, to the letter, from the texts as the files hold them (pandas, wh
 some of them into other ones: 0.50 into 0.5, None into nan).
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from ssr_connector.errors import UserError
@@ -20,8 +21,26 @@ SUBJECTS = 57  # as published
 LAYOUT = "the folder of MMLU that holds test/ or val/, and dev/ for the examples"
 
 
+@dataclass(frozen=True)
+class Row:
+    """A question as its line holds it (question, options, letter), and the lines of its examples."""
+
+    name: str
+    subject: str
+    fields: list[str]
+    examples: list[list[str]]
+
+
 def read(source: Path, options: Options) -> Layout:
     """All questions of a split. Raises UserError where the folders are not there."""
+    rows, layout = read_rows(source, options)
+    for row in rows:
+        layout.add(FILE, question(row, options))
+    return layout
+
+
+def read_rows(source: Path, options: Options) -> tuple[list[Row], Layout]:
+    """The same before they are laid out for reading; the layout holds what was rejected."""
     shots = SHOTS if options.shots is None else options.shots
     if not 0 <= shots <= SHOTS:
         raise UserError(f"--shots {shots}: dev/ holds {SHOTS} examples of every subject, give 0 to {SHOTS}")
@@ -32,22 +51,22 @@ def read(source: Path, options: Options) -> Layout:
     if shots and not (source / "dev").is_dir():
         raise UserError(f"{source} holds no folder dev, where the {shots} examples are: add it, or give --shots 0")
     layout = Layout(split=split)
+    rows: list[Row] = []
     subjects = sorted(path.stem.removesuffix(f"_{split}") for path in folder.glob(f"*_{split}.csv"))
     if len(subjects) < SUBJECTS:
         layout.remark(f"{split}/", f"fewer subjects than the {SUBJECTS} that were published", f"{len(subjects)}")
     for subject in subjects:
         examples = dev_rows(source, subject, layout)[:shots] if shots else []
-        start = (header(subject) if options.header else "") + "".join(shown(row) for row in examples)
-        for number, row in enumerate(read_questions(folder / f"{subject}_{split}.csv", layout)):
+        for number, fields in enumerate(read_questions(folder / f"{subject}_{split}.csv", layout)):
             name = f"{subject}/{number}"
             if len(examples) < shots:
                 layout.reject(name, "too few examples", f"dev/{subject}_dev.csv holds fewer than {shots}")
             else:
-                layout.add(FILE, question(name, subject, start, row))
+                rows.append(Row(name, subject, fields, examples))
     for path in sorted((source / "dev").glob("*_dev.csv")):
         if (subject := path.stem.removesuffix("_dev")) not in subjects:
             layout.reject(f"{split}/{subject}_{split}.csv", "missing file", "dev/ has examples of this subject")
-    return layout
+    return rows, layout
 
 
 def read_questions(path: Path, layout: Layout) -> list[list[str]]:
@@ -69,11 +88,13 @@ def dev_rows(source: Path, subject: str, layout: Layout) -> list[list[str]]:
     return read_questions(path, layout) if path.is_file() else []
 
 
-def question(name: str, subject: str, start: str, row: list[str]) -> Choice:
+def question(row: Row, options: Options) -> Choice:
     """One question to be read."""
+    start = (header(row.subject) if options.header else "") + "".join(shown(fields) for fields in row.examples)
     letters = tuple(Spoken(letter) for letter in LETTERS)
-    written = start + asked(row)
-    return Choice(name, subject.replace("_", " "), Spoken(""), letters, LETTERS.index(row[-1]), written=written)
+    answer = LETTERS.index(row.fields[-1])
+    written = start + asked(row.fields)
+    return Choice(row.name, row.subject.replace("_", " "), Spoken(""), letters, answer, written=written)
 
 
 def header(subject: str) -> str:

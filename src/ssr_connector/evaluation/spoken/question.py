@@ -1,0 +1,82 @@
+"""A written question before it is read out, of any benchmark that `ssr import-benchmark` reads for reading.
+
+Three kinds: a question with lettered options (MMLU), a question whose answers are compared as they stand (ARC, PIQA …),
+and sentences of which one is right (BLiMP, Winograd), where nothing is asked.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssr_connector.evaluation.benchmarks import blimp, mmlu, multiple_choice
+from ssr_connector.evaluation.benchmarks.layout import Layout, Options
+from ssr_connector.evaluation.choice import Choice
+
+LISTED = re.compile(r"^(?P<query>.*?)\nChoices:\n(?P<options>.*?)\nAnswer:$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, and the options; ``examples`` are answered questions of the same kind, only ever written."""
+
+    id: str
+    group: str
+    text: str  # empty where sentences are compared
+    options: tuple[str, ...]
+    answer: int
+    lettered: bool = False
+    written: str = ""  # the whole prompt as it is read
+    examples: tuple[tuple[str, tuple[str, ...], int], ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A benchmark that can be spoken; ``read`` raises UserError where its layout is not there."""
+
+    read: Callable[[Path, Options], tuple[list[Question], Layout]]
+    options: tuple[str, ...] = ()
+
+
+def read_mmlu(source: Path, options: Options) -> tuple[list[Question], Layout]:
+    """Hendrycks' folder."""
+    rows, layout = mmlu.read_rows(source, options)
+    questions = []
+    for row in rows:
+        item = mmlu.question(row, options)
+        text, *answers, _ = row.fields
+        examples = tuple((e[0], tuple(e[1:-1]), mmlu.LETTERS.index(e[-1])) for e in row.examples)
+        questions.append(Question(item.id, item.group, text, tuple(answers), item.answer, True, item.written, examples))
+    return questions, layout
+
+
+def read_blimp(source: Path, options: Options) -> tuple[list[Question], Layout]:
+    """BLiMP's pairs."""
+    layout = blimp.read(source, options)
+    return [compared(item) for items in layout.questions.values() for item in items], layout
+
+
+def read_multiple_choice(source: Path, options: Options) -> tuple[list[Question], Layout]:
+    """JSON lines with query, choices and gold."""
+    layout = multiple_choice.read(source, options)
+    return [compared(item) for items in layout.questions.values() for item in items], layout
+
+
+def compared(item: Choice) -> Question:
+    """A question without what tells a reader where it begins and ends; options that it lists become its answers."""
+    text, options = item.context.text, tuple(c.text for c in item.choices)
+    listed = LISTED.match(text)
+    if listed:
+        answers = [line.partition(". ") for line in listed["options"].split("\n")]
+        if tuple(letter for letter, _, _ in answers) == options:
+            text, options = listed["query"], tuple(answer for _, _, answer in answers)
+    text = re.sub(r"(^|\n)(?:Question|Context): ?", r"\1", text).removesuffix("Answer:").strip()
+    return Question(item.id, item.group, text, options, item.answer, kinds=item.kinds)
+
+
+SOURCES = {
+    "speech-mmlu": Source(read_mmlu, ("split", "shots", "header")),
+    "speech-blimp": Source(read_blimp),
+    "speech-multiple-choice": Source(read_multiple_choice),
+}
