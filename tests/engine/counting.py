@@ -16,14 +16,14 @@ SHARD_S = 4.0
 
 @dataclass(frozen=True)
 class CountingStage:
-    """Another stage, in no hurry."""
+    """That of `ssr encode`, in no hurry."""
 
-    inner: EncodeStage
+    values: tuple
     log: Path
     pause_s: float
 
     def load(self):
-        work = self.inner.load()
+        work = EncodeStage(*self.values).load()
         self.write("load")
 
         def counted(cuts, folder, tick):
@@ -37,6 +37,19 @@ class CountingStage:
     def write(self, line):
         with self.log.open("a") as lines:
             lines.write(f"{os.getpid()} {line}\n")
+
+
+@dataclass(frozen=True)
+class FailingStage:
+    """One whose work does not succeed."""
+
+    error: Exception
+
+    def load(self):
+        def work(cuts, folder, tick):
+            raise self.error
+
+        return work
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,7 @@ def files(folder):
 
 def encode(manifest, encoder, out, log, engine, pause_s=0.4):
     """`ssr encode`, traced."""
-    corpus.EncodeStage = lambda *values: CountingStage(EncodeStage(*values), Path(log), pause_s)
+    corpus.EncodeStage = lambda *values: CountingStage(values, Path(log), pause_s)
     try:
         return corpus.encode_cuts([Path(manifest)], encoder, None, Path(out), 5.0, lambda *_: None, engine, SHARD_S)
     finally:

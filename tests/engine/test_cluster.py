@@ -5,16 +5,18 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
+from ssr_connector.data.cuts import read_manifests
 from ssr_connector.engine.cluster import RayEngine
+from ssr_connector.engine.shard import cut_shards
 from ssr_connector.errors import UserError
 
 pytest.importorskip("ray")
 
 
+@pytest.mark.slow
 def test_a_killed_worker_changes_nothing(counting, encoded, tiny_corpus, tiny_encoder, tmp_path):
     log, out = tmp_path / "calls", tmp_path / "frames"
 
@@ -33,6 +35,7 @@ def test_a_killed_worker_changes_nothing(counting, encoded, tiny_corpus, tiny_en
     assert sorted(calls.begun.values()) == [1] * (len(calls.begun) - 1) + [2]  # the killed one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_stopped_goes_on(how, counting, encoded, tiny_corpus, tiny_encoder, tmp_path):
     log, out = tmp_path / "calls", tmp_path / "frames"
@@ -54,16 +57,18 @@ def test_a_run_that_is_stopped_goes_on(how, counting, encoded, tiny_corpus, tiny
     assert before.ended.keys() | left.ended.keys() == before.begun.keys() | left.begun.keys()
 
 
-def test_what_the_work_raises_comes_back(counting, tiny_corpus, tiny_encoder, tmp_path):
-    log = tmp_path / "calls"
-    out = tmp_path / "frames"
-    (tmp_path / "frames").mkdir()
-    with pytest.raises(UserError, match="cannot load a speech encoder"):
-        counting.encode(tiny_corpus / "train.jsonl.gz", str(tmp_path), out, log, RayEngine(2))
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [UserError("mend it"), OSError(28, "No space left on device"), ValueError("a bug")])
+def test_what_the_work_raises_comes_back(error, counting, tiny_corpus, tmp_path):
+    shards = cut_shards(read_manifests([tiny_corpus / "dev.jsonl.gz"]), 4.0, [], with_text=True)
+    with pytest.raises(Exception, match=r"mend it|No space|a bug") as caught:
+        RayEngine(2).run(counting.FailingStage(error), shards, tmp_path, lambda _: None)
+    if not isinstance(error, ValueError):  # what the user can mend is one sentence, a bug is a traceback
+        assert isinstance(caught.value, type(error))
+        assert str(caught.value) == str(error)
 
 
 def test_a_cluster_that_is_not_there_is_said(counting, tiny_corpus, tiny_encoder, tmp_path):
-    with pytest.raises(UserError, match="no Ray cluster at"):
-        counting.encode(
-            tiny_corpus / "train.jsonl.gz", tiny_encoder, tmp_path / "f", tmp_path / "c", RayEngine(2, "auto")
-        )
+    cuts, engine = tiny_corpus / "train.jsonl.gz", RayEngine(2, "127.0.0.1:1")
+    with pytest.raises(UserError, match=r"no Ray cluster at 127.0.0.1:1"):
+        counting.encode(cuts, tiny_encoder, tmp_path / "frames", tmp_path / "calls", engine)

@@ -67,7 +67,7 @@ def align_cuts(
     where nothing can be aligned.
     """
     cuts = read_manifests(manifests)
-    identity = ["alignments", bundle_key(aligner), batch_s, frames is not None]
+    identity = ["alignments", bundle_key(aligner), batch_s, FrameStore(frames).digest() if frames else None]
     shards = cut_shards(cuts, shard_s, identity, with_text=True)
     stage = AlignStage(aligner, batch_s, frames)
     folders = run_shards(stage, shards, out / SHARDS, engine or LocalEngine(), report)

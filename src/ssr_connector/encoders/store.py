@@ -42,6 +42,10 @@ class FrameStore:
     def __len__(self) -> int:
         return len(self._places)
 
+    def digest(self) -> str:
+        """What tells it from a store of other encoders or recordings."""
+        return digest_of([self.folder / INDEX])
+
     def read(self, recording_ids: Sequence[str]) -> Frames:
         """Frames of recordings [B, T, F] in float32. Raises UserError for one that was not encoded."""
         rows = []
