@@ -1,5 +1,6 @@
 """Shards on a Ray cluster, or on a small one that is started on this machine: a Ray Data pipeline over actors."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from ssr_connector.engine.shard import Shard, commit, pack, unpack
 from ssr_connector.errors import UserError
 
 HERE = "local"
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}  # nothing is sent to Ray's makers
+NO_REPORT = ("RAY_USAGE_STATS_ENABLED", "0")  # to Ray's makers
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class RayEngine:
 
     def _results(self, ray: Any, stage: Stage, shards: Sequence[Shard], folder: Path) -> Iterator[float]:
         """Seconds of audio of each shard as it is committed."""
-        ray.data.DataContext.get_current().enable_progress_bars = False
+        ray.data.DataContext.get_current().enable_progress_bars = False  # we have our own
         actors = min(len(shards), self.jobs or int(ray.cluster_resources().get("CPU", 1)))
         rows = [{"shard": pack(shard)} for shard in shards]
         data = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
@@ -80,12 +81,13 @@ class Worker:
 
 
 def _ray() -> Any:
-    os.environ |= {name: value for name, value in QUIET.items() if name not in os.environ}
+    os.environ.setdefault(*NO_REPORT)
     try:
         import ray
         import ray.data
     except ImportError:
         raise UserError("--engine ray needs Ray: pip install 'ssr-connector[ray]'") from None
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
 
 
