@@ -1,5 +1,6 @@
 """Shards on a Ray cluster, or on a small one that is started on this machine: a Ray Data pipeline over actors."""
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -34,8 +35,6 @@ class RayEngine:
         try:
             for seconds in self._results(ray, stage, shards, folder.resolve()):
                 tick(seconds)
-        except Exception as error:
-            raise _cause(error) from error
         finally:
             ray.shutdown()
 
@@ -63,6 +62,8 @@ class RayEngine:
             num_cpus=1,
         )
         for row in data.iter_rows():
+            if row["error"]:
+                raise _error(json.loads(row["error"]))
             yield row["seconds"]
 
 
@@ -72,12 +73,21 @@ class Worker:
     def __init__(self, stage: Stage, folder: Path) -> None:
         self.work, self.folder = stage.load(), folder
 
-    def __call__(self, batch: Any) -> dict[str, list[float]]:
-        """Commit the shards of a table of packed ones; returns their seconds of audio."""
-        shards = [unpack(packed) for packed in batch["shard"].to_pylist()]
-        for shard in shards:
+    def __call__(self, batch: Any) -> dict[str, list[Any]]:
+        """Commit a shard, given as a table of one packed one; returns its seconds of audio.
+
+        What a user can mend is returned as well: of what is raised, Ray hands on the type and a traceback in words.
+        """
+        (packed,) = batch["shard"].to_pylist()
+        shard = unpack(packed)
+        try:
             commit(self.work, shard, self.folder, lambda _: None)
-        return {"seconds": [shard.duration_s for shard in shards]}
+        except UserError as error:
+            return {"seconds": [0.0], "error": [json.dumps([str(error)])]}
+        except OSError as error:
+            told = [str(error)] if error.errno is None else [error.errno, error.strerror, error.filename]
+            return {"seconds": [0.0], "error": [json.dumps(["", *told], default=str)]}
+        return {"seconds": [shard.duration_s], "error": [""]}
 
 
 def _ray() -> Any:
@@ -91,12 +101,7 @@ def _ray() -> Any:
     return ray
 
 
-def _cause(error: BaseException) -> BaseException:
-    """What the work itself raised, out of Ray's wrappings."""
-    found: BaseException | None = error
-    while found is not None:
-        inner = getattr(found, "cause", None) or found.__cause__
-        if isinstance(found, UserError | OSError) and not isinstance(inner, UserError | OSError):
-            return found
-        found = inner
-    return error
+def _error(told: list[Any]) -> Exception:
+    """The error that a worker told of: a UserError's sentence, or what an OSError is made of."""
+    sentence, *system = told
+    return OSError(*system) if system else UserError(sentence)
