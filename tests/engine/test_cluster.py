@@ -69,6 +69,6 @@ def test_what_the_work_raises_comes_back(error, counting, tiny_corpus, tmp_path)
 
 
 def test_a_cluster_that_is_not_there_is_said(counting, tiny_corpus, tiny_encoder, tmp_path):
-    cuts, engine = tiny_corpus / "train.jsonl.gz", RayEngine(2, "127.0.0.1:1")
-    with pytest.raises(UserError, match=r"no Ray cluster at 127.0.0.1:1"):
+    cuts, engine = tiny_corpus / "train.jsonl.gz", RayEngine(2, "auto")
+    with pytest.raises(UserError, match=r"no Ray cluster at auto"):
         counting.encode(cuts, tiny_encoder, tmp_path / "frames", tmp_path / "calls", engine)
