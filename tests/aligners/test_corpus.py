@@ -3,7 +3,6 @@ import json
 
 import pytest
 
-from ssr_connector.aligners.bundle import load_bundle
 from ssr_connector.aligners.corpus import align_cuts
 from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.encoders.corpus import encode_cuts
@@ -34,7 +33,7 @@ def test_good_cuts_are_aligned_and_bad_ones_named(tiny_corpus, tiny_aligner, tmp
             row["supervisions"][0]["text"] *= 40
 
     cuts = changed(tiny_corpus / "cuts.jsonl.gz", tmp_path / "cuts.jsonl.gz", spoil)
-    done = align_cuts([cuts], load_bundle(tiny_aligner), tmp_path / "out", 5.0, quiet)
+    done = align_cuts([cuts], tiny_aligner, tmp_path / "out", 5.0, quiet)
     assert done.aligned == 13
     reasons = dict(done.rejected)
     assert "missing file" in reasons["u01"]
@@ -49,9 +48,8 @@ def test_good_cuts_are_aligned_and_bad_ones_named(tiny_corpus, tiny_aligner, tmp
 def test_stored_frames_give_the_same_alignments(tiny_corpus, tiny_encoder, tiny_aligner, tmp_path):
     cuts = [tiny_corpus / "dev.jsonl.gz"]
     encode_cuts(cuts, tiny_encoder, None, tmp_path / "frames", 5.0, quiet)
-    bundle = load_bundle(tiny_aligner)
-    align_cuts(cuts, bundle, tmp_path / "stored", 5.0, quiet, tmp_path / "frames")
-    align_cuts(cuts, bundle, tmp_path / "live", 5.0, quiet)
+    align_cuts(cuts, tiny_aligner, tmp_path / "stored", 5.0, quiet, tmp_path / "frames")
+    align_cuts(cuts, tiny_aligner, tmp_path / "live", 5.0, quiet)
     stored, live = (read_alignments(tmp_path / name / FILE)[1] for name in ("stored", "live"))
     assert {k: a.ends for k, a in stored.items()} == {k: a.ends for k, a in live.items()}
     assert all(a.text for a in live.values())
@@ -61,7 +59,7 @@ def test_frames_of_another_encoder_are_refused(tiny_corpus, tiny_encoder, tiny_a
     cuts = [tiny_corpus / "dev.jsonl.gz"]
     encode_cuts(cuts, tiny_encoder, 1, tmp_path / "frames", 5.0, quiet)
     with pytest.raises(UserError, match="not made by this aligner's encoder"):
-        align_cuts(cuts, load_bundle(tiny_aligner), tmp_path / "out", 5.0, quiet, tmp_path / "frames")
+        align_cuts(cuts, tiny_aligner, tmp_path / "out", 5.0, quiet, tmp_path / "frames")
 
 
 def test_nothing_alignable_is_an_error(tiny_corpus, tiny_aligner, tmp_path):
@@ -70,5 +68,5 @@ def test_nothing_alignable_is_an_error(tiny_corpus, tiny_aligner, tmp_path):
 
     cuts = changed(tiny_corpus / "dev.jsonl.gz", tmp_path / "cuts.jsonl.gz", hush)
     with pytest.raises(UserError, match="none of the 4 utterances"):
-        align_cuts([cuts], load_bundle(tiny_aligner), tmp_path / "out", 5.0, quiet)
+        align_cuts([cuts], tiny_aligner, tmp_path / "out", 5.0, quiet)
     assert not (tmp_path / "out").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ssr_connector.encoders.store import FrameStore, encoder_key, write_frames
+from ssr_connector.encoders.store import FrameStore, encoder_key, join_shards, write_frames
 from ssr_connector.errors import UserError
 from ssr_connector.types import Frames
 from ssr_connector.units import FrameClock
@@ -139,3 +139,20 @@ def test_the_key_tells_encoders_apart(tiny_encoder, tmp_path):
     data[-1] ^= 1
     weights.write_bytes(data)
     assert encoder_key(str(copy), 1) != key
+
+
+def test_shards_read_as_one_store(folder):
+    for name, key, n, seed in (("s0", "d", 3, 2), ("s1", "e", 4, 3)):
+        write_frames(folder / "shards" / name, "other", CLOCK, [([key], frames(n, seed=seed))])
+    write_frames(folder / "shards" / "s2", "other", CLOCK, [])  # nothing of it could be heard
+    assert "a" in FrameStore(folder)  # until all shards are there, it is the store that it was
+    assert join_shards(folder, ["s2", "s0", "s1"]) == 2
+    store = FrameStore(folder)
+    assert (len(store), store.width, store.encoder, "a" in store) == (2, 4, "other", False)
+    out = store.read(["e", "d"])
+    assert torch.equal(out.values[0], frames(4, seed=3).values.half().float()[0])
+    assert torch.equal(out.values[1, :3], frames(3, seed=2).values.half().float()[0])
+    assert not (folder / "frames.f16").exists()
+    (folder / "shards" / "s1" / "index.json").unlink()
+    with pytest.raises(UserError, match="s1"):
+        FrameStore(folder)

@@ -13,7 +13,7 @@ from ssr_connector.data.text import Form
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.encoders.store import encoder_key
 from ssr_connector.errors import UserError
-from ssr_connector.files import replace_folder, write_tensors
+from ssr_connector.files import digest_of, replace_folder, write_tensors
 
 CONFIG, WEIGHTS = "aligner.json", "aligner.safetensors"
 
@@ -92,6 +92,22 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
     tokenizer = load_tokenizer(resolve(values["llm_name"], folder))
     key = encoder_key(resolve(values["encoder_name"], folder), values["encoder_layer"])
     return AlignerBundle(aligner, encoder, offset_tokenize(tokenizer), values["text_form"], key)
+
+
+def bundle_key(folder: Path) -> str:
+    """What tells its alignments from another's: digests of its files, its encoder's and its LLM's tokenizer."""
+    from ssr_connector.model.checkpoint import resolve
+
+    config = folder / "config.json" if (folder / "config.json").is_file() else folder / CONFIG
+    try:
+        values = json.loads(config.read_text(encoding="utf-8"))
+        encoder_name, llm_name = (resolve(values[name], folder) for name in ("encoder_name", "llm_name"))
+        encoder = encoder_key(encoder_name, values["encoder_layer"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`") from error
+    own = digest_of(sorted(f for f in folder.iterdir() if f.suffix in (".json", ".safetensors")))
+    llm = Path(llm_name)
+    return f"{own}#{encoder}#{digest_of(sorted(llm.glob('*token*'))) if llm.is_dir() else llm_name}"
 
 
 def offset_tokenize(tokenizer: Any) -> Tokenize:

@@ -1,22 +1,30 @@
 """A corpus of cuts along its transcripts; what cannot be aligned is skipped, listed and counted."""
 
-import time
+import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ssr_connector.aligners.base import Unalignable
-from ssr_connector.aligners.bundle import AlignerBundle
-from ssr_connector.aligners.record import FILE, write_alignments
+from ssr_connector.aligners.bundle import AlignerBundle, bundle_key, load_bundle
+from ssr_connector.aligners.record import FILE, join_alignments, write_alignments
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cuts import in_groups, read_manifests, speech_texts
 from ssr_connector.encoders.source import EncodedFrames, FrameSource, StoredFrames
 from ssr_connector.encoders.store import FrameStore
+from ssr_connector.engine import Engine, LocalEngine, Tick, Work
+from ssr_connector.engine.run import discard, run_shards
+from ssr_connector.engine.shard import SHARD_S, cut_shards
 from ssr_connector.errors import UserError
 from ssr_connector.files import write_rejected
 from ssr_connector.progress import Report
 from ssr_connector.types import Alignment
+
+SHARDS = "shards"
+SUMMARY = "summary.json"  # of a shard: what was rejected, and counts
 
 
 @dataclass(frozen=True)
@@ -29,37 +37,83 @@ class Aligned:
     rejected: list[tuple[str, str]]
 
 
+@dataclass(frozen=True)
+class AlignStage:
+    """`ssr align` of any cuts by a trained aligner."""
+
+    folder: Path
+    batch_s: float
+    frames: Path | None = None
+
+    def load(self) -> Work:
+        """The aligner, its encoder and its LLM's tokenizer; frames instead of the encoder where there are some."""
+        bundle = load_bundle(self.folder)
+        return partial(align_shard, bundle, frame_source(bundle, self.frames), self.batch_s)
+
+
 def align_cuts(
     manifests: Sequence[Path],
-    bundle: AlignerBundle,
+    aligner: Path,
     out: Path,
     batch_s: float,
     report: Report,
     frames: Path | None = None,
+    engine: Engine | None = None,
+    shard_s: float = SHARD_S,
 ) -> Aligned:
-    """Force all cuts along their transcripts; writes alignments.jsonl and rejected.tsv."""
-    source: FrameSource = EncodedFrames(bundle.encoder)
-    if frames:
-        store = FrameStore(frames)
-        if store.encoder != bundle.encoder_key:
-            raise UserError(f"{frames} was not made by this aligner's encoder, as it is now; run `ssr encode` again")
-        source = StoredFrames(store)
+    """Force all cuts along their transcripts by the trained aligner of a folder: alignments.jsonl, rejected.tsv.
+
+    It goes shard by shard: what an earlier run has done is kept, until the caller calls `finish`. Raises UserError
+    where nothing can be aligned.
+    """
     cuts = read_manifests(manifests)
+    identity = ["alignments", bundle_key(aligner), batch_s, FrameStore(frames).digest() if frames else None]
+    shards = cut_shards(cuts, shard_s, identity, with_text=True)
+    stage = AlignStage(aligner, batch_s, frames)
+    folders = run_shards(stage, shards, out / SHARDS, engine or LocalEngine(), report)
+    parts = [json.loads((folder / SUMMARY).read_text(encoding="utf-8")) for folder in folders]
+    rejected = [(key, reason) for part in parts for key, reason in part["rejected"]]
+    if len(rejected) == len(cuts):
+        discard(out / SHARDS)
+        raise UserError(f"none of the {len(cuts)} utterances could be aligned; the first: {rejected[0][1]}")
+    join_alignments(out / FILE, [folder / FILE for folder in folders])
+    write_rejected(out / "rejected.tsv", rejected)
+    aligned, tokens, shared = (sum(part[name] for part in parts) for name in ("aligned", "tokens", "shared"))
+    return Aligned(aligned, tokens, shared, rejected)
+
+
+def finish(out: Path) -> None:
+    """Throw the shards away: their results are safe elsewhere."""
+    shutil.rmtree(out / SHARDS, ignore_errors=True)
+
+
+def frame_source(bundle: AlignerBundle, frames: Path | None) -> FrameSource:
+    """Where an aligner's frames come from. Raises UserError where stored ones are not of its encoder."""
+    if not frames:
+        return EncodedFrames(bundle.encoder)
+    store = FrameStore(frames)
+    if store.encoder != bundle.encoder_key:
+        raise UserError(f"{frames} was not made by this aligner's encoder, as it is now; run `ssr encode` again")
+    return StoredFrames(store)
+
+
+def align_shard(
+    bundle: AlignerBundle, source: FrameSource, batch_s: float, cuts: Sequence[Any], folder: Path, tick: Tick
+) -> None:
+    """The alignments of some cuts in `folder`, and a summary."""
     texts = speech_texts(cuts, bundle.text_form)
     done: dict[str, Alignment] = {}
-    rejected: list[tuple[str, str]] = []
-    rejected += [(c.id, "too short for a frame, or not among the encoded frames") for c in cuts if not source.has(c)]
-    for key, result in results([c for c in cuts if source.has(c)], texts, source, bundle, batch_s, report):
+    rejected = [(c.id, "too short for a frame, or not among the encoded frames") for c in cuts if not source.has(c)]
+    tick(sum(c.duration for c in cuts if not source.has(c)))
+    for key, result in results([c for c in cuts if source.has(c)], texts, source, bundle, batch_s, tick):
         if isinstance(result, Alignment):
             done[key] = result
         else:
             rejected.append((key, result.reason))
-    if not done:
-        raise UserError(f"none of the {len(cuts)} utterances could be aligned; the first: {rejected[0][1]}")
-    write_alignments(out / FILE, bundle.encoder.clock, done.items())
-    write_rejected(out / "rejected.tsv", rejected)
+    write_alignments(folder / FILE, bundle.encoder.clock, done.items())
     shared, tokens = sum(a.shared for a in done.values()), sum(len(a) for a in done.values())
-    return Aligned(len(done), tokens, shared, rejected)
+    summary = {"aligned": len(done), "tokens": tokens, "shared": shared, "rejected": rejected}
+    (folder / SUMMARY).write_text(json.dumps(summary, ensure_ascii=False), encoding="utf-8")
 
 
 def results(
@@ -68,7 +122,7 @@ def results(
     source: FrameSource,
     bundle: AlignerBundle,
     batch_s: float,
-    report: Report,
+    tick: Tick,
 ) -> Iterator[tuple[str, Alignment | Unalignable]]:
     """(cut id, alignment or why there is none), batch after batch of similar durations."""
 
@@ -82,9 +136,6 @@ def results(
         found = bundle.aligner.align(frames, [texts[c.id] for c in group], bundle.tokenize)
         return list(zip([c.id for c in group], found, strict=True))
 
-    done, seconds, started = 0, 0.0, time.monotonic()
     for group in in_groups(cuts, batch_s):
         yield from aligned(group)
-        done += len(group)
-        seconds += sum(cut.duration for cut in group)
-        report(done, len(cuts), {"audio_s_per_s": seconds / (time.monotonic() - started)})
+        tick(sum(cut.duration for cut in group))

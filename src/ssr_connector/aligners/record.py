@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,17 @@ def write_alignments(path: Path, clock: FrameClock, alignments: Iterable[tuple[s
             ids.add(key)
             out.write(json.dumps({"id": key, **to_dict(alignment)}, ensure_ascii=False) + "\n")
     return len(ids)
+
+
+def join_alignments(path: Path, parts: Sequence[Path]) -> None:
+    """One file of several by the same aligner, byte for byte, all or nothing."""
+    with replace_file(path) as new, new.open("wb") as out:
+        for number, part in enumerate(parts):
+            with part.open("rb") as lines:
+                header = next(lines)
+                if number == 0:
+                    out.write(header)
+                shutil.copyfileobj(lines, out)
 
 
 def read_alignments(path: Path) -> tuple[FrameClock, dict[str, Alignment]]:

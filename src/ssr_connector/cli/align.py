@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssr_connector.cli.engine import add_engine_arguments
+
 if TYPE_CHECKING:
     from ssr_connector.aligners.formats import TimedUtterance
+    from ssr_connector.engine import Engine
     from ssr_connector.types import Waveform
 
 MAX_DURATION_S = 24 * 3600.0  # of one recording: training wants short ones, alignment does not mind
@@ -29,13 +32,14 @@ DIR receives, by --format
   textgrid  textgrid/ID.TextGrid for Praat        jsonl  words.jsonl, words and tokens with their scores
   ctm       words.ctm (id, 1, start, duration)    cuts   cuts.jsonl.gz, lhotse cuts that hold the words
 and always rejected.tsv with the utterances that have no alignment and the reason; alignments.jsonl, for training, where
-frames and tokens are known: from a trained aligner, or any with --encoder and --llm. An aligner that is not trained
-goes on where it was cut off.
+frames and tokens are known: from a trained aligner, or any with --encoder and --llm. The same command goes on where it
+was cut off: a trained aligner at the last whole shard, another at the last utterance.
 
 examples
   ssr align talk.wav --text "What was said." --plot talk.png
   ssr align my/table.tsv --out aligned --format textgrid,ctm --jobs 4
   ssr align data/mine/train.jsonl.gz data/mine/dev.jsonl.gz --aligner runs/mine/aligner/aligner --out runs/mine/align
+  ssr align data/mls/part-07.jsonl.gz --aligner my/aligner --out al/07 --engine ray --address auto  (docs/clusters.md)
   ssr align data/mine/cuts.jsonl.gz --aligner imported:mfa/ --encoder facebook/hubert-base-ls960 --llm my/llama --out al
 """
 
@@ -50,15 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", default="ctm,jsonl", help="what to write, with commas (default: ctm,jsonl)")
     parser.add_argument("--text", help="the transcript of a recording")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="draw the recording, or the corpus' first utterance")
-    parser.add_argument(
-        "--jobs", metavar="N", type=int, default=1, help="processes of an aligner that is not trained (default: 1)"
-    )
     parser.add_argument("--frames", metavar="DIR", type=Path, help="frames of `ssr encode`, instead of encoding again")
     parser.add_argument(
         "--batch-s", metavar="S", type=float, default=120.0, help="seconds of audio at once (default: 120)"
     )
     parser.add_argument("--encoder", metavar="NAME", help="with --llm: also frames and tokens from word times")
     parser.add_argument("--llm", metavar="NAME", help="whose tokens those are")
+    add_engine_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,8 +85,6 @@ def run(args: argparse.Namespace) -> int:
             raise UserError(f"{option} goes with {'one recording' if of_corpus else 'cuts'}, not with {first}")
     if (args.encoder is None) != (args.llm is None):
         raise UserError("--encoder and --llm go together: frames and the tokens that lie in them")
-    if args.jobs < 1:
-        raise UserError(f"--jobs is at least 1, not {args.jobs}")
     if not of_corpus:
         if len(args.sources) > 1:
             raise UserError("give one recording at a time, or a transcript table for many")
@@ -117,32 +117,38 @@ def align_corpus(args: argparse.Namespace, sources: list[Path], formats: list[st
     """All utterances into files."""
     import time
 
-    from ssr_connector.aligners import pocketsphinx, word_corpus
+    from ssr_connector.aligners import corpus, pocketsphinx, word_corpus
     from ssr_connector.aligners.formats import FORMATS, LOW_SCORE
     from ssr_connector.aligners.picture import draw
     from ssr_connector.data.cuts import cut_audio, read_manifests
+    from ssr_connector.engine import build_engine
     from ssr_connector.errors import UserError
     from ssr_connector.files import write_rejected
     from ssr_connector.progress import bar
 
+    engine = build_engine(args.engine, args.jobs, args.address)
+    of_words = word_corpus.is_word_aligner(args.aligner)
+    if of_words and args.engine != "local":
+        raise UserError(f"--engine {args.engine} goes with a trained aligner, not with {args.aligner}")
     cuts = read_manifests(sources)
     started = time.monotonic()
     with bar(console, "aligning") as report:
-        if word_corpus.is_word_aligner(args.aligner):
-            done, rejected = word_corpus.align_cuts(cuts, args.aligner, args.out, args.jobs, report)
+        if of_words:
+            done, rejected = word_corpus.align_cuts(cuts, args.aligner, args.out, args.jobs or 1, report)
             if args.llm and done:
                 done, misplaced = place(done, args.encoder, args.llm, args.out)
                 rejected += misplaced
         else:
-            if args.jobs > 1 or args.llm:
-                raise UserError("--jobs, --encoder and --llm go with pocketsphinx, uniform or imported:PATH")
-            done, rejected = align_frames(args, sources, cuts, report, console)
+            if args.llm:
+                raise UserError("--encoder and --llm go with pocketsphinx, uniform or imported:PATH")
+            done, rejected = align_frames(args, sources, cuts, engine, report, console)
     write_rejected(args.out / "rejected.tsv", rejected)
     if not done:
         raise UserError(f"none of the {len(cuts)} utterances could be aligned; the first: {rejected[0][1]}")
     for name in formats:
         FORMATS[name](args.out, done, cuts)
     word_corpus.finish(args.out)
+    corpus.finish(args.out)
     if args.plot:
         draw(args.plot, done[0], cut_audio(next(cut for cut in cuts if cut.id == done[0].id)))
     audio_s, took_s = sum(u.duration_s for u in done), time.monotonic() - started
@@ -159,15 +165,14 @@ def align_corpus(args: argparse.Namespace, sources: list[Path], formats: list[st
 
 
 def align_frames(
-    args: argparse.Namespace, sources: list[Path], cuts: Sequence[Any], report: Any, console: Any
+    args: argparse.Namespace, sources: list[Path], cuts: Sequence[Any], engine: "Engine", report: Any, console: Any
 ) -> "tuple[list[TimedUtterance], list[tuple[str, str]]]":
     """By a trained aligner, which also writes alignments.jsonl."""
-    from ssr_connector.aligners.bundle import load_bundle
     from ssr_connector.aligners.corpus import align_cuts
     from ssr_connector.aligners.formats import TimedUtterance
     from ssr_connector.aligners.record import FILE, read_alignments
 
-    result = align_cuts(sources, load_bundle(args.aligner), args.out, args.batch_s, report, args.frames)
+    result = align_cuts(sources, Path(args.aligner), args.out, args.batch_s, report, args.frames, engine, args.shard_s)
     share = 100 * result.shared / max(1, result.tokens)
     console.print(f"{result.tokens} tokens, {share:.2f} % share a frame", soft_wrap=True)
     clock, alignments = read_alignments(args.out / FILE)

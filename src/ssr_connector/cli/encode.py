@@ -3,14 +3,19 @@
 import argparse
 from pathlib import Path
 
+from ssr_connector.cli.engine import add_engine_arguments
+
 HELP = "run the frozen speech encoder over cuts once, and keep its frames on disk"
 
 EPILOG = """\
+It goes shard by shard: the same command goes on where it was cut off. --engine ray does the shards on a Ray cluster
+(docs/clusters.md).
+
 The encoder never changes, so training can read its frames instead of running it again in every epoch.
 They take 2 bytes × encoder width × frames: about 270 MB an hour for a 768-wide encoder at 50 frames/s.
 
 example
-  ssr encode data/mine/cuts.jsonl.gz --encoder facebook/hubert-base-ls960 --layer 9 --out data/mine/frames
+  ssr encode data/mine/cuts.jsonl.gz --encoder facebook/hubert-base-ls960 --layer 9 --out data/mine/frames --jobs 4
   ssr train aligner --config recipes/own.yaml --data.frames data/mine/frames …
 """
 
@@ -28,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-s", metavar="S", type=float, default=120.0, help="seconds of audio at once (default: 120)"
     )
+    add_engine_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,12 +41,16 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from ssr_connector.encoders.corpus import REJECTED, encode_cuts
+    from ssr_connector.engine import build_engine
     from ssr_connector.progress import bar
 
     console = Console(highlight=False, markup=False)
+    engine = build_engine(args.engine, args.jobs, args.address)
     with bar(console, "encoding") as report:
-        n, rejected = encode_cuts(args.cuts, args.encoder, args.layer, args.out, args.batch_s, report)
-    size = sum(f.stat().st_size for f in args.out.iterdir()) / 1e6
+        n, rejected = encode_cuts(
+            args.cuts, args.encoder, args.layer, args.out, args.batch_s, report, engine, args.shard_s
+        )
+    size = sum(f.stat().st_size for f in args.out.rglob("*") if f.is_file()) / 1e6
     console.print(f"{n} recordings encoded into {args.out}: {size:.0f} MB", soft_wrap=True)
     if rejected:
         ids = ", ".join(key for key, _ in rejected[:8])

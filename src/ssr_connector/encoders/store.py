@@ -1,12 +1,11 @@
 """Encoder frames on disk: the encoder is frozen, so every recording needs to be encoded only once.
 
-One flat float16 file that is mapped, not read, and an index of which frames are whose.
+One flat float16 file and an index of which frames are whose; or, of a corpus, many such stores as shards of one.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,11 @@ import torch
 
 from ssr_connector.encoders.front_end import pad_frames
 from ssr_connector.errors import UserError
-from ssr_connector.files import replace_folder
+from ssr_connector.files import digest_of, replace_file, replace_folder
 from ssr_connector.types import Frames
 from ssr_connector.units import FrameClock
 
-VALUES, INDEX = "frames.f16", "index.json"
+VALUES, INDEX, SHARDS = "frames.f16", "index.json", "shards"
 
 
 class FrameStore:
@@ -28,19 +27,14 @@ class FrameStore:
         if not (folder / INDEX).is_file():
             raise UserError(f"{folder} holds no encoded frames; make them with `ssr encode`")
         self.folder = folder
-        try:
-            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-            self.clock = FrameClock(**index["clock"])
-            self.encoder: str = index["encoder"]
-            self.width: int = index["width"]
-            self._places: dict[str, tuple[int, int]] = {k: (a, b) for k, (a, b) in index["places"].items()}
-            total = sum(n for _, n in self._places.values())
-            size = (folder / VALUES).stat().st_size
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{folder / INDEX} is not an index of encoded frames ({error}); encode again") from error
-        if size != total * self.width * 2:
-            raise UserError(f"{folder / VALUES} is not of the size that its index says; encode again")
-        self._values = np.memmap(folder / VALUES, np.float16, "r", shape=(max(total, 1), self.width)) if total else None
+        index = read_index(folder)
+        self.clock, self.encoder, self.width = index.clock, index.encoder, index.width
+        self._places: dict[str, tuple[Path, int, int]] = {}  # file, first frame, how many
+        for part in [folder] if index.shards is None else [folder / SHARDS / name for name in index.shards]:
+            found = index if index.shards is None else read_index(part)
+            if found.places and (found.encoder, found.width) != (self.encoder, self.width):
+                raise UserError(f"{part} is of another encoder than {folder / INDEX}; encode again")
+            self._places |= {key: (part / VALUES, *place) for key, place in found.places.items()}
 
     def __contains__(self, recording_id: str) -> bool:
         return recording_id in self._places
@@ -48,16 +42,49 @@ class FrameStore:
     def __len__(self) -> int:
         return len(self._places)
 
+    def digest(self) -> str:
+        """What tells it from a store of other encoders or recordings."""
+        return digest_of([self.folder / INDEX])
+
     def read(self, recording_ids: Sequence[str]) -> Frames:
         """Frames of recordings [B, T, F] in float32. Raises UserError for one that was not encoded."""
         rows = []
         for key in recording_ids:
-            if key not in self._places or self._values is None:
+            if key not in self._places:
                 raise UserError(f"{key} is not among the encoded frames in {self.folder}; run `ssr encode` on its cuts")
-            start, n = self._places[key]
-            rows.append(torch.from_numpy(self._values[start : start + n].astype(np.float32)))
+            file, start, n = self._places[key]
+            # Shards may be many: none is kept open.
+            flat = np.fromfile(file, np.float16, n * self.width, offset=2 * start * self.width)
+            rows.append(torch.from_numpy(flat.reshape(n, self.width).astype(np.float32)))
         values, lengths = pad_frames(rows)
         return Frames(values, lengths, self.clock)
+
+
+@dataclass(frozen=True)
+class Index:
+    """What `index.json` says: places within the file beside it, or the names of shards."""
+
+    encoder: str
+    clock: FrameClock
+    width: int
+    places: dict[str, tuple[int, int]]  # first frame and number of frames by recording id
+    shards: tuple[str, ...] | None
+
+
+def read_index(folder: Path) -> Index:
+    """The index of a store or of one of its shards. Raises UserError where it is damaged or does not fit its file."""
+    try:
+        values = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        shards = tuple(map(str, values["shards"])) if "shards" in values else None
+        places = {} if shards is not None else {k: (a, b) for k, (a, b) in values["places"].items()}
+        index = Index(values["encoder"], FrameClock(**values["clock"]), values["width"], places, shards)
+        total = sum(n for _, n in places.values())
+        size = 0 if shards is not None else (folder / VALUES).stat().st_size
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{folder / INDEX} is not an index of encoded frames ({error}); encode again") from error
+    if size != total * index.width * 2:
+        raise UserError(f"{folder / VALUES} is not of the size that its index says; encode again")
+    return index
 
 
 def write_frames(folder: Path, encoder: str, clock: FrameClock, batches: Iterable[tuple[Sequence[str], Frames]]) -> int:
@@ -83,13 +110,20 @@ def write_frames(folder: Path, encoder: str, clock: FrameClock, batches: Iterabl
     return len(places)
 
 
+def join_shards(folder: Path, names: Sequence[str]) -> int:
+    """Make stores in `folder/shards` one store: writes its index. Returns the number of recordings."""
+    indices = [read_index(folder / SHARDS / name) for name in names]
+    told = next((i for i in indices if i.places), indices[0])
+    values = {"encoder": told.encoder, "clock": asdict(told.clock), "width": told.width, "shards": list(names)}
+    with replace_file(folder / INDEX) as new:
+        new.write_text(json.dumps(values))
+    (folder / VALUES).unlink(missing_ok=True)  # of an earlier store that was one file
+    return sum(len(i.places) for i in indices)
+
+
 def encoder_key(name: str, layer: int | None) -> str:
     """What tells one encoder's frames from another's: a hub name, or a digest of a folder's files; and the layer."""
     source = name
     if Path(name).is_dir():
-        digest = hashlib.blake2b(digest_size=12)
-        for file in sorted(f for f in Path(name).iterdir() if f.suffix in (".json", ".safetensors", ".bin")):
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "blake2b").digest())
-        source = digest.hexdigest()
+        source = digest_of(sorted(f for f in Path(name).iterdir() if f.suffix in (".json", ".safetensors", ".bin")))
     return f"{source}#{'last' if layer is None else layer}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ssr_connector.aligners.corpus import align_cuts
+from ssr_connector.aligners.corpus import align_cuts, finish
 from ssr_connector.config import Recipe, check_keys, load_recipe, to_dict
 from ssr_connector.data.preparation import prepare
 from ssr_connector.encoders.corpus import encode_cuts
@@ -254,11 +254,10 @@ class Demo:
 
     def align(self, report: Report) -> str:
         """`ssr align` on what is trained on."""
-        from ssr_connector.aligners.bundle import load_bundle
-
         manifests = [self.cuts(name) for name in ("train", "stories", "dev")]
-        bundle = load_bundle(self.out / "aligner" / "aligner")
-        done = align_cuts(manifests, bundle, self.out / "align", 200.0, report, self.out / "frames")
+        aligner, out = self.out / "aligner" / "aligner", self.out / "align"
+        done = align_cuts(manifests, aligner, out, 200.0, report, self.out / "frames")
+        finish(out)
         share = 100 * done.shared / done.tokens
         return f"{done.aligned} aligned, {len(done.rejected)} rejected, {share:.2f} % of tokens share a frame"
 

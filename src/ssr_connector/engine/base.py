@@ -1,0 +1,30 @@
+"""What an engine offers: to do a stage's work on every shard, wherever it is done."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ssr_connector.engine.shard import Shard
+
+Tick = Callable[[float], None]
+"""Told, as work goes on, how many seconds of audio were done since it was last told."""
+
+Work = Callable[[Sequence[Any], Path, Tick], None]
+"""Fills a folder with what comes of some cuts; models are in it. The same cuts give the same files."""
+
+
+class Stage(Protocol):
+    """What is to be done, as plain values that travel to another process or machine."""
+
+    def load(self) -> Work:
+        """Load the models, once for each process. Raises UserError where there are none."""
+
+
+class Engine(Protocol):
+    """Where shards are worked on."""
+
+    def run(self, stage: Stage, shards: Sequence[Shard], folder: Path, tick: Tick) -> None:
+        """Commit every shard to a folder named after it in `folder`, in any order.
+
+        Returns when all are there. Raises what the work raises, and UserError where there is nothing to work on.
+        """

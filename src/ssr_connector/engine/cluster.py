@@ -1,0 +1,107 @@
+"""Shards on a Ray cluster, or on a small one that is started on this machine: a Ray Data pipeline over actors."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.engine.base import Stage, Tick
+from ssr_connector.engine.shard import Shard, commit, pack, unpack
+from ssr_connector.errors import UserError
+
+HERE = "local"
+NO_REPORT = ("RAY_USAGE_STATS_ENABLED", "0")  # to Ray's makers
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """`jobs` actors of one core each (None: as many as the cluster has cores) on the cluster at `address`.
+
+    `address` is Ray's own ("auto", or host:port of the head), or "local". All machines see the same files under the
+    same paths and have the same version of this package.
+    """
+
+    jobs: int | None = None
+    address: str = HERE
+
+    def run(self, stage: Stage, shards: Sequence[Shard], folder: Path, tick: Tick) -> None:
+        """As every engine does. A shard whose actor is lost is given to another one."""
+        ray = _ray()
+        stage.load()  # its errors come before anything is sent anywhere
+        self._connect(ray)
+        try:
+            for seconds in self._results(ray, stage, shards, folder.resolve()):
+                tick(seconds)
+        finally:
+            ray.shutdown()
+
+    def _connect(self, ray: Any) -> None:
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        if self.address == HERE:
+            options |= {"num_cpus": self.jobs or os.cpu_count(), "include_dashboard": False}
+        try:
+            ray.init(self.address, **options)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"no Ray cluster at {self.address} ({reason}); start one with `ray start --head`") from None
+
+    def _results(self, ray: Any, stage: Stage, shards: Sequence[Shard], folder: Path) -> Iterator[float]:
+        """Seconds of audio of each shard as it is committed."""
+        ray.data.DataContext.get_current().enable_progress_bars = False  # we have our own
+        actors = min(len(shards), self.jobs or int(ray.cluster_resources().get("CPU", 1)))
+        rows = [{"shard": pack(shard)} for shard in shards]
+        data = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+            Worker,
+            fn_constructor_args=(stage, folder),
+            batch_size=1,
+            batch_format="pyarrow",  # numpy's bytes end at their last one that is not 0
+            compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
+            num_cpus=1,
+        )
+        for row in data.iter_rows():
+            if row["error"]:
+                raise _error(json.loads(row["error"]))
+            yield row["seconds"]
+
+
+class Worker:
+    """An actor: models, loaded once, and shard after shard."""
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        self.work, self.folder = stage.load(), folder
+
+    def __call__(self, batch: Any) -> dict[str, list[Any]]:
+        """Commit a shard, given as a table of one packed one; returns its seconds of audio.
+
+        What a user can mend is returned as well: of what is raised, Ray hands on the type and a traceback in words.
+        """
+        (packed,) = batch["shard"].to_pylist()
+        shard = unpack(packed)
+        try:
+            commit(self.work, shard, self.folder, lambda _: None)
+        except UserError as error:
+            return {"seconds": [0.0], "error": [json.dumps([str(error)])]}
+        except OSError as error:
+            told = [str(error)] if error.errno is None else [error.errno, error.strerror, error.filename]
+            return {"seconds": [0.0], "error": [json.dumps(["", *told], default=str)]}
+        return {"seconds": [shard.duration_s], "error": [""]}
+
+
+def _ray() -> Any:
+    os.environ.setdefault(*NO_REPORT)
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise UserError("--engine ray needs Ray: pip install 'ssr-connector[ray]'") from None
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    return ray
+
+
+def _error(told: list[Any]) -> Exception:
+    """The error that a worker told of: a UserError's sentence, or what an OSError is made of."""
+    sentence, *system = told
+    return OSError(*system) if system else UserError(sentence)

@@ -1,0 +1,56 @@
+"""A stage over all shards: what is committed is kept, and only the rest is done."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssr_connector.engine.base import Engine, Stage
+from ssr_connector.engine.shard import Shard, is_committed
+from ssr_connector.files import clear_unfinished
+from ssr_connector.progress import Report
+
+
+def run_shards(stage: Stage, shards: Sequence[Shard], folder: Path, engine: Engine, report: Report) -> list[Path]:
+    """The folders of the shards' results, in the order of the shards; seconds of audio are reported.
+
+    One run at a time may write to `folder`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    clear_unfinished(folder)
+    left = [shard for shard in shards if not is_committed(shard, folder)]
+    total_s = sum(shard.duration_s for shard in shards)
+    kept_s = total_s - sum(shard.duration_s for shard in left)
+    started, new_s = time.monotonic(), 0.0
+
+    def tick(seconds: float) -> None:
+        nonlocal new_s
+        new_s += seconds
+        took_s = max(time.monotonic() - started, 1e-9)
+        report(round(kept_s + new_s), round(total_s), {"audio_s_per_s": new_s / took_s})
+
+    report(round(kept_s), round(total_s), {})
+    try:
+        if left:
+            engine.run(stage, left, folder, tick)
+    finally:
+        clear_unfinished(folder)
+    missing = [shard.key for shard in left if not is_committed(shard, folder)]
+    if missing:  # an engine that loses work must not end in a corpus with holes
+        raise RuntimeError(f"{len(missing)} of {len(shards)} shards are missing in {folder}, {missing[0]} first")
+    return [folder / shard.key for shard in shards]
+
+
+def keep_only(shards: Sequence[Shard], folder: Path) -> None:
+    """Remove results of other runs: of other models, options or cuts."""
+    keys = {shard.key for shard in shards}
+    for path in folder.iterdir():
+        if path.name not in keys:
+            shutil.rmtree(path)
+
+
+def discard(folder: Path) -> None:
+    """Remove all results, and the folder that holds theirs where nothing else is in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()

@@ -1,0 +1,91 @@
+"""Shards in processes of this machine: the same files, and no process that outlives its driver."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from ssr_connector.data.cuts import read_manifests
+from ssr_connector.engine import LocalEngine, build_engine
+from ssr_connector.engine.shard import cut_shards
+from ssr_connector.errors import UserError
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_processes_change_nothing(counting, encoded, tiny_corpus, tiny_encoder, tmp_path):
+    log, out = tmp_path / "calls", tmp_path / "frames"
+    counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log, LocalEngine(2), 0.0)
+    assert counting.files(out) == counting.files(encoded)
+    calls = counting.Calls.read(log)
+    assert set(calls.begun.values()) == set(calls.ended.values()) == {1}
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_said_and_the_run_goes_on(counting, encoded, tiny_corpus, tiny_encoder, tmp_path):
+    log, out = tmp_path / "calls", tmp_path / "frames"
+
+    def kill_one():
+        counting.until(lambda: sum(counting.Calls.read(log).ended.values()) >= 1 and counting.Calls.read(log).busy)
+        os.kill(counting.Calls.read(log).busy[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    with pytest.raises(UserError, match="a process was killed"):
+        counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log, LocalEngine(2))
+    killer.join()
+    n, _ = counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log, LocalEngine(2), 0.0)
+    assert n == 12
+    assert counting.files(out) == counting.files(encoded)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_stopped_goes_on(how, counting, encoded, tiny_corpus, tiny_encoder, tmp_path):
+    log, out = tmp_path / "calls", tmp_path / "frames"
+    words = ["local", tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log]
+    run = subprocess.Popen([sys.executable, counting.__file__, *map(str, words)])
+    counting.until(lambda: sum(counting.Calls.read(log).ended.values()) >= 2)
+    run.send_signal(how)
+    assert run.wait(60) != 0
+    workers = {int(line.split()[0]) for line in log.read_text().splitlines()}
+    counting.until(lambda: not any(map(is_alive, workers)), 20)
+    assert not (out / "index.json").exists()
+    committed = {p.name for p in (out / "shards").iterdir() if ".tmp-" not in p.name}
+    again = tmp_path / "calls again"
+    assert counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, again, LocalEngine(), 0.0)[0] == 12
+    assert counting.files(out) == counting.files(encoded)
+    assert set(counting.Calls.read(again).begun.values()) == {1}
+    assert sum(counting.Calls.read(again).begun.values()) == len(list((out / "shards").iterdir())) - len(committed)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_the_work_raises_comes_back(jobs, counting, tiny_corpus, tmp_path):
+    shards = cut_shards(read_manifests([tiny_corpus / "dev.jsonl.gz"]), 4.0, [], with_text=True)
+    with pytest.raises(UserError, match="mend it"):
+        LocalEngine(jobs).run(counting.FailingStage(UserError("mend it")), shards, tmp_path, lambda _: None)
+    assert not [p for p in tmp_path.iterdir() if ".tmp-" not in p.name]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [(("local", 0), "--jobs is at least 1"), (("local", 1, "auto"), "--address goes with --engine ray")],
+)
+def test_what_does_not_go_together_is_refused(values, message):
+    with pytest.raises(UserError, match=message):
+        build_engine(*values)
+
+
+def test_without_ray_it_is_said_what_to_install(monkeypatch, counting, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match=r"pip install 'ssr-connector\[ray\]'"):
+        build_engine("ray", 2).run(counting.FailingStage(UserError("no")), [], tmp_path, lambda _: None)
