@@ -95,6 +95,12 @@ def test_memory_follows_the_batch_and_checkpointing_saves(base):
     assert saving.flops > large.flops
 
 
+def test_block_wise_attention_is_planned_as_causal(base):
+    causal, blockwise = (plan(base, "distill", f"--connector.attention={kind}") for kind in ("causal", "blockwise"))
+    assert blockwise.memory == causal.memory
+    assert any("block-wise" in note for note in blockwise.notes)
+
+
 def test_steps_hours_and_epochs(base):
     speech = Speech(hours=2.0, utterance_s=2.0, tokens_per_s=4.0)
     found = plan(

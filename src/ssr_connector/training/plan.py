@@ -1,5 +1,6 @@
 """`ssr plan`: will it fit, and how long will it take? From configurations alone: no weights are loaded or made."""
 
+import dataclasses
 import math
 import re
 import time
@@ -127,7 +128,8 @@ def assemble(recipe: Recipe, llm_layers: int | None = None) -> Parts:
             text_config.layer_types = text_config.layer_types[: text_config.num_hidden_layers]
     encoder = encoder_of(recipe)
     width = encoder.config.hidden_size
-    connector = build_connector(recipe.connector, width, llm_config)
+    shape = dataclasses.replace(recipe.connector, attention="causal")  # block-wise looks into the segments
+    connector = build_connector(shape, width, llm_config)
     llm = AutoModelForCausalLM.from_config(llm_config, dtype=getattr(torch, recipe.llm.dtype))
     if "llm" in config.train and config.lora_rank:
         add_low_rank(llm, config.lora_rank)
