@@ -1,7 +1,6 @@
 """A corpus of cuts along its transcripts; what cannot be aligned is skipped, listed and counted."""
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -84,7 +83,7 @@ def align_cuts(
 
 def finish(out: Path) -> None:
     """Throw the shards away: their results are safe elsewhere."""
-    shutil.rmtree(out / SHARDS, ignore_errors=True)
+    discard(out / SHARDS)
 
 
 def frame_source(bundle: AlignerBundle, frames: Path | None) -> FrameSource:

@@ -64,6 +64,7 @@ class Parts:
     """The modules that a stage needs, as they will be on a device."""
 
     encoder: Any
+    clock: FrameClock
     connector: nn.Module
     llm: Any
 
@@ -126,10 +127,9 @@ def assemble(recipe: Recipe, llm_layers: int | None = None) -> Parts:
         text_config.num_hidden_layers = min(llm_layers, text_config.num_hidden_layers)
         if getattr(text_config, "layer_types", None):
             text_config.layer_types = text_config.layer_types[: text_config.num_hidden_layers]
-    encoder = encoder_of(recipe)
-    width = encoder.config.hidden_size
+    encoder, clock = encoder_of(recipe)
     shape = dataclasses.replace(recipe.connector, attention="causal")  # block-wise looks into the segments
-    connector = build_connector(shape, width, llm_config)
+    connector = build_connector(shape, encoder.config.hidden_size, llm_config)
     llm = AutoModelForCausalLM.from_config(llm_config, dtype=getattr(torch, recipe.llm.dtype))
     if "llm" in config.train and config.lora_rank:
         add_low_rank(llm, config.lora_rank)
@@ -142,7 +142,7 @@ def assemble(recipe: Recipe, llm_layers: int | None = None) -> Parts:
     if config.gradient_checkpointing:
         checkpoint_gradients(connector)
         checkpoint_gradients(llm)
-    return Parts(encoder, connector, llm)
+    return Parts(encoder, clock, connector, llm)
 
 
 class LowRank(nn.Module):
@@ -169,21 +169,25 @@ def add_low_rank(llm: Any, rank: int) -> None:
                 setattr(module, name, LowRank(child, rank))
 
 
-def encoder_of(recipe: Recipe) -> Any:
-    """The encoder up to its layer, with new weights."""
-    from transformers import AutoConfig, AutoModel
+def encoder_of(recipe: Recipe) -> tuple[Any, FrameClock]:
+    """The encoder up to its layer, with new weights, and its clock, from its configuration and its extractor."""
+    from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
-    from ssr_connector.encoders.front_end import encoder_part
+    from ssr_connector.encoders.front_end import FRONT_ENDS, encoder_part
     from ssr_connector.encoders.pretrained import drop_layers_above
 
     try:
         config = AutoConfig.from_pretrained(recipe.encoder.name)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the configuration of {recipe.encoder.name!r}; check encoder.name") from error
+    if config.model_type not in FRONT_ENDS:
+        raise UserError(f"{recipe.encoder.name} is a {config.model_type!r}, not one of {', '.join(FRONT_ENDS)}")
+    with for_real():  # Parakeet's extractor holds its filterbank
+        extractor = AutoFeatureExtractor.from_pretrained(recipe.encoder.name)
     model = encoder_part(AutoModel.from_config(config)).requires_grad_(False)
     if recipe.encoder.layer is not None and recipe.encoder.layer < model.config.num_hidden_layers:
         drop_layers_above(model, recipe.encoder.layer)
-    return model
+    return model, FRONT_ENDS[config.model_type].build(model.config, extractor).clock
 
 
 def count(module: nn.Module) -> tuple[int, int]:
@@ -209,11 +213,10 @@ def largest_layer(module: nn.Module) -> int:
 def of_step(parts: Parts, recipe: Recipe, speech: Speech) -> Footprint:
     """Memory and operations of one batch through all objectives."""
     config = recipe.training
-    precision = torch.bfloat16 if config.precision == "bf16" else None
     evaluation_or_training(parts)
 
     def forward() -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision is not None):
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
             return loss_of_step(parts, recipe, speech)
 
     return footprint(forward, config.gradient_checkpointing)
@@ -255,30 +258,15 @@ def loss_of_step(parts: Parts, recipe: Recipe, speech: Speech) -> Tensor:
 
 def batch_of(parts: Parts, recipe: Recipe, speech: Speech, B: int, S: int) -> tuple[Frames, Segments]:
     """Frames and segments of `B` utterances of `S` tokens each, through the encoder where it runs."""
-    clock, width = frame_clock(recipe)
+    clock = parts.clock
     T = max(S, clock.boundary_at(speech.utterance_s))
-    values = torch.zeros(B, T, width)
+    values = torch.zeros(B, T, parts.encoder.config.hidden_size)
     if recipe.data.frames is None:  # else they are cached
         with torch.no_grad():
             run_encoder(parts.encoder, B, speech.utterance_s, clock)
     ends = ((torch.arange(S) + 1) * (T // S)).expand(B, S)
     segments = Segments(torch.zeros(B, S, dtype=torch.long), ends - T // S, ends, torch.full((B,), S))
     return Frames(values, torch.full((B,), T), clock), segments
-
-
-def frame_clock(recipe: Recipe) -> tuple[FrameClock, int]:
-    """The encoder's clock and width, from its configuration and its feature extractor."""
-    from transformers import AutoConfig, AutoFeatureExtractor
-
-    from ssr_connector.encoders.front_end import FRONT_ENDS, encoder_config
-
-    config = AutoConfig.from_pretrained(recipe.encoder.name)
-    if config.model_type not in FRONT_ENDS:
-        raise UserError(f"{recipe.encoder.name} is a {config.model_type!r}, not one of {', '.join(FRONT_ENDS)}")
-    with for_real():  # Parakeet's holds its filterbank
-        extractor = AutoFeatureExtractor.from_pretrained(recipe.encoder.name)
-    part = encoder_config(config)
-    return FRONT_ENDS[config.model_type].build(part, extractor).clock, part.hidden_size
 
 
 def run_encoder(encoder: Any, B: int, utterance_s: float, clock: FrameClock) -> None:
