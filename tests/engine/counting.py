@@ -1,7 +1,9 @@
 """A stage that leaves a trace of every call, for tests that kill; as a script, a driver that can be killed itself."""
 
 import os
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -75,6 +77,18 @@ def until(condition, timeout_s=90):
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.02)
+
+
+def kill_a_busy_worker(log):
+    """A thread that kills one which is at a shard, as soon as another shard is done; it is started."""
+
+    def kill():
+        until(lambda: sum(Calls.read(log).ended.values()) >= 1 and Calls.read(log).busy)
+        os.kill(Calls.read(log).busy[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    return killer
 
 
 def files(folder):

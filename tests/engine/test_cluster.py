@@ -1,10 +1,8 @@
 """A Ray cluster of two workers on this machine: what is killed is done again, nothing else is."""
 
-import os
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -19,13 +17,7 @@ pytest.importorskip("ray")
 @pytest.mark.slow
 def test_a_killed_worker_changes_nothing(counting, encoded, tiny_corpus, tiny_encoder, tmp_path):
     log, out = tmp_path / "calls", tmp_path / "frames"
-
-    def kill_one():
-        counting.until(lambda: sum(counting.Calls.read(log).ended.values()) >= 1 and counting.Calls.read(log).busy)
-        os.kill(counting.Calls.read(log).busy[0], signal.SIGKILL)
-
-    killer = threading.Thread(target=kill_one)
-    killer.start()
+    killer = counting.kill_a_busy_worker(log)
     n, rejected = counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log, RayEngine(2))
     killer.join()
     assert (n, rejected) == (12, [])

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -33,13 +32,7 @@ def test_processes_change_nothing(counting, encoded, tiny_corpus, tiny_encoder, 
 @pytest.mark.slow
 def test_a_killed_worker_is_said_and_the_run_goes_on(counting, encoded, tiny_corpus, tiny_encoder, tmp_path):
     log, out = tmp_path / "calls", tmp_path / "frames"
-
-    def kill_one():
-        counting.until(lambda: sum(counting.Calls.read(log).ended.values()) >= 1 and counting.Calls.read(log).busy)
-        os.kill(counting.Calls.read(log).busy[0], signal.SIGKILL)
-
-    killer = threading.Thread(target=kill_one)
-    killer.start()
+    killer = counting.kill_a_busy_worker(log)
     with pytest.raises(UserError, match="a process was killed"):
         counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log, LocalEngine(2))
     killer.join()

@@ -70,6 +70,35 @@ def recipe_of(base, tmp_path):
     return recipe
 
 
+@pytest.fixture
+def model(tiny_model):
+    """A whole SpeechLM of its own for every test."""
+    from ssr_connector.model import SSRForConditionalGeneration
+
+    return SSRForConditionalGeneration.from_pretrained(str(tiny_model))
+
+
+@pytest.fixture
+def batch(model):
+    """Two utterances of different lengths, a frame of noise for every token."""
+    import torch
+
+    from ssr_connector.training.batches import Batch, SpeechBatch
+    from ssr_connector.types import Alignment, Frames
+    from ssr_connector.units import FrameClock
+
+    texts = ["Tom wanted tea.", "Nobody knows."]
+    alignments = []
+    for text in texts:
+        ids, spans = model.tokenize(text)
+        n = len(ids)
+        alignments.append(Alignment(text, tuple(ids), tuple(range(n)), tuple(range(1, n + 1)), tuple(spans), n))
+    lengths = [len(a) for a in alignments]
+    assert lengths[0] != lengths[1]
+    frames = Frames(torch.randn(2, max(lengths), 32), torch.tensor(lengths), FrameClock(16000, 320, 0.0))
+    return Batch(SpeechBatch(["a", "b"], frames, texts, alignments), None)
+
+
 @pytest.fixture(scope="session")
 def distilled(base, tmp_path_factory) -> Path:
     """A finished run of stage 1."""

@@ -5,7 +5,7 @@ from ssr_connector.connectors import CIFConnector, Connector, ConnectorConfig, b
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Sequences
 from ssr_connector.training import objectives
-from ssr_connector.training.batches import Batch, SpeechBatch
+from ssr_connector.training.batches import Batch
 from ssr_connector.training.objectives import (
     ContinueLikeText,
     Distil,
@@ -15,10 +15,7 @@ from ssr_connector.training.objectives import (
     Transcribe,
     document_positions,
 )
-from ssr_connector.types import Alignment, Frames, Segments, SpeechEmbeds
-from ssr_connector.units import FrameClock
-
-TEXTS = ["Tom wanted tea.", "Nobody knows."]
+from ssr_connector.types import Frames, Segments, SpeechEmbeds
 
 
 class Planted(Connector):
@@ -37,24 +34,6 @@ class Planted(Connector):
 
     def match_scale(self, embeddings):
         pass
-
-
-@pytest.fixture
-def model(tiny_model):
-    return SSRForConditionalGeneration.from_pretrained(str(tiny_model))
-
-
-@pytest.fixture
-def batch(model):
-    alignments = []
-    for text in TEXTS:
-        ids, spans = model.tokenize(text)
-        n = len(ids)
-        alignments.append(Alignment(text, tuple(ids), tuple(range(n)), tuple(range(1, n + 1)), tuple(spans), n))
-    n = [len(a) for a in alignments]
-    assert n[0] != n[1]
-    frames = Frames(torch.randn(2, max(n), 32), torch.tensor(n), FrameClock(16000, 320, 0.0))
-    return Batch(SpeechBatch(["a", "b"], frames, TEXTS, alignments), None)
 
 
 def plant(model, **kwargs):
@@ -126,7 +105,7 @@ def test_transcribe_is_laid_out_as_the_method_says(model, batch, monkeypatch):
     bos, eos = model.tokenizer.bos_token_id, model.tokenizer.eos_token_id
     prompt = model.tokenize("\nTranscript:")[0]
     rows = []
-    for text, a in zip(TEXTS, batch.speech.alignments, strict=True):
+    for text, a in zip(batch.speech.transcripts, batch.speech.alignments, strict=True):
         head = [bos, *a.token_ids, *prompt]
         answer = [*model.tokenize(" " + text)[0], eos]
         rows.append((head + answer, [0] * len(head) + [1] * len(answer)))

@@ -10,13 +10,9 @@ from safetensors.torch import load_file
 from ssr_connector.config import load_recipe
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
-from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
+from ssr_connector.training.batches import Batch, TextBatches
 from ssr_connector.training.objectives import ElasticWeights, PredictLikeText, TextLM
 from ssr_connector.training.stages import finetune
-from ssr_connector.types import Alignment, Frames
-from ssr_connector.units import FrameClock
-
-TEXTS = ["Tom wanted tea.", "Nobody knows."]
 
 
 def quiet(*_):
@@ -108,36 +104,22 @@ def test_rehearsal_is_on_what_the_llm_writes_itself(base, distilled, tmp_path):
     assert likelihoods(stage_2(base, distilled, tmp_path / "three", *words)) != likelihoods(first)
 
 
-@pytest.fixture
-def model(tiny_model):
-    return SSRForConditionalGeneration.from_pretrained(str(tiny_model))
-
-
-def spoken_as_text(model):
-    """A batch whose speech vectors are the LLM's own embeddings."""
-    alignments = []
-    for text in TEXTS:
-        ids, spans = model.tokenize(text)
-        n = len(ids)
-        alignments.append(Alignment(text, tuple(ids), tuple(range(n)), tuple(range(1, n + 1)), tuple(spans), n))
-    lengths = [len(a) for a in alignments]
-    frames = Frames(torch.randn(2, max(lengths), 32), torch.tensor(lengths), FrameClock(16000, 320, 0.0))
-    speech = SpeechBatch(["a", "b"], frames, TEXTS, alignments)
+def speak_as_text(model):
+    """Let speech vectors be the LLM's own embeddings."""
     model.connector.forward = lambda frames, segments: type(
         "Embeds", (), {"values": model.embed_tokens(segments.token_ids), "lengths": segments.lengths}
     )
-    return Batch(speech, None)
 
 
-def test_the_kl_to_text_is_zero_where_speech_is_text_and_grows_as_the_llm_leaves(model):
-    batch = spoken_as_text(model)
+def test_the_kl_to_text_is_zero_where_speech_is_text_and_grows_as_the_llm_leaves(model, batch):
+    speak_as_text(model)
     objective = PredictLikeText(model)
     loss, figures = objective(batch)
     assert float(loss.detach()) == pytest.approx(0, abs=1e-6)
     assert figures == {"text_kl": pytest.approx(0, abs=1e-6)}
     with torch.no_grad():
         model.llm.lm_head.weight += 0.1 * torch.randn_like(model.llm.lm_head.weight)
-    assert float(objective(spoken_as_text(model))[0].detach()) > 1e-3
+    assert float(objective(batch.to("cpu"))[0].detach()) > 1e-3
     assert not any(p.requires_grad for p in objective.teacher.parameters())
 
 
