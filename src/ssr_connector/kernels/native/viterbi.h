@@ -80,6 +80,7 @@ class Scores {
 };
 
 inline float* floats(Lanes* lanes) { return reinterpret_cast<float*>(lanes); }
+inline IntLanes* integers(Lanes* lanes) { return reinterpret_cast<IntLanes*>(lanes); }
 
 inline int64_t chunks_of(int64_t n) { return (n + kLanes - 1) / kLanes; }
 
@@ -92,7 +93,17 @@ inline int64_t checkpoint_interval(int64_t frames, int64_t width, int64_t arrays
 }
 
 inline float highest(const float* scores, int64_t n) {
-  return std::accumulate(scores, scores + n, kNever, [](float a, float b) { return a > b ? a : b; });
+  Lanes best = same(kNever);
+  int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) {
+    Lanes some;
+    std::memcpy(&some, scores + j, sizeof some);
+    best = larger(some, best);
+  }
+  float found = kNever;
+  for (int64_t k = 0; k < kLanes; ++k) found = best[k] > found ? best[k] : found;
+  for (; j < n; ++j) found = scores[j] > found ? scores[j] : found;
+  return found;
 }
 
 // Takes the best score off all: over an hour of frames they would else grow until float32 tells them apart no longer.
