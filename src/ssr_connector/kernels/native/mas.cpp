@@ -16,23 +16,21 @@ constexpr int64_t kPrefetchFloats = 2048;  // two pages ahead, where the process
 
 // One frame: the scores of sixteen labels, and the bit of the frame where the best path comes from the label before.
 // A score that is not a number stays so, as every comparison with it fails.
-SSR_INLINE void step(Lanes left, Lanes* scores, IntLanes* moves, const float* emission, IntLanes bit) {
+SSR_INLINE void step(Lanes left, Lanes* scores, Words* moves, const float* emission, Words bit) {
   Lanes e;
   std::memcpy(&e, emission, sizeof e);
   __builtin_prefetch(emission + kPrefetchFloats);
   const Lanes here = *scores, before = shifted(left, here);
-  *moves |= (before > here) & bit;
+  *moves |= reinterpret_cast<Words>(before > here) & bit;
   *scores = larger(before, here) + e;
 }
 
-SSR_INLINE IntLanes bit_of(int64_t frame) { return IntLanes{} + static_cast<int32_t>(uint32_t{1} << frame); }
-
 // `frames` of a block over `chunks` chunks; the chunk in front of them is read. Rows are read in whole chunks.
 SSR_INLINE void advance_many(const float* rows, int64_t stride, int64_t frames, int64_t chunks, Lanes* scores,
-                             IntLanes* moves) {
-  std::fill_n(moves, chunks, IntLanes{});
-  for (int64_t j = 0; j < frames; ++j) {
-    const IntLanes bit = bit_of(j);
+                             Words* moves) {
+  std::fill_n(moves, chunks, Words{});
+  Words bit = Words{} + 1;
+  for (int64_t j = 0; j < frames; ++j, bit += bit) {
     Lanes left = scores[-1];
     for (int64_t c = 0; c < chunks; ++c) {
       const Lanes here = scores[c];
@@ -44,15 +42,15 @@ SSR_INLINE void advance_many(const float* rows, int64_t stride, int64_t frames, 
 
 // The same with scores and moves in registers: a row of few chunks would wait for the stores of the one before.
 template <size_t... kFromLast>
-SSR_INLINE void advance_few(const float* rows, int64_t stride, int64_t frames, Lanes* scores, IntLanes* moves,
+SSR_INLINE void advance_few(const float* rows, int64_t stride, int64_t frames, Lanes* scores, Words* moves,
                             std::index_sequence<kFromLast...>) {
   constexpr size_t kLast = sizeof...(kFromLast) - 1;
   Lanes rolling[kLast + 2];  // after the chunk in front
-  IntLanes marks[kLast + 1] = {};
+  Words marks[kLast + 1] = {};
   std::copy_n(scores - 1, kLast + 2, rolling);
-  for (int64_t j = 0; j < frames; ++j) {
+  Words bit = Words{} + 1;
+  for (int64_t j = 0; j < frames; ++j, bit += bit) {
     const float* row = rows + j * stride;
-    const IntLanes bit = bit_of(j);
     (step(rolling[kLast - kFromLast], &rolling[kLast - kFromLast + 1], &marks[kLast - kFromLast],
           row + (kLast - kFromLast) * kLanes, bit), ...);
   }
@@ -61,12 +59,12 @@ SSR_INLINE void advance_few(const float* rows, int64_t stride, int64_t frames, L
 }
 
 template <size_t kChunks>
-SSR_INLINE void advance_few(const float* rows, int64_t stride, int64_t frames, Lanes* scores, IntLanes* moves) {
+SSR_INLINE void advance_few(const float* rows, int64_t stride, int64_t frames, Lanes* scores, Words* moves) {
   advance_few(rows, stride, frames, scores, moves, std::make_index_sequence<kChunks>());
 }
 
 SSR_WIDEST_VECTORS void advance(const float* rows, int64_t stride, int64_t frames, int64_t chunks, Lanes* scores,
-                                IntLanes* moves) {
+                                Words* moves) {
   switch (chunks) {
     case 1: return advance_few<1>(rows, stride, frames, scores, moves);
     case 2: return advance_few<2>(rows, stride, frames, scores, moves);
@@ -89,7 +87,6 @@ struct Workspace {
 
 Status align(const float* log_probs, int64_t stride, int64_t T, int64_t N, const Workspace& workspace,
              int64_t* durations) {
-  std::fill(durations, durations + N, 0);
   if (N == 0) return T == 0 ? kAligned : kInfeasible;
   if (T < N) return kInfeasible;
   const int64_t chunks = chunks_of(N), width = chunks * kLanes;
@@ -112,7 +109,7 @@ Status align(const float* log_probs, int64_t stride, int64_t T, int64_t N, const
       rows = padded;
       row_stride = width;
     }
-    advance(rows + lo * kLanes, row_stride, frames, hi - lo + 1, rolling + lo, integers(workspace.moves.at(b * chunks + lo)));
+    advance(rows + lo * kLanes, row_stride, frames, hi - lo + 1, rolling + lo, words(workspace.moves.at(b * chunks + lo)));
     if (b % (kRebaseFrames / kBlockFrames) == 0) {
       const int64_t low = std::max<int64_t>(0, N - T + last), n = std::min(N - 1, last) - low + 1;
       rebase(scores + low, n, highest(scores + low, n));
@@ -140,7 +137,7 @@ Status align(const float* log_probs, int64_t stride, int64_t T, int64_t N, const
 
 }  // namespace
 
-// log_probs [B, T, N] with strides in floats; lengths and durations int64; status [B]. Returns 0, or 1 without memory.
+// log_probs [B, T, N] with strides in floats; lengths and durations [B, N] int64; status [B]. Returns 0, or 1 without memory.
 extern "C" int ssr_monotonic_alignment_search(const float* log_probs, int64_t items, int64_t item_stride,
                                               int64_t frame_stride, const int64_t* speech_lengths,
                                               const int64_t* text_lengths, int64_t* durations,
@@ -154,8 +151,10 @@ extern "C" int ssr_monotonic_alignment_search(const float* log_probs, int64_t it
     }
     const Workspace workspace(most_chunks, most_moves);
     for (int64_t i = 0; i < items; ++i) {
+      int64_t* const of_item = durations + i * durations_stride;
+      std::fill_n(of_item, durations_stride, 0);
       status[i] = align(log_probs + i * item_stride, frame_stride, speech_lengths[i], text_lengths[i], workspace,
-                        durations + i * durations_stride);
+                        of_item);
     }
   } catch (const std::bad_alloc&) {
     return 1;

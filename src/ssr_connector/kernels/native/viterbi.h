@@ -31,6 +31,7 @@ namespace ssr {
 constexpr int64_t kLanes = 16;
 typedef float Lanes __attribute__((vector_size(64), may_alias));
 typedef int32_t IntLanes __attribute__((vector_size(64), may_alias));
+typedef uint32_t Words __attribute__((vector_size(64), may_alias));
 
 typedef int8_t Marks __attribute__((vector_size(16), may_alias));
 
@@ -50,12 +51,6 @@ SSR_INLINE Lanes shifted(Lanes left, Lanes here) {
 }
 
 SSR_INLINE Lanes larger(Lanes a, Lanes b) { return a > b ? a : b; }
-
-// The first `n` scores of `values`, zeros after them.
-SSR_INLINE Lanes only(Lanes values, int64_t n) {
-  const IntLanes index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  return index < static_cast<int32_t>(std::min(n, kLanes)) ? values : Lanes{};
-}
 
 SSR_INLINE bool any(IntLanes flags) {
   int32_t found = 0;
@@ -80,7 +75,7 @@ class Scores {
 };
 
 inline float* floats(Lanes* lanes) { return reinterpret_cast<float*>(lanes); }
-inline IntLanes* integers(Lanes* lanes) { return reinterpret_cast<IntLanes*>(lanes); }
+inline Words* words(Lanes* lanes) { return reinterpret_cast<Words*>(lanes); }
 
 inline int64_t chunks_of(int64_t n) { return (n + kLanes - 1) / kLanes; }
 
