@@ -125,3 +125,27 @@ def test_bad_input_is_named(face):
         monotonic_alignment_search(scores[0], n, m)
     with pytest.raises(ValueError, match="floating"):
         monotonic_alignment_search(scores.long(), n, m)
+
+
+@pytest.mark.skipif(native.library() is None, reason="the kernels are not compiled here")
+@pytest.mark.parametrize("N", [1, 15, 16, 17, 48, 64, 65, 129])  # one vector or several, in registers or in memory
+def test_every_number_of_vectors_and_blocks_gives_the_path_on_paper(N, monkeypatch):
+    """Of whole scores, whose sums are exact, with ties and impossible frames: the same path, not just as good a one."""
+    torch.manual_seed(N)
+    for T in (N, N + 1, N + 32, N + 33, 2 * N + 300):
+        scores = torch.randint(-3, 1, (2, T, N)).float()
+        scores[1][torch.rand(T, N) < 0.1] = float("-inf")
+        lengths = torch.tensor([T, max(T - 5, N)]), torch.tensor([N, N])
+        compiled = monotonic_alignment_search(scores, *lengths)
+        with monkeypatch.context() as slowly:
+            slowly.setattr(native, "library", lambda: None)
+            assert torch.equal(compiled, monotonic_alignment_search(scores, *lengths))
+
+
+def test_what_is_not_a_number_is_found_wherever_a_path_may_pass(face):
+    scores = torch.zeros(1, 100, 40)
+    for frame, label in ((0, 0), (1, 1), (30, 5), (99, 39)):
+        odd = scores.clone()
+        odd[0, frame, label] = float("nan")
+        with pytest.raises(ValueError, match="item 0"):
+            monotonic_alignment_search(odd, torch.tensor([100]), torch.tensor([40]))
