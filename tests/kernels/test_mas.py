@@ -65,9 +65,9 @@ def test_an_item_is_aligned_alike_in_any_batch(data, face):
         assert int(together[i].sum()) == (n if n >= m > 0 else 0)
 
 
-def test_planted_durations_are_found_over_many_checkpoints(face):
+def test_planted_durations_are_found_over_many_blocks(face):
     torch.manual_seed(0)
-    n = 12 if face == "triton" else 120  # it has no checkpoints
+    n = 12 if face == "triton" else 120  # its interpreter takes a millisecond a frame
     durations = torch.randint(1, 60, (n,))
     labels = torch.repeat_interleave(torch.arange(n), durations)
     scores = torch.rand(len(labels), n) - 2

@@ -15,7 +15,7 @@ constexpr int64_t kBlockFrames = 32;
 constexpr int64_t kPrefetchFloats = 2048;  // two pages ahead, where the processor's own prefetching stops
 
 // One frame: the scores of sixteen labels, and the bit of the frame where the best path comes from the label before.
-// A score that is not a number stays so, as every comparison with it fails.
+// What is not a number stays so.
 SSR_INLINE void step(Lanes left, Lanes* scores, Words* moves, const float* emission, Words bit) {
   Lanes e;
   std::memcpy(&e, emission, sizeof e);
@@ -115,7 +115,7 @@ Status align(const float* log_probs, int64_t stride, int64_t T, int64_t N, const
       rebase(scores + low, n, highest(scores + low, n));
     }
   }
-  if (std::any_of(scores, scores + N, [](float score) { return score != score; })) return kNotANumber;
+  if (not_a_number(scores, N)) return kNotANumber;
   if (!(scores[N - 1] > kNever)) return kInfeasible;
 
   // Back, from the last frame of each label to the one that moved into it.
