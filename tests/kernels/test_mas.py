@@ -128,14 +128,14 @@ def test_bad_input_is_named(face):
 
 
 @pytest.mark.skipif(native.library() is None, reason="the kernels are not compiled here")
-@pytest.mark.parametrize("N", [1, 15, 16, 17, 48, 64, 65, 129])  # one vector or several, in registers or in memory
-def test_every_number_of_vectors_and_blocks_gives_the_path_on_paper(N, monkeypatch):
+@pytest.mark.parametrize("labels", [1, 15, 16, 17, 48, 64, 65, 129])  # one vector or several, in registers or in memory
+def test_every_number_of_vectors_and_blocks_gives_the_path_on_paper(labels, monkeypatch):
     """Of whole scores, whose sums are exact, with ties and impossible frames: the same path, not just as good a one."""
-    torch.manual_seed(N)
-    for T in (N, N + 1, N + 32, N + 33, 2 * N + 300):
-        scores = torch.randint(-3, 1, (2, T, N)).float()
-        scores[1][torch.rand(T, N) < 0.1] = float("-inf")
-        lengths = torch.tensor([T, max(T - 5, N)]), torch.tensor([N, N])
+    torch.manual_seed(labels)
+    for frames in (labels, labels + 1, labels + 32, labels + 33, 2 * labels + 300):
+        scores = torch.randint(-3, 1, (2, frames, labels)).float()
+        scores[1][torch.rand(frames, labels) < 0.1] = float("-inf")
+        lengths = torch.tensor([frames, max(frames - 5, labels)]), torch.tensor([labels, labels])
         compiled = monotonic_alignment_search(scores, *lengths)
         with monkeypatch.context() as slowly:
             slowly.setattr(native, "library", lambda: None)
