@@ -109,7 +109,8 @@ def train(
 ) -> Logged:
     """Train to `config.steps`, going on from the newest checkpoint in `out`. Returns the last figures logged.
 
-    A sharded student is whole again, and on the CPU, when it is done. Raises UserError on a loss that is not a number, naming the batch's utterances; KeyboardInterrupt after Ctrl-C,
+    A sharded student is whole again when it is done, and on the CPU.
+    Raises UserError on a loss that is not a number, naming the batch's utterances; KeyboardInterrupt after Ctrl-C,
     when the step is finished and saved.
     """
     from accelerate import Accelerator
@@ -244,8 +245,8 @@ def out_of_memory(step: int) -> UserError:
     """What to change, in the order of what it costs."""
     return UserError(
         f"step {step}: out of memory; halve --training.batch_s and double --training.accumulate (the same step in two "
-        "halves), set --training.gradient_checkpointing true, --llm.dtype bfloat16 or --training.lora_rank 16, or on several "
-        "GPUs --training.sharding fsdp; `ssr plan` shows what each takes"
+        "halves), set --training.gradient_checkpointing true, --llm.dtype bfloat16 or --training.lora_rank 16, or, on "
+        "several GPUs, --training.sharding fsdp; `ssr plan` shows what each takes"
     )
 
 

@@ -58,9 +58,9 @@ def units(module: nn.Module) -> list[nn.Module]:
             continue
         if isinstance(part, GradientCheckpointingLayer):
             found.append(part)
-        elif isinstance(part, PreTrainedModel) and (head := part.get_output_embeddings()) is not None:
-            if head not in found and head.weight is not part.get_input_embeddings().weight:
-                found.append(head)
+        head = part.get_output_embeddings() if isinstance(part, PreTrainedModel) else None
+        if head is not None and head.weight is not part.get_input_embeddings().weight:
+            found.append(head)
     return found
 
 
