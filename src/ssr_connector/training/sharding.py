@@ -53,6 +53,7 @@ def units(module: nn.Module) -> list[nn.Module]:
     encoders = [m for m in module.modules() if isinstance(m, PretrainedEncoder)]
     within = {m for encoder in encoders for m in encoder.modules()}
     found: list[nn.Module] = list(encoders)
+    part: Any
     for part in module.modules():
         if part in within:
             continue
