@@ -111,6 +111,7 @@ class TrainingSection:
     batch_s: float = 120.0  # seconds of audio a batch
     accumulate: int = 1  # batches a step
     gradient_checkpointing: bool = False  # what learns is computed twice instead of kept: less memory, a third slower
+    sharding: Literal["none", "fsdp"] = "none"  # fsdp: processes divide weights, gradients and AdamW's state among them
     batch_tokens: int = 4096  # of text a step, for the objective `text`
     text_block: int = 128
     rehearsal_tokens: int = 200_000  # how much the LLM writes where data.text is "self"
