@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import soundfile
@@ -23,7 +23,7 @@ from ssr_connector.tiny.voices import SAMPLING_RATE_HZ, Speech, Voice, speak
 RATE_WPM = (140, 200)
 PITCH = (35, 65)
 PITCH_RANGE = 50
-MANNERS = {  # beyond what ordinary speech has
+MANNERS: dict[str, dict[str, Any]] = {  # fields of a delivery, beyond what ordinary speech has
     "slow": {"rate_wpm": 100}, "fast": {"rate_wpm": 260},
     "low": {"pitch": 10}, "high": {"pitch": 90},
     "flat": {"pitch_range": 5}, "lively": {"pitch_range": 100},
@@ -124,7 +124,7 @@ def render(
     report = progress or _no_progress
     deliveries = [choose_delivery(keys.get(u.id, u.id), voices, seed, noise) for u in utterances]
     if manners:
-        changes = [MANNERS[manners[u.id]] if u.id in manners else {} for u in utterances]
+        changes = (MANNERS[manners[u.id]] if u.id in manners else {} for u in utterances)
         deliveries = [replace(d, **change) for d, change in zip(deliveries, changes, strict=True)]
     fingerprint = _fingerprint(utterances, deliveries, voices, seed)
     table = out_dir / "table.tsv"
