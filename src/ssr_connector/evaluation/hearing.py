@@ -109,15 +109,16 @@ class Hearing:
         return Waveform(noisy, waveform.sampling_rate_hz)
 
     def _hear(self, loaded: Sequence[tuple[str, Waveform]], tokenize: Tokenize) -> dict[str, Heard | str]:
-        frames = self.bundle.encoder([w for _, w in loaded])
-        alignments = self.bundle.aligner.align(frames, [None] * len(loaded), tokenize)
         out: dict[str, Heard | str] = {}
-        for i, ((key, waveform), alignment) in enumerate(zip(loaded, alignments, strict=True)):
-            if isinstance(alignment, Unalignable):
-                out[key] = f"{key}: {alignment.reason}"
-                continue
-            row = frames.values[i, : int(frames.lengths[i])].to(torch.float16).cpu()
-            out[key] = Heard(row, alignment, waveform.duration_s)
+        for group in in_groups(loaded, self.batch_s, lambda entry: entry[1].duration_s):  # little of it is padding
+            frames = self.bundle.encoder([w for _, w in group])
+            alignments = self.bundle.aligner.align(frames, [None] * len(group), tokenize)
+            for i, ((key, waveform), alignment) in enumerate(zip(group, alignments, strict=True)):
+                if isinstance(alignment, Unalignable):
+                    out[key] = f"{key}: {alignment.reason}"
+                    continue
+                row = frames.values[i, : int(frames.lengths[i])].to(torch.float16).cpu()
+                out[key] = Heard(row, alignment, waveform.duration_s)
         return out
 
     def frames(self, paths: Sequence[str]) -> Frames:

@@ -108,7 +108,7 @@ class Measures:
         if detailed:
             self.density.append({"system": "encoder frames", "positions_per_s": rate})
             if model.connector.needs_segments:  # else no vector stands for a token to be close to
-                self._closeness(name, model, keys)
+                self._closeness(name, model, speech)
             self._boundaries()
             self._words(
                 "ctc_wer",
@@ -151,8 +151,8 @@ class Measures:
         measure = f"hallucinations (inserted words above {100 * share:g} % of those said), prompted LLM{how}"
         self.keep(f"asr_hallucination_{system}", measure, name, mean(invented, resamples).scaled(100), "%")
 
-    def _closeness(self, name: str, model: SSRForConditionalGeneration, keys: list[str]) -> None:
-        forced = self.hearing.speech(model, keys, self.forced)
+    def _closeness(self, name: str, model: SSRForConditionalGeneration, best: Mapping[str, Speech]) -> None:
+        forced = self.hearing.speech(model, best, self.forced)
         resamples = self.config.bootstrap
         sums = {k: quality.closeness(model, s) for k, s in forced.items() if len(s.alignment)}
         n_tokens = [len(c) for c, _ in sums.values()]
@@ -162,7 +162,6 @@ class Measures:
         ):
             if sums:
                 self.keep(figure, measure, name, mean(values, resamples, n_tokens), "")
-        best = self.hearing.speech(model, keys)
         references = {k: model.tokenize(self.texts[k])[0] for k in best}
         cosines = [quality.paired_closeness(model, best[k], references[k]) for k in best]
         measure = "cosine to text embeddings, best path, paired by edit distance"
