@@ -1,6 +1,7 @@
 """`ssr evaluate`: systems on tasks and on transcribed speech, as one results file."""
 
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +54,9 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         ears = digest([identities.ears(model), spec.config.batch_s])
         journal = Journal(spec.journal / "results.jsonl", code=f"{__version__} {commit()}", ears=ears)
         folder = spec.journal / "heard" / ears
+        for other in folder.parent.glob("*"):
+            if other != folder:  # frames of an older encoder or aligner take much room
+                shutil.rmtree(other)
 
     def hearing(snr_db: float | None = None) -> Hearing:
         store = HeardStore(folder and folder / ("clean" if snr_db is None else f"{snr_db:g}db"))
