@@ -36,9 +36,7 @@ class Spec:
     folder: Path | None
     cuts: Path | None
     config: EvaluationSection
-    journal: Path | None = (
-        None  # folder of what was heard and scored so far, for a run that goes on; None: nothing is kept
-    )
+    journal: Path | None = None  # folder of what was heard and scored so far; None: nothing is kept
     submission: Path | None = None  # folder for the main system's scores in ZeroSpeech's form
 
 

@@ -56,6 +56,7 @@ class Hearing:
         stored = self.store.find(names.values())
         self._keep({key: stored[name] for key, name in names.items() if name in stored})
         new = [key for key in new if names[key] not in stored]
+        progress(len(stored), len(names))
         loaded: list[tuple[str, Waveform]] = []
         seconds = 0.0
         for k, key in enumerate(new):
@@ -152,7 +153,8 @@ class Hearing:
 
 def cut_version(cut: Any) -> str:
     """Changes with the stretch of a cut, and with the files that it is of."""
-    files = [source.source for source in cut.recording.sources if source.type == "file"] if cut.has_recording else []
+    recording = getattr(cut, "recording", None)  # a mixed cut has none of its own
+    files = [source.source for source in recording.sources if source.type == "file"] if recording else []
     return digest([cut.to_dict(), versions(files)])
 
 

@@ -33,7 +33,7 @@ class Identities:
         """What turns a recording into frames and an alignment to the LLM's tokens."""
         config = model.config
         encoder = self.once(model.encoder, lambda: [encoder_key(config.encoder_name, config.encoder_layer)])
-        return self.once(model.aligner, lambda: [encoder, config.aligner, config.text_form, tokenizer(model)])
+        return self.once(model.aligner, lambda: [encoder, model.aligner.to_dict(), config.text_form, tokenizer(model)])
 
     def once(self, module: nn.Module, more: Callable[[], list[Any]]) -> str:
         """Of a module's weights, and of plain values that say how they are used."""

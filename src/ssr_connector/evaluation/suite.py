@@ -90,8 +90,11 @@ class Suite:
     def drop_unheard(self) -> dict[str, str]:
         """Take items with a rejected recording out of every task, mode and system, so that all compare the same."""
         bad = {path: reason for h in self.hearings.values() for path, reason in h.rejected.items()}
-        for task in (TASKS[name] for name in self.names if bad):
-            if not (items := self._items.get(task.file)):
+        if not bad:
+            return bad
+        for task in (TASKS[name] for name in self.names):
+            items = self._items.get(task.file)
+            if items is None:
                 continue
             heard = [i for i in items if not bad.keys() & {i.context.audio, *(c.audio for c in i.choices)}]
             if not heard:
