@@ -15,7 +15,7 @@ studies
 
 examples
   ssr study aligners                                        on runs/demo; half an hour on 2 cores
-  ssr study aligners --config recipes/smoke.yaml --demo runs/smoke
+  ssr study aligners --config smoke --demo runs/smoke
 """
 
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.add_argument("study", choices=["aligners"])
-    parser.add_argument("--config", metavar="YAML", type=Path, default=Path("recipes/tiny.yaml"), help="the recipe")
+    parser.add_argument("--config", metavar="YAML", type=Path, default=Path("tiny"), help="the recipe (default: tiny)")
     parser.add_argument("--demo", metavar="DIR", type=Path, default=Path("runs/demo"), help="run that it builds on")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the study (default: DIR/studies/STUDY)")
 
