@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from ssr_connector.data.cuts import read_cuts
+from ssr_connector.data.documents import Documents
+from ssr_connector.data.packing import WINDOW_TOKENS, PackedText
 from ssr_connector.errors import UserError
 from ssr_connector.training.batches import Batches, SpeechBatch, SpeechBatches, TextBatches
 
@@ -91,28 +93,41 @@ def test_a_cut_longer_than_a_batch_is_named(cuts):
         speech(cuts, batch_s=1.0)
 
 
+def text_batches(folder, n, batch_tokens, *args, block=5, window_tokens=WINDOW_TOKENS):
+    """Batches of a text of n numbers, twelve on each line."""
+    numbers = [str(i) for i in range(n)]
+    lines = [" ".join(numbers[k : k + 12]) for k in range(0, n, 12)]
+    (folder / "numbers.txt").write_text("\n".join(lines))
+    documents = Documents(folder / "numbers.txt")
+    text = PackedText(documents, lambda line: [int(i) for i in line.split()], block, window_tokens=window_tokens)
+    return TextBatches(text, batch_tokens, *args)
+
+
+@pytest.mark.parametrize("window_tokens", [WINDOW_TOKENS, 40, 15])
 @pytest.mark.parametrize(("n_blocks", "per_batch"), [(12, 4), (10, 4), (7, 3), (3, 8)])
-def test_text_blocks_come_once_an_epoch(n_blocks, per_batch):
-    text = TextBatches(list(range(n_blocks * 5 + 3)), 5, per_batch * 5, seed=1)
-    size = min(per_batch, n_blocks)
+def test_text_blocks_come_once_an_epoch(n_blocks, per_batch, window_tokens, tmp_path):
+    text = text_batches(tmp_path, n_blocks * 5 + 3, per_batch * 5, 1, window_tokens=window_tokens)
+    size = min(per_batch, n_blocks, window_tokens // 5)
     assert text.batch(0).shape == (size, 5)
     stream = torch.cat([text.batch(k) for k in range(n_blocks)])[:, 0].tolist()  # `size` epochs
     epochs = [stream[k : k + n_blocks] for k in range(0, len(stream), n_blocks)]
     assert len(epochs) == size
     assert all(sorted(e) == [5 * b for b in range(n_blocks)] for e in epochs)
     assert len({tuple(e) for e in epochs}) > 1
-    assert torch.equal(text.batch(4), TextBatches(list(range(n_blocks * 5)), 5, per_batch * 5, seed=1).batch(4))
+    again = text_batches(tmp_path, n_blocks * 5 + 3, per_batch * 5, 1, window_tokens=window_tokens)
+    for step in (4, 0, 7):
+        assert torch.equal(text.batch(step), again.batch(step))
 
 
-def test_text_is_shared_by_processes():
-    ranks = [TextBatches(list(range(60)), 5, 15, 0, rank, 2) for rank in (0, 1)]
+def test_text_is_shared_by_processes(tmp_path):
+    ranks = [text_batches(tmp_path, 60, 15, 0, rank, 2) for rank in (0, 1)]
     stream = torch.cat([r.batch(k) for k in (0, 1) for r in ranks])[:, 0]
     assert sorted(stream.tolist()) == list(range(0, 60, 5))
 
 
-def test_too_little_text_is_an_error():
-    with pytest.raises(UserError, match="shorter than one block of 8"):
-        TextBatches([1, 2, 3], 8, 64, 0)
+def test_too_little_text_is_an_error(tmp_path):
+    with pytest.raises(UserError, match=r"numbers\.txt is shorter than one block of 8"):
+        text_batches(tmp_path, 3, 64, 0, block=8)
     with pytest.raises(UserError, match="neither speech nor text"):
         Batches(None, None)
 
@@ -124,8 +139,8 @@ class Epochs:
         return iter([SpeechBatch([f"{number}.{k}"], None, [], []) for k in range(skip, 3)])
 
 
-def test_positions_go_on_where_they_were():
-    batches = Batches(Epochs(), TextBatches(list(range(40)), 5, 10, 0))
+def test_positions_go_on_where_they_were(tmp_path):
+    batches = Batches(Epochs(), text_batches(tmp_path, 40, 10, 0))
 
     def take(n, *position):
         stream = batches.from_position(*position)

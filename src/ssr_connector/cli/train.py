@@ -61,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
         figures = train(recipe, report)
     if figures.get("left_out"):
         console.print(f"{figures['left_out']:.0f} utterances were left out: no frames, or no alignment", soft_wrap=True)
+    if figures.get("malformed_text"):
+        n, listed = figures["malformed_text"], Path(recipe.out) / "malformed_text.tsv"
+        console.print(f"{n:.0f} lines of text were left out ({listed} says why)", soft_wrap=True)
     result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")
     console.print(f"{summary(figures) or 'already done'}\n{result}", soft_wrap=True)
     return 0

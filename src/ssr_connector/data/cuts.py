@@ -103,6 +103,20 @@ def read_manifests(paths: Iterable[str | Path]) -> list[Any]:
     return sorted(cuts.values(), key=lambda c: c.duration)
 
 
+def read_corpora(paths: Iterable[str | Path]) -> list[Any]:
+    """The cuts of several corpora, one after the other. Raises UserError where an id comes twice, and says where."""
+    cuts: list[Any] = []
+    seen: dict[str, str | Path] = {}
+    for path in paths:
+        for cut in read_cuts(path):
+            if cut.id in seen:
+                where = f"{seen[cut.id]} and in {path}" if seen[cut.id] != path else f"{path} twice"
+                raise UserError(f"the id {cut.id} is in {where}: every utterance needs an id of its own")
+            seen[cut.id] = path
+            cuts.append(cut)
+    return cuts
+
+
 def in_groups(
     items: Iterable[T], batch_s: float, duration_s: Callable[[T], float] = operator.attrgetter("duration")
 ) -> Iterator[list[T]]:
