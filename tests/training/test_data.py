@@ -5,10 +5,14 @@ import json
 import shutil
 
 import pytest
+import torch
 from lhotse import CutSet
 
+from ssr_connector.cli import main
 from ssr_connector.data.cuts import read_cuts
+from ssr_connector.data.shar_output import write_shar
 from ssr_connector.encoders.corpus import encode_cuts
+from ssr_connector.encoders.store import FrameStore
 from ssr_connector.errors import UserError
 from ssr_connector.training import stages
 
@@ -116,3 +120,24 @@ def test_malformed_lines_of_text_are_counted_and_named(recipe_of, distilled, sen
     figures = stages.finetune(recipe_of("finetune", *words), quiet)
     assert figures["malformed_text"] == 1
     assert f"{path}, line 4\tnot a JSON object" in (tmp_path / "finetune" / "malformed_text.tsv").read_text()
+
+
+def test_shar_is_trained_encoded_and_aligned_as_the_files_it_was_made_of(
+    tiny_corpus, tiny_aligner, tiny_encoder, recipe_of, tmp_path
+):
+    for part in ("train", "dev"):
+        write_shar(read_cuts(tiny_corpus / f"{part}.jsonl.gz"), tmp_path / f"{part}-shar", 5)
+    words = ["--data.frames=null", "--training.steps=2"]
+    stages.train_connector(recipe_of("distill", *words), quiet)
+    shar = [f"--data.{part}={tmp_path / part}-shar" for part in ("train", "dev")]
+    stages.train_connector(recipe_of("distill", *words, *shar, out=tmp_path / "of_shar"), quiet)
+    assert losses(tmp_path / "of_shar") == losses(tmp_path / "distill")
+    manifests = [tmp_path / "dev-shar"]
+    encode_cuts(manifests, tiny_encoder, None, tmp_path / "frames", 20.0, quiet)
+    encode_cuts([tiny_corpus / "dev.jsonl.gz"], tiny_encoder, None, tmp_path / "of_files", 20.0, quiet)
+    ids = [cut.id for cut in read_cuts(tmp_path / "dev-shar")]
+    pairs = FrameStore(tmp_path / "frames").read(ids), FrameStore(tmp_path / "of_files").read(ids)
+    assert torch.equal(pairs[0].values, pairs[1].values)
+    command = ["align", str(tmp_path / "dev-shar"), "--aligner", str(tiny_aligner), "--out", str(tmp_path / "align")]
+    assert main(command) == 0
+    assert len((tmp_path / "align" / "alignments.jsonl").read_text().splitlines()) == 1 + len(ids)
