@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=int,
         help="also write the cuts with their audio (one channel, FLAC of 16 bits) as lhotse Shar, N cuts in a shard, "
-        "into DIR/cuts-shar, or DIR/train-shar and DIR/dev-shar: folders that stand for a cuts.jsonl.gz in every command",
+        "into DIR/cuts-shar, or DIR/train-shar and DIR/dev-shar: every command takes such a folder for a cuts.jsonl.gz",
     )
     parser.add_argument("--jobs", metavar="N", type=int, help="recordings to check at once (default: every processor)")
 
@@ -120,6 +120,9 @@ def run(args: argparse.Namespace) -> int:
     console.print(summary_table(summary))
     if summary.rejected:
         console.print(f"Every rejected utterance and its reason: {args.out / 'rejected.tsv'}", soft_wrap=True)
+    if args.shar:
+        folders = " and ".join(str(folder) for folder in sorted(args.out.glob("*-shar")))
+        console.print(f"Shards with their audio: {folders}", soft_wrap=True)
     console.print(f"\nNext:\n  {next_command(args.out, summary)}", soft_wrap=True)
     return 0
 

@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -100,7 +101,7 @@ class PackedText:
             self._learn(told)
             if self._record:
                 self._record.add(told)
-        return torch.tensor(ids[: n * self.block], dtype=torch.long).view(n, self.block)
+        return torch.from_numpy(np.array(ids[: n * self.block], np.int64)).view(n, self.block)
 
     def _learn(self, found: dict[str, Any]) -> None:
         """What the newest window turned out to be, and where the next one begins."""

@@ -252,9 +252,10 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         watched = dev_text is not None
     check_guard(config.max_text_drop, config.evaluate_every, watched)
     figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
-    if text and text.text.malformed:
-        write_rejected(out / "malformed_text.tsv", text.text.malformed)
-        figures["malformed_text"] = float(len(text.text.malformed))
+    malformed = text.text.malformed if text else []
+    if malformed:
+        write_rejected(out / "malformed_text.tsv", malformed)
+        figures["malformed_text"] = float(len(malformed))
     if config.lora_rank and config.lora_merge:
         model.llm, model.config.lora = merge_lora(model.llm), {}
     if processes().is_main_process:
