@@ -18,7 +18,7 @@ from ssr_connector.training import stages
 
 AUGMENT = (
     *("--data.frames=null", "--augment.speed=[0.9,1.1]", "--augment.noise=generated", "--augment.reverb=generated"),
-    *("--connector.dropout=0", "--training.steps=5", "--training.batch_s=8"),
+    *("--connector.dropout=0", "--training.steps=3", "--training.batch_s=8"),
 )
 
 
@@ -81,7 +81,7 @@ def test_ids_that_clash_are_an_error_that_names_both(halves, recipe_of):
 
 def test_a_run_on_changed_recordings_goes_on_with_the_same_changes(recipe_of, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        stages.train_connector(recipe_of("distill", *AUGMENT), stop_at(3))
+        stages.train_connector(recipe_of("distill", *AUGMENT), stop_at(2))
     stages.train_connector(recipe_of("distill", *AUGMENT), quiet)
     stages.train_connector(recipe_of("distill", *AUGMENT, out=tmp_path / "whole"), quiet)
     assert losses(tmp_path / "distill") == losses(tmp_path / "whole")

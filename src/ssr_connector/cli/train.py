@@ -12,11 +12,12 @@ name is taken unless --variant names another. Any value can be set on the comman
 A stopped run goes on where it was when the same command is given again.
 
 data.train, data.dev, data.frames and data.alignments may name several corpora, with commas or as a YAML list; ids must
-differ. data.text may be larger than memory: plain text, JSON lines, either with .gz, a folder of such files, or a Hugging
-Face dataset on disk. augment changes recordings, without data.frames; in every epoch otherwise, after a restart the same:
-  --augment.speed [0.9,1,1.1]                    at one of these speeds; alignments are scaled along
+differ. data.text may be larger than memory: plain text, JSON lines, either with .gz, a folder of such files, or a
+Hugging Face dataset on disk. augment changes recordings (without data.frames), anew in every epoch and after a restart
+just as before:
+  --augment.speed [0.9,1,1.1]                 at one of these speeds; alignments are scaled along
   --augment.reverb DIR --augment.reverb_share 0.3  in a room measured there; "generated": in a room at random
-  --augment.noise DIR --augment.snr_db [5,20]    with a part of a recording there; "generated": speech-shaped noise
+  --augment.noise DIR --augment.snr_db [5,20] with a part of a recording there; "generated": speech-shaped noise
 
 examples
   ssr train aligner  --config recipes/own.yaml --out runs/mine/aligner --data.train data/mine/train.jsonl.gz

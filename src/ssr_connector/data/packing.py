@@ -123,17 +123,17 @@ class WindowRecord:
 
     def read(self) -> list[dict[str, Any]]:
         """All that is known; a line that a killed process left half-written is forgotten."""
-        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True) if self.path.is_file() else []
+        lines = self.path.read_text().splitlines(keepends=True) if self.path.is_file() else []
         kept = [line for line in lines if line.endswith("\n")]
         if kept[:1] != [self.head]:
             kept = [self.head]
         if self.writes and kept != lines:
             with replace_file(self.path) as new:
-                new.write_text("".join(kept), encoding="utf-8")
+                new.write_text("".join(kept))
         return [json.loads(line) for line in kept[1:]]
 
     def add(self, found: dict[str, Any]) -> None:
         """One more window."""
         if self.writes:
-            with self.path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(found, ensure_ascii=False) + "\n")
+            with self.path.open("a") as stream:
+                stream.write(json.dumps(found) + "\n")
