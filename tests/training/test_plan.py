@@ -61,7 +61,8 @@ def plan(base, variant, *words, speech=SPEECH, gpus=1, sharding="ddp"):
 
 
 def test_parameters_are_counted_and_none_is_made(base, large_llm):
-    found = plan(base, "finetune", f"--llm.name={large_llm}", "--llm.dtype=bfloat16", "--training.lora_rank=16")
+    lora = ["--training.adapter=lora", "--training.adapter_rank=16"]
+    found = plan(base, "finetune", f"--llm.name={large_llm}", "--llm.dtype=bfloat16", *lora)
     total, learning = found.parameters["LLM"]
     per_layer = 16 * (2 * (4096 + 4096) + 2 * (4096 + 1024) + 3 * (4096 + 14336))  # q, o; k, v; gate, up, down
     assert learning == 2 * per_layer
@@ -78,7 +79,9 @@ def test_parameters_are_counted_and_none_is_made(base, large_llm):
 
 def test_in_distillation_the_connector_alone_learns(base, large_llm):
     found = plan(base, "distill", f"--llm.name={large_llm}")
-    assert found.parameters["LLM"] == (1_486_901_248, 0)
+    assert found.parameters["LLM"] == (128256 * 4096, 0)  # its input embeddings
+    assert found.memory["weights: LLM"] == 4 * 128256 * 4096
+    assert any("1.96 GiB instead of 5.54" in note for note in found.notes)
     assert found.parameters["connector"][0] == found.parameters["connector"][1] > 200e6
     assert found.memory["AdamW"] == 8 * found.parameters["connector"][1]
 
