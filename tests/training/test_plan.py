@@ -3,7 +3,15 @@
 import pytest
 import torch
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM, ParakeetCTCConfig, ParakeetEncoder, ParakeetFeatureExtractor
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    ParakeetCTCConfig,
+    ParakeetEncoder,
+    ParakeetFeatureExtractor,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+)
 
 from ssr_connector.cli import main
 from ssr_connector.config import load_recipe
@@ -144,6 +152,19 @@ def test_the_part_of_a_recogniser_that_encodes_is_planned(base, tmp_path):
     above = sum(p.numel() for p in encoder.layers[2].parameters())
     assert run.parameters["encoder"] == (sum(p.numel() for p in encoder.parameters()) - above, 0)
     assert run.flops > cached.flops
+
+
+def test_unpadded_whisper_and_mixed_layers_are_planned(base, tmp_path):
+    WhisperConfig(
+        d_model=64, encoder_layers=2, decoder_layers=1, encoder_attention_heads=4, decoder_attention_heads=4
+    ).save_pretrained(tmp_path)
+    WhisperFeatureExtractor().save_pretrained(tmp_path)
+    words = [f"--encoder.name={tmp_path}", "--data.frames=null"]
+    padded, unpadded = (plan(base, "distill", *words, f"--encoder.padded={p}") for p in ("true", "false"))
+    assert unpadded.flops < padded.flops / 5  # 2 s of 30
+    mixed = plan(base, "distill", *words, "--encoder.layer=[1, 2]", "--encoder.padded=false")
+    learn = {name: found.parameters["connector"][1] for name, found in (("one", unpadded), ("two", mixed))}
+    assert learn["two"] == learn["one"] + 3
 
 
 def test_models_that_are_not_there(base, tmp_path):
