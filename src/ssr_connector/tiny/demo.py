@@ -284,8 +284,7 @@ class Demo:
         recipe = to_dict(self.stage_recipe(name))
         inputs = [
             recipe["seed"],
-            recipe["aligner"],
-            recipe["connector"],
+            recipe["aligner" if name == "aligner" else "connector"],
             recipe["training"],
             self.tiny.baselines.get(name),
         ]
