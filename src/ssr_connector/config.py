@@ -23,10 +23,13 @@ Paths = tuple[str, ...] | str  # one path; or several, as a YAML list or parted 
 
 @dataclass(frozen=True)
 class EncoderSection:
-    """The frozen speech encoder: a hub name or a folder, and which hidden state of it (null: the last)."""
+    """The frozen speech encoder: a hub name or a folder, and which hidden states of it are heard."""
 
     name: str = ""
-    layer: int | None = None
+    layer: int | list[int] | None = None  # null: the last; several, as in [4, 8, 12]: a learnt weighted sum of them
+    padded: bool = (
+        True  # Whisper: false hears recordings as long as they are, not filled up to 30 s; faster, but drifts
+    )
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,10 @@ class TrainingSection:
     objectives: dict[str, float] = field(default_factory=dict)  # name: weight
     train: tuple[str, ...] = ()  # parts that learn: aligner, connector, llm
     freeze: tuple[str, ...] = ()  # patterns (regular expressions) of parameters of these parts that do not, after all
-    lora_rank: int = 0  # learn additions of this rank to the LLM instead of the LLM itself; 0: the LLM
-    lora_alpha: float = 16.0
-    lora_merge: bool = False  # add them to the LLM's weights at the end; else the checkpoint holds them alone
+    adapter: Literal["none", "lora", "dora", "ia3", "bottleneck"] = "none"  # additions that learn in the LLM's place
+    adapter_rank: int = 16  # lora, dora; bottleneck: its width
+    adapter_alpha: float = 16.0  # lora, dora
+    adapter_merge: bool = False  # all but bottleneck: into the LLM's weights at the end; else the checkpoint holds them
     ewc_batches: int = 16  # objective `ewc`: batches of text that tell which weights matter
     steps: int = 1000
     lr: float = 1e-4

@@ -122,8 +122,8 @@ def check_same_ears(
     """Raise UserError where a system hears through another encoder or aligner than the one it is compared with."""
     a, b = model.config, other.config
     state, other_state = model.aligner.state_dict(), other.aligner.state_dict()
-    same = (a.encoder_name, a.encoder_layer, a.aligner) == (b.encoder_name, b.encoder_layer, b.aligner)
-    if not same or any(not torch.equal(state[k], other_state[k]) for k in state):
+    ears, other_ears = ((c.encoder_name, c.encoder_layer, c.encoder_padded, c.aligner) for c in (a, b))
+    if ears != other_ears or any(not torch.equal(state[k], other_state[k]) for k in state):
         raise UserError(f"{name} hears through another encoder or aligner than {main}; evaluate it on its own")
 
 

@@ -23,7 +23,7 @@ class Identities:
     def llm(self, model: SSRForConditionalGeneration) -> str:
         """The LLM inside and its tokenizer: all that scores of written text follow from."""
         config = {k: v for k, v in model.llm.config.to_dict().items() if k != "_name_or_path"}
-        return self.once(model.llm, lambda: [config, model.config.lora, tokenizer(model)])
+        return self.once(model.llm, lambda: [config, model.config.adapter, tokenizer(model)])
 
     def connector(self, model: SSRForConditionalGeneration) -> str:
         """What turns frames and an alignment into vectors."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ssr_connector.aligners import Tokenize, TrainableAligner
 from ssr_connector.aligners.cif import quantity_loss
+from ssr_connector.config import TrainingSection
 from ssr_connector.connectors import CIFConnector
 from ssr_connector.errors import UserError
 from ssr_connector.model.modeling import SSRForConditionalGeneration
@@ -264,6 +265,11 @@ class ElasticWeights:
         ]
         loss = 0.5 * torch.stack(terms).sum()
         return loss, {"ewc": loss.item()}
+
+
+def needs_llm(config: TrainingSection) -> bool:
+    """Whether anything runs the LLM: distillation looks its targets up in the input embeddings alone."""
+    return "llm" in config.train or not set(config.objectives) <= {"distil", "quantity"}
 
 
 def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]], embed: Callable[[Tensor], Tensor]) -> Tensor:
