@@ -32,7 +32,9 @@ class Identities:
     def ears(self, model: SSRForConditionalGeneration) -> str:
         """What turns a recording into frames and an alignment to the LLM's tokens."""
         config = model.config
-        encoder = self.once(model.encoder, lambda: [encoder_key(config.encoder_name, config.encoder_layer)])
+        encoder = self.once(
+            model.encoder, lambda: [encoder_key(config.encoder_name, config.encoder_layer, config.encoder_padded)]
+        )
         return self.once(model.aligner, lambda: [encoder, model.aligner.to_dict(), config.text_form, tokenizer(model)])
 
     def once(self, module: nn.Module, more: Callable[[], list[Any]]) -> str:

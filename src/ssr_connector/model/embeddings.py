@@ -1,6 +1,9 @@
 """The LLM's input embeddings without the LLM: all that distillation asks of it (METHOD §4)."""
 
+import contextlib
 import copy
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -32,9 +35,10 @@ def load_embeddings(name: str, dtype: torch.dtype = torch.float32) -> TextEmbedd
     try:
         config = AutoConfig.from_pretrained(name)
         # transformers knows where each family keeps them, in files of any age: it loads an LLM of no layers.
-        llm, told = AutoModelForCausalLM.from_pretrained(
-            name, config=shortened(config, 0), dtype=dtype, output_loading_info=True
-        )
+        with without_report():
+            llm, told = AutoModelForCausalLM.from_pretrained(
+                name, config=shortened(config, 0), dtype=dtype, output_loading_info=True
+            )
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"cannot load an LLM from {name!r}; check llm.name ({reason})") from error
@@ -43,6 +47,18 @@ def load_embeddings(name: str, dtype: torch.dtype = torch.float32) -> TextEmbedd
     if f"{where}.weight" in told["missing_keys"]:
         raise UserError(f"{name} holds no input embeddings ({where}); check llm.name")
     return TextEmbeddings(table, config)
+
+
+@contextlib.contextmanager
+def without_report() -> Iterator[None]:
+    """Keep transformers from warning of every weight of the layers that are left out on purpose."""
+    log = logging.getLogger("transformers.modeling_utils")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def shortened(config: Any, n_layers: int) -> Any:

@@ -156,11 +156,11 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     ):
         if ours != its:
             raise UserError(f"{recipe.training.aligner} was trained with {what} {its}, not {ours}; give --{what} {its}")
+    how = weights(recipe.llm)
     if needs_llm(recipe.training):
-        model = build(SSRForConditionalGeneration, config, **weights(recipe.llm))
+        model = build(SSRForConditionalGeneration, config, **how)
     else:
-        table = load_embeddings(recipe.llm.name, getattr(torch, recipe.llm.dtype))
-        model = build(SSRForConditionalGeneration, config, table)
+        model = build(SSRForConditionalGeneration, config, load_embeddings(recipe.llm.name, how["dtype"]))
     if model.encoder.width != made_for["encoder_width"]:
         raise UserError(
             f"{recipe.training.aligner} was trained on frames {made_for['encoder_width']} wide, but the encoder "
