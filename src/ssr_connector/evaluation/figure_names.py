@@ -29,19 +29,20 @@ def accuracy_figures(suite: Suite) -> list[dict[str, Any]]:
     """Every row under a name such as `storycloze_s2t_ssr` or `spoken_mmlu_cascade_5db`."""
     figures = []
     for row in suite.rows:
-        spoken_modes = [m for m in TASKS[row.task].modes if m != TEXT]
-        parts = [row.task]
-        if row.mode == TEXT or len(spoken_modes) > 1:
-            parts.append(SLUGS[row.mode])
-        if row.system != TEXT_MODEL:
-            parts.append(SLUGS.get(row.system, row.system))
-        if row.condition != "clean":
-            parts.append(suffix(row.condition)[1:])
-        figures.append(figure("_".join(parts), Estimate(row.value, row.n, row.ci95), "%"))
+        system = "" if row.system == TEXT_MODEL else f"_{SLUGS.get(row.system, row.system)}"
+        name = f"{score_name(row.task, row.mode)}{system}{suffix(row.condition)}"
+        figures.append(figure(name, Estimate(row.value, row.n, row.ci95), "%"))
         if row.task.startswith("storycloze"):  # sStoryCloze (true negatives) and tStoryCloze (random ones)
             for group, estimate in suite.groups[row.task, row.mode, row.system, row.condition].items():
-                figures.append(figure("_".join([*parts, group]), estimate, "%"))
+                figures.append(figure(f"{name}_{group}", estimate, "%"))
     return figures
+
+
+def score_name(task: str, mode: str, condition: str = "clean") -> str:
+    """`storycloze_s2t_5db`, `spoken_mmlu`: without the mode where there is only one spoken mode."""
+    spoken_modes = [m for m in TASKS[task].modes if m != TEXT]
+    where = f"_{SLUGS[mode]}" if mode == TEXT or len(spoken_modes) > 1 else ""
+    return f"{task}{where}{suffix(condition)}"
 
 
 def suffix(condition: str) -> str:

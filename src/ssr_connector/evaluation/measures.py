@@ -1,6 +1,6 @@
 """Figures from transcribed speech: closeness to text embeddings, word errors, boundaries, density."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Measures:
         self.example: dict[str, Any] | None = None
         self.notes: list[str] = []
         self.errors: dict[str, list[quality.WordErrors]] = {}
+        self.items: dict[str, dict[str, Any]] = {}  # of a figure: `ids`, `sums` and `weights` of its utterances
 
     def hear(self, progress: Show) -> None:
         """Hear the cuts, and align them along their transcripts."""
@@ -54,6 +55,19 @@ class Measures:
         self.rows.append({"measure": measure, "system": system, **values})
         self.figures.append({"name": figure, **values})
         self.note(f"{measure}, {system}: {estimate.value:.3f} {unit}")
+
+    def keep_ratio(
+        self,
+        figure: str,
+        measure: str,
+        system: str,
+        sums: Mapping[str, float],
+        weights: Sequence[float],
+        unit: str = "",
+    ) -> None:
+        """A figure that is Σ sums / Σ weights over utterances, kept one by one too: so it can be paired."""
+        self.items[figure] = {"ids": list(sums), "sums": list(sums.values()), "weights": list(weights)}
+        self.keep(figure, measure, system, mean(list(sums.values()), self.config.bootstrap, weights), unit)
 
     def add(self, name: str, model: SSRForConditionalGeneration, detailed: bool) -> None:
         """Measure one system; `detailed` adds what is the aligner's and the connector's own."""
@@ -114,12 +128,11 @@ class Measures:
         resamples = self.config.bootstrap
         sums = {k: quality.closeness(model, s) for k, s in forced.items() if len(s.alignment)}
         n_tokens = [len(c) for c, _ in sums.values()]
-        for figure, measure, values in (
-            ("cosine", "cosine to text embeddings, forced", [float(c.sum()) for c, _ in sums.values()]),
-            ("squared_error", "squared error, forced", [float(e.sum()) for _, e in sums.values()]),
-        ):
-            if sums:
-                self.keep(figure, measure, name, mean(values, resamples, n_tokens), "")
+        if sums:
+            cosines_of = {k: float(c.sum()) for k, (c, _) in sums.items()}
+            self.keep_ratio("cosine", "cosine to text embeddings, forced", name, cosines_of, n_tokens)
+            errors_of = {k: float(e.sum()) for k, (_, e) in sums.items()}
+            self.keep_ratio("squared_error", "squared error, forced", name, errors_of, n_tokens)
         best = self.hearing.speech(model, keys)
         references = {k: model.tokenize(self.texts[k])[0] for k in best}
         cosines = [quality.paired_closeness(model, best[k], references[k]) for k in best]
@@ -163,8 +176,8 @@ class Measures:
         counts = [e.words for e in errors]
         self.errors[figure] = errors
         if sum(counts):
-            estimate = mean([e.errors for e in errors], self.config.bootstrap, counts)
-            self.keep(figure, measure, system, estimate.scaled(100), "%")
+            percent = {k: 100.0 * e.errors for k, e in zip(keys, errors, strict=True)}
+            self.keep_ratio(figure, measure, system, percent, counts, "%")
 
 
 def word_error_changes(

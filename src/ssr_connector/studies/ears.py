@@ -1,0 +1,112 @@
+"""What one aligner hears of the tests, and what models that hear through it score: item by item, so that it pairs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ssr_connector.aligners.bundle import AlignerBundle
+from ssr_connector.aligners.record import FILE, read_alignments
+from ssr_connector.config import EvaluationSection
+from ssr_connector.evaluation.comparison import plain_model
+from ssr_connector.evaluation.figure_names import score_name
+from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.evaluation.measures import Measures
+from ssr_connector.evaluation.suite import TEXT_MODEL, Suite, clusters_of, weights_of
+from ssr_connector.evaluation.tasks import TASKS, TEXT
+from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.progress import Report
+from ssr_connector.studies.aligning import heard_damage
+from ssr_connector.studies.study import Arm
+from ssr_connector.tiny.demo import Demo
+
+SYSTEM = "ssr"  # what a model is called while it is scored
+AUDIO_ALONE = ("embedding_wer", "cosine_best_path", "length_error", "ctc_wer")  # what an aligner of words cannot have
+
+
+class Ears:
+    """Recordings heard once, for all models that are then scored."""
+
+    def __init__(
+        self, demo: Demo, folder: Path, tasks: Sequence[str], config: EvaluationSection, arm: Arm, report: Report
+    ) -> None:
+        model = SSRForConditionalGeneration.from_pretrained(str(folder))
+        bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
+        hearings = {"clean": Hearing(bundle, config.batch_s)}
+        hearings |= {f"{snr:g} dB": Hearing(bundle, config.batch_s, snr) for snr in config.snr_db}
+        self.suite = Suite(demo.out / "speech" / "tests", config, tasks, hearings)
+        self.measures = Measures(demo.cuts("test"), config, hearings["clean"], lambda _: None)
+        self.suite.listen(lambda _, done, total: report(done, total, {}))
+        self.suite.drop_unheard()
+        self.measures.hear(lambda _, done, total: report(done, total, {}))
+        if arm.damage:
+            damage = heard_damage(arm)
+            for hearing in hearings.values():
+                hearing.heard = {
+                    key: replace(heard, alignment=damage(Path(key).name, heard.alignment))
+                    for key, heard in hearing.heard.items()
+                }
+            self.measures.forced = {key: damage(key, a) for key, a in self.measures.forced.items()}
+
+    @torch.no_grad()
+    def scores(self, folder: Path, along: Path | None = None) -> Mapping[str, Any]:
+        """Items and figures of a model; `along` the alignments of a folder, which know the transcripts."""
+        model = SSRForConditionalGeneration.from_pretrained(str(folder))
+        suite, measures = self.fresh(), self.measures
+        suite.score_speech(model, SYSTEM)
+        if model.config.llm_trained:
+            suite.score_text(model, SYSTEM)
+        if along is not None:
+            known = read_alignments(along / FILE)[1]
+            measures.forced = {key: known[key] for key in measures.cuts if key in known}
+        start = len(measures.figures)
+        measures.add(SYSTEM, model, detailed=True)
+        found = {f["name"].removesuffix(f"_{SYSTEM}"): dict(f) for f in measures.figures[start:]}
+        per_item = {name.removesuffix(f"_{SYSTEM}"): items for name, items in measures.items.items()}
+        figures = {name: {**figure, **per_item.get(name, {})} for name, figure in found.items()}
+        if along is not None:
+            figures = {name: figure for name, figure in figures.items() if name not in AUDIO_ALONE}
+        figures |= self.accuracies(SYSTEM)
+        figures["parameters"] = {"value": model.connector.n_parameters, "unit": ""}
+        return {"figures": figures}
+
+    @torch.no_grad()
+    def beside(self, folder: Path) -> Mapping[str, Any]:
+        """Items of what is no arm: the text model, the cascade, and the controls of a model."""
+        model = SSRForConditionalGeneration.from_pretrained(str(folder))
+        plain = plain_model(model) if model.config.llm_trained else model
+        suite = self.fresh()
+        suite.score_text(plain, TEXT_MODEL)
+        suite.score_cascade(plain)
+        suite.score_controls(model)
+        systems = {row.system for row in suite.rows}
+        return {"systems": {system: self.accuracies(system) for system in sorted(systems)}}
+
+    def fresh(self) -> Suite:
+        """The suite without the scores of another model, which may have had other modes."""
+        self.suite.rows.clear()
+        self.suite.outcomes.clear()
+        return self.suite
+
+    def accuracies(self, system: str) -> dict[str, Any]:
+        """Of every task, mode and condition of a system, with its items."""
+        found = {}
+        for row in self.suite.rows:
+            if row.system != system:
+                continue
+            task = TASKS[row.task]
+            items = self.suite.items(task)
+            weights = weights_of(task, items)
+            correct = self.suite.outcomes[row.task, row.mode, system, row.condition]
+            found[score_name(row.task, row.mode, row.condition)] = {
+                "value": row.value,
+                "unit": "%",
+                "chance": row.chance,
+                "ids": [item.id for item in items],
+                "sums": [100 * w * x for w, x in zip(weights, correct, strict=True)],
+                "weights": weights,
+                "clusters": clusters_of(items, spoken=row.mode != TEXT),
+            }
+        return found
