@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ssr_connector.evaluation.labels import BASELINE, OURS, family, interval, number, slug, task_name
+from ssr_connector.evaluation.labels import BASELINE, OURS, capital, family, interval, number, slug, task_name
 from ssr_connector.evaluation.pivot import Cell, Pivot, intervals_overlap, read_interval
 
 HEADLINES = ("storycloze", "spoken_mmlu")
@@ -162,8 +162,3 @@ def control(wrong: Cell) -> str:
     return (
         f"{text}, {'not distinguishable from' if wrong.at_chance else 'which is not'} chance ({number(wrong.chance)} %)"
     )
-
-
-def capital(text: str) -> str:
-    """The first letter of a sentence."""
-    return text[:1].upper() + text[1:]

@@ -113,3 +113,8 @@ def interval(ci95: tuple[float, float], unit: str = "%") -> str:
 def with_unit(value: float, unit: str) -> str:
     """A value as it stands in a sentence."""
     return f"{number(value, unit)} {unit}".rstrip()
+
+
+def capital(text: str) -> str:
+    """The first letter of a sentence."""
+    return text[:1].upper() + text[1:]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +42,8 @@ class Pipeline:
     def __init__(self, demo: Demo, study: Study, size: Size, maker: Maker, rates: Rates) -> None:
         self.demo, self.study, self.size, self.maker, self.rates = demo, study, size, maker, rates
         self.base = [demo.stages.keys["encode"], demo.stages.keys["LLM"]]
+        self.recipes: dict[str, Recipe] = {}  # of every stage, as the demo has them
+        self.connectors: dict[tuple[str, int], Step] = {}
         self.ears: dict[str, Any] = {}  # of one aligner at a time: what is heard is shared by all that it is heard for
 
     # --- steps ---
@@ -79,6 +80,12 @@ class Pipeline:
 
     def connector(self, arm: Arm, seed: int) -> Step:
         """Stage 1, with the learning rate and the number of steps that the arm is to have."""
+        if (arm.name, seed) not in self.connectors:
+            self.connectors[arm.name, seed] = self.stage_1(arm, self.budgeted(arm), seed, "stage 1")
+        return self.connectors[arm.name, seed]
+
+    def budgeted(self, arm: Arm) -> Options:
+        """The arm's options with its learning rate and number of steps."""
         options = dict(arm.connector)
         if arm.tuned:
             options["training.lr"] = self.tuned_rate(arm)
@@ -87,8 +94,8 @@ class Pipeline:
         elif arm.budget == "converged":
             options["training.steps"] = self.steps_to_converge(arm, options)
         else:
-            options.setdefault("training.steps", self.n_steps("distill", arm.connector))
-        return self.stage_1(arm, options, seed, "stage 1")
+            options["training.steps"] = self.n_steps("distill", arm.connector)
+        return options
 
     def model(self, arm: Arm, seed: int) -> Step:
         """What is scored: stage 1, or stage 2 where the arm has one."""
@@ -242,12 +249,11 @@ class Pipeline:
             "data.alignments": self.maker.folder(alignments),
         }
 
-    def recipe(self, variant: str, options: Mapping[str, Any]) -> Recipe:
+    def recipe(self, variant: str, options: Options) -> Recipe:
         """The demo's recipe of a stage, with these options over it."""
-        words = [
-            f"--{key}={value if isinstance(value, str | Path) else json.dumps(value)}" for key, value in options.items()
-        ]
-        return self.demo.stage_recipe(variant, words)
+        if variant not in self.recipes:
+            self.recipes[variant] = self.demo.stage_recipe(variant)
+        return with_options(self.recipes[variant], options)
 
     # --- scoring ---
 
@@ -285,6 +291,16 @@ def run_training(variant: str, recipe: Recipe, report: Report) -> Facts:
     summary = json.loads((Path(recipe.out) / SUMMARY).read_text(encoding="utf-8"))
     figures = {name: summary[name] for name in ("steps", "loss", "dev_loss") if name in summary}
     return {"learning_rate": recipe.training.lr, **figures}
+
+
+def with_options(recipe: Recipe, options: Options) -> Recipe:
+    """Values in place of those under dotted keys. Raises TypeError at a key that there is not."""
+    for key, value in options.items():
+        section, _, name = key.rpartition(".")
+        given = str(value) if isinstance(value, Path) else value
+        inner = dataclasses.replace(getattr(recipe, section), **{name: given}) if section else given
+        recipe = dataclasses.replace(recipe, **{section or name: inner})
+    return recipe
 
 
 def content(recipe: Recipe, variant: str) -> dict[str, Any]:

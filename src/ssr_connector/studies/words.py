@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ssr_connector.evaluation.labels import interval, number
+from ssr_connector.evaluation.labels import capital, interval, number
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Difference, Results
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def compared(results: "Results", name: str, other: str, figure: str, what: str, higher_is_better: bool = True) -> str:
     """`A is better than B in WHAT, by 3.2 points (95 % interval 1.0 to 5.4)`, or that they are not told apart."""
-    a, b = results.row(name).title, results.row(other).title
+    a, b = capital(results.row(name).title), results.row(other).title
     change = results.difference(name, other, figure)
     found = results.figure(name, figure)
     if change is None or found is None:
@@ -66,8 +66,14 @@ def extreme(results: "Results", names: Sequence[str], figure: str, what: str, le
             (beaten if change and change.sign == (-1 if least else 1) else level).append(results.row(name).title)
     title = results.row(best).title
     if not beaten and not level:
-        return f"{title} alone was measured in {what}."
+        return f"{capital(title)} alone was measured in {what}."
     if not beaten:
         return f"No arm is told apart from {title}, whose mean in {what} is the best."
-    rest = f"; not told apart from it: {', '.join(level)}" if level else ""
-    return f"{title} has the best mean in {what}, told apart from {', '.join(beaten)}{rest}."
+    rest = f"; not told apart from it: {listed(level)}" if level else ""
+    return f"{capital(title)} has the best mean in {what}, told apart from {listed(beaten)}{rest}."
+
+
+def listed(titles: Sequence[str]) -> str:
+    """With semicolons between titles that have commas of their own."""
+    comma = "; " if any("," in title for title in titles) else ", "
+    return comma.join(titles)
