@@ -46,19 +46,25 @@ class Distil:
 
     def __init__(self, model: SSRForConditionalGeneration, config: TrainingSection) -> None:
         self.model, self.config = model, config
+        self.centre: Tensor | float = 0.0
+        if config.centred_cosine:
+            table = model.llm.get_input_embeddings().weight
+            with torch.no_grad():
+                self.centre = model.embed_tokens(torch.arange(len(table))).float().mean(0)  # [D]
         self.read = self.embeddings if config.distil_layer == 0 else self.hidden_states
         depth = model.llm.config.get_text_config().num_hidden_layers
         if not 0 <= config.distil_layer <= depth:
-            raise UserError(f"training.distil_layer {config.distil_layer}: this LLM has layers 1 to {depth}; 0: none")
+            raise UserError(
+                f"training.distil_layer is {config.distil_layer}; this LLM has {depth} layers (0: its embeddings)"
+            )
+        if config.centred_cosine and config.distil_layer:
+            raise UserError("training.centred_cosine is for embeddings: leave training.distil_layer at 0")
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Per text token."""
         z, target = self.read(spoken(batch))  # [n, D] each
         squared = (z - target).square().sum(-1).mean()
-        if self.config.centred_cosine:
-            centre = self.model.llm.get_input_embeddings().weight.detach().float().mean(0)
-            z, target = z - centre, target - centre
-        cosine = nn.functional.cosine_similarity(z, target, dim=-1).mean()
+        cosine = nn.functional.cosine_similarity(z - self.centre, target - self.centre, dim=-1).mean()
         loss = self.config.squared_weight * squared + self.config.cosine_weight * (1 - cosine)
         return loss, {"cosine": cosine.item(), "squared_error": squared.item()}
 
