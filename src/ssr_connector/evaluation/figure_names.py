@@ -1,6 +1,6 @@
 """Every score under a name of its own, and the paired differences between scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,10 @@ def suffix(condition: str) -> str:
     return "" if condition == "clean" else f"_{condition.replace(' ', '').lower()}"
 
 
-def change_figures(suite: Suite, systems: Mapping[str, Path], main: str) -> list[dict[str, Any]]:
-    """Paired differences: text lost by each fine-tuned system, and what it changes in speech."""
+def change_figures(
+    suite: Suite, systems: Mapping[str, Path], main: str, baselines: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Paired differences: text lost by each fine-tuned system, what it changes in speech, and the better baseline's."""
     figures: list[dict[str, Any]] = []
 
     def keep(name: str, estimate: Estimate) -> None:
@@ -81,8 +83,9 @@ def change_figures(suite: Suite, systems: Mapping[str, Path], main: str) -> list
         if (task, TEXT, TEXT_MODEL, "clean") in suite.outcomes:
             gap = suite.change((task, mode, main, condition), (task, TEXT, TEXT_MODEL, "clean"))
             keep(f"{task}{slug}_{main}_minus_text{where}", gap)
-        rivals = [s for s in systems if s.startswith("stack") and (task, mode, s, condition) in suite.outcomes]
+        rivals = [s for s in baselines if s != main and (task, mode, s, condition) in suite.outcomes]
         if rivals:
             best = max(rivals, key=lambda s: sum(suite.outcomes[task, mode, s, condition]))
-            keep(f"{task}{slug}_{main}_minus_stack{where}", suite.difference(task, mode, main, best, condition))
+            keep(f"{task}{slug}_{main}_minus_baseline{where}", suite.difference(task, mode, main, best, condition))
+            figures[-1]["baseline"] = best
     return figures

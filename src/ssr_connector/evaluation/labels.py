@@ -1,6 +1,6 @@
 """What a reader calls the tasks, modes and systems of a result, in the order they are shown; and how numbers look."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 # key: (name, what it is)
 TASKS = {
@@ -81,9 +81,11 @@ def slug(name: str) -> str:
     return next((short for short, known in SLUGS.items() if known == name), name)
 
 
-def family(name: str) -> str:
-    """What kind of system it is; one that is not listed is somebody's own model."""
-    return SYSTEMS[name][0] if name in SYSTEMS else OURS
+def family(name: str, baselines: Container[str] = ()) -> str:
+    """What kind of system it is; one that is not listed is somebody's own model, or among the baselines of a result."""
+    if name in SYSTEMS:
+        return SYSTEMS[name][0]
+    return BASELINE if name in baselines else OURS
 
 
 def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
