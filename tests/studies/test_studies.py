@@ -12,9 +12,8 @@ from ssr_connector.connectors import check_options as check_connector
 from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL
 from ssr_connector.evaluation.tasks import TASKS
 from ssr_connector.studies import STUDIES
-from ssr_connector.studies.aligning import heard_damage
 from ssr_connector.studies.picture import draw
-from ssr_connector.studies.pipeline import with_options
+from ssr_connector.studies.pipeline import heard_damage, with_options
 from ssr_connector.studies.study import Made
 from ssr_connector.studies.table import markdown
 

@@ -1,9 +1,12 @@
 """Studies: one question each, answered with data, a table, a picture and a paragraph (`ssr study`)."""
 
 from ssr_connector.studies.aligners import ALIGNERS
+from ssr_connector.studies.alignment_quality import ALIGNMENT_QUALITY
 from ssr_connector.studies.compression import COMPRESSION
 from ssr_connector.studies.connectors import CONNECTORS
 from ssr_connector.studies.distillation import DISTILLATION
 from ssr_connector.studies.study import Study
 
-STUDIES: dict[str, Study] = {study.name: study for study in (ALIGNERS, COMPRESSION, CONNECTORS, DISTILLATION)}
+STUDIES: dict[str, Study] = {
+    study.name: study for study in (ALIGNERS, ALIGNMENT_QUALITY, COMPRESSION, CONNECTORS, DISTILLATION)
+}

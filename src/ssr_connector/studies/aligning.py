@@ -12,7 +12,6 @@ from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file
 from ssr_connector.studies.cache import Facts
 from ssr_connector.studies.damage import Damage
-from ssr_connector.studies.study import Arm
 from ssr_connector.tiny.demo import Demo
 
 GOLD = "gold"  # the voices' true word times
@@ -66,11 +65,6 @@ def run_alone(arguments: list[str]) -> dict[str, float]:
         raise UserError(f"ssr {arguments[0]} failed: {said[-1]}")
     cpu_s, memory_mib = map(float, run.stdout.split()[-2:])
     return {"cpu_s": cpu_s, "memory_mib": memory_mib}
-
-
-def heard_damage(arm: Arm) -> Damage:
-    """What an arm does to alignments."""
-    return Damage(**{key: value for key, value in arm.damage.items() if key != "taught"})
 
 
 def damage_alignments(source: Path, damage: Damage, out: Path) -> Facts:

@@ -86,7 +86,6 @@ CONNECTORS = Study(
     ),
     picture=Picture(y=TASK, y_label="StoryCloze S→T, % right"),
     paragraph=paragraph,
-    tasks=("storycloze", "spoken_mmlu_cloze"),
     beside=("hard cascade", "text model", "another item's audio", "no context"),
     tables={str(budget): heading for budget, heading in BUDGETS.items()},
     quick=("ssr", "mean_pool", "stack", "stack_layers", "ctc_compress"),

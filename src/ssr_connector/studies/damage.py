@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -18,11 +17,6 @@ class Damage:
     jitter_frames: float = 0.0  # standard deviation of a normal distribution, rounded to frames
     drop: float = 0.0  # share of boundaries that are lost: the token ends where the next one does
     merge: float = 0.0  # share of tokens that are lost: one vector stands for two of them
-
-    @classmethod
-    def read(cls, options: Any) -> "Damage":
-        """Of an arm. Raises TypeError at an option that there is not."""
-        return cls(**options)
 
     def __call__(self, key: str, alignment: Alignment) -> Alignment:
         """The same utterance is damaged in the same way, whatever else is."""

@@ -52,6 +52,5 @@ DISTILLATION = Study(
     ),
     picture=Picture(y="storycloze_s2t", y_label="StoryCloze S→T, % right"),
     paragraph=paragraph,
-    tasks=("storycloze", "spoken_mmlu_cloze"),
     quick=("both", "squared", "cosine", "centred"),
 )

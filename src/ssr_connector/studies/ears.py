@@ -18,8 +18,7 @@ from ssr_connector.evaluation.suite import TEXT_MODEL, Suite, clusters_of, weigh
 from ssr_connector.evaluation.tasks import TASKS, TEXT
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.progress import Report
-from ssr_connector.studies.aligning import heard_damage
-from ssr_connector.studies.study import Arm
+from ssr_connector.studies.damage import Damage
 from ssr_connector.tiny.demo import Demo
 
 SYSTEM = "ssr"  # what a model is called while it is scored
@@ -30,7 +29,7 @@ class Ears:
     """Recordings heard once, for all models that are then scored."""
 
     def __init__(
-        self, demo: Demo, folder: Path, tasks: Sequence[str], config: EvaluationSection, arm: Arm, report: Report
+        self, demo: Demo, folder: Path, tasks: Sequence[str], config: EvaluationSection, report: Report
     ) -> None:
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
         bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
@@ -41,26 +40,31 @@ class Ears:
         self.suite.listen(lambda _, done, total: report(done, total, {}))
         self.suite.drop_unheard()
         self.measures.hear(lambda _, done, total: report(done, total, {}))
-        if arm.damage:
-            damage = heard_damage(arm)
-            for hearing in hearings.values():
-                hearing.heard = {
-                    key: replace(heard, alignment=damage(Path(key).name, heard.alignment))
-                    for key, heard in hearing.heard.items()
-                }
-            self.measures.forced = {key: damage(key, a) for key, a in self.measures.forced.items()}
+        self.heard = {name: hearing.heard for name, hearing in hearings.items()}  # as the aligner has it
+        self.forced = self.measures.forced
+
+    def hear_through(self, damage: Damage) -> None:
+        """Damage what was heard, and what was forced along the transcripts."""
+        for name, hearing in self.suite.hearings.items():
+            hearing.heard = {
+                key: replace(heard, alignment=damage(Path(key).name, heard.alignment))
+                for key, heard in self.heard[name].items()
+            }
+        self.measures.forced = {key: damage(key, alignment) for key, alignment in self.forced.items()}
 
     @torch.no_grad()
-    def scores(self, folder: Path, along: Path | None = None) -> Mapping[str, Any]:
-        """Items and figures of a model; `along` the alignments of a folder, which know the transcripts."""
+    def scores(self, folder: Path, damage: Damage, along: Path | None = None) -> Mapping[str, Any]:
+        """Items and figures of a model; `along` the alignments of a folder, which know the transcripts: no tasks."""
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
         suite, measures = self.fresh(), self.measures
-        suite.score_speech(model, SYSTEM)
-        if model.config.llm_trained:
-            suite.score_text(model, SYSTEM)
-        if along is not None:
+        self.hear_through(damage)
+        if along is None:
+            suite.score_speech(model, SYSTEM)
+        else:
             known = read_alignments(along / FILE)[1]
             measures.forced = {key: known[key] for key in measures.cuts if key in known}
+        if model.config.llm_trained:
+            suite.score_text(model, SYSTEM)
         start = len(measures.figures)
         measures.add(SYSTEM, model, detailed=True)
         found = {f["name"].removesuffix(f"_{SYSTEM}"): dict(f) for f in measures.figures[start:]}
@@ -78,6 +82,7 @@ class Ears:
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
         plain = plain_model(model) if model.config.llm_trained else model
         suite = self.fresh()
+        self.hear_through(Damage())
         suite.score_text(plain, TEXT_MODEL)
         suite.score_cascade(plain)
         suite.score_controls(model)

@@ -9,6 +9,7 @@ from typing import Any
 from ssr_connector.config import Recipe, to_dict
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Maker, Step
+from ssr_connector.studies.damage import Damage
 from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import Arm, Made, Options, Study
 from ssr_connector.tiny.demo import Demo
@@ -71,7 +72,7 @@ class Pipeline:
         made = Step("align", f"{arm.title}, seed {seed}: alignment", [], (aligner,), by_aligner, seconds)
         if not arm.damage.get("taught"):
             return made
-        damage = aligning.heard_damage(arm)
+        damage = heard_damage(arm)
 
         def damaged(folder: Path, _: Report) -> Facts:
             return aligning.damage_alignments(self.maker.folder(made), damage, folder)
@@ -110,9 +111,9 @@ class Pipeline:
         model, aligner, alignments = self.model(arm, seed), self.aligner(arm, seed), self.alignments(arm, seed)
 
         def work(folder: Path, report: Report) -> Facts:  # noqa: ARG001 - facts are all that there is
-            ears = self.ears_of(arm, aligner, model, report)
+            ears = self.ears_of(aligner, model, report)
             along = self.maker.folder(alignments) if arm.words else None
-            return dict(ears.scores(self.maker.folder(model) / "model", along))
+            return dict(ears.scores(self.maker.folder(model) / "model", heard_damage(arm), along))
 
         before = (model, aligner, alignments) if arm.words else (model, aligner)
         inputs = [self.scoring(), dict(arm.damage), bool(arm.words)]
@@ -124,7 +125,7 @@ class Pipeline:
         model, aligner = self.model(arm, seed), self.aligner(arm, seed)
 
         def work(folder: Path, report: Report) -> Facts:  # noqa: ARG001 - facts are all that there is
-            ears = self.ears_of(arm, aligner, model, report)
+            ears = self.ears_of(aligner, model, report)
             return dict(ears.beside(self.maker.folder(model) / "model"))
 
         what = f"text model, cascade and controls, seed {seed}: scores"
@@ -265,20 +266,23 @@ class Pipeline:
         }
         return [self.base, self.demo.stages.keys["voices"], section, list(self.study.tasks)]
 
-    def ears_of(self, arm: Arm, aligner: Step, model: Step, report: Report) -> Any:
+    def ears_of(self, aligner: Step, model: Step, report: Report) -> Any:
         """What this aligner hears of the tests, heard once for the arms that have it one after another."""
         from ssr_connector.studies.ears import Ears
 
-        key = json.dumps([aligner.key, dict(arm.damage), bool(arm.words)])
-        if key not in self.ears:
+        if aligner.key not in self.ears:
             config = dataclasses.replace(self.demo.recipe.evaluation, snr_db=self.study.snr_db, items=self.size.items)
             folder = self.maker.folder(model) / "model"
-            tasks = () if arm.words else self.study.tasks
-            self.ears = {key: Ears(self.demo, folder, tasks, config, arm, report)}
-        return self.ears[key]
+            self.ears = {aligner.key: Ears(self.demo, folder, self.study.tasks, config, report)}
+        return self.ears[aligner.key]
 
 
 STAGES = {"aligner": "aligner", "distill": "stage1", "multitask": "stage2"}
+
+
+def heard_damage(arm: Arm) -> Damage:
+    """What an arm does to alignments."""
+    return Damage(**{key: value for key, value in arm.damage.items() if key != "taught"})
 
 
 def run_training(variant: str, recipe: Recipe, report: Report) -> Facts:
@@ -298,8 +302,10 @@ def with_options(recipe: Recipe, options: Options) -> Recipe:
     for key, value in options.items():
         section, _, name = key.rpartition(".")
         given = str(value) if isinstance(value, Path) else value
-        inner = dataclasses.replace(getattr(recipe, section), **{name: given}) if section else given
-        recipe = dataclasses.replace(recipe, **{section or name: inner})
+        changed: dict[str, Any] = {name: given}
+        if section:
+            changed = {section: dataclasses.replace(getattr(recipe, section), **changed)}
+        recipe = dataclasses.replace(recipe, **changed)
     return recipe
 
 

@@ -67,7 +67,7 @@ class Study:
     columns: Sequence[Column]
     picture: Picture
     paragraph: Callable[["Results"], list[str]]  # sentences that follow from the figures
-    tasks: tuple[str, ...] = ("storycloze",)
+    tasks: tuple[str, ...] = ("storycloze", "spoken_mmlu_cloze")  # the same ones are scored once for all studies
     snr_db: tuple[float, ...] = ()
     beside: tuple[str, ...] = ()  # rows of no arm: "text model", "hard cascade", "another item's audio", "no context"
     tables: Mapping[str, str] = field(default_factory=lambda: {"": ""})  # name: heading
