@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.config import Recipe, to_dict
+from ssr_connector.config import Recipe, plain, to_dict
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.damage import Damage
@@ -24,7 +24,7 @@ ELSEWHERE = {  # values that do not change what is computed, or are paths to wha
     "encoder": ("name",),
     "llm": ("name",),
 }
-READ_BY = {"aligner": ("aligner",), "distill": ("connector",), "multitask": ("connector",)}  # of these two sections
+READ_BY = {"aligner": "aligner", "distill": "connector", "multitask": "connector"}  # of these two sections
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Pipeline:
         self.demo, self.study, self.size, self.maker, self.rates = demo, study, size, maker, rates
         self.base = [demo.stages.keys["encode"], demo.stages.keys["LLM"]]
         self.recipes: dict[str, Recipe] = {}  # of every stage, as the demo has them
+        self.aligners: dict[tuple[str, int], Step] = {}  # by arm and seed
         self.connectors: dict[tuple[str, int], Step] = {}
         self.ears: dict[str, Any] = {}  # of one aligner at a time: what is heard is shared by all that it is heard for
 
@@ -51,7 +52,10 @@ class Pipeline:
 
     def aligner(self, arm: Arm, seed: int) -> Step:
         """Training on transcripts."""
-        return self.training("aligner", f"aligner of {arm.title}", arm.aligner, seed, ())
+        if (arm.name, seed) not in self.aligners:
+            step = self.training("aligner", f"aligner of {arm.title}", arm.aligner, seed, ())
+            self.aligners[arm.name, seed] = step
+        return self.aligners[arm.name, seed]
 
     def alignments(self, arm: Arm, seed: int) -> Step:
         """Of all training speech, along its transcripts; by words they are the same for all seeds."""
@@ -205,10 +209,9 @@ class Pipeline:
     def training(self, variant: str, what: str, options: Options, seed: int, before: tuple[Step, ...]) -> Step:
         """`ssr train` with a variant of the recipe; what its options borrow from other arms comes before it."""
         borrowed = {key: self.borrow(value, seed) for key, value in options.items() if isinstance(value, Made)}
-        plain = {"seed": seed, **{key: value for key, value in options.items() if key not in borrowed}}
-        recipe = self.recipe(variant, plain)
-        plain |= self.warmup(variant, plain, recipe)
-        recipe = self.recipe(variant, plain)
+        own = {"seed": seed, **{key: value for key, value in options.items() if key not in borrowed}}
+        own |= self.warmup(variant, own)
+        recipe = self.recipe(variant, own)
         before = (*before, *borrowed.values())
 
         def work(folder: Path, report: Report) -> Facts:
@@ -217,19 +220,20 @@ class Pipeline:
                 made = self.maker.folder(step)
                 paths[key] = made / "aligner" if step.stage == "aligner" else made
             paths |= self.paths_of(variant, before)
-            return run_training(variant, self.recipe(variant, {**plain, **paths}), report)
+            return run_training(variant, self.recipe(variant, {**own, **paths}), report)
 
         inputs = [self.base, content(recipe, variant), sorted(borrowed)]
         seconds = self.rates.training(variant, recipe)
         guess = {"dev_loss": 1 / recipe.training.steps}  # so that a forecast takes it to go on improving
         return Step(STAGES[variant], f"{what}, seed {seed}", inputs, before, work, seconds, guess)
 
-    def warmup(self, variant: str, options: Options, recipe: Recipe) -> Options:
+    def warmup(self, variant: str, options: Options) -> Options:
         """The recipe's share of warm-up, for another number of steps."""
-        usual = self.recipe(variant, {k: v for k, v in options.items() if k != "training.steps"}).training
-        if "training.warmup_steps" in options or recipe.training.steps == usual.steps:
+        usual = self.recipe(variant, {}).training
+        steps = options.get("training.steps", usual.steps)
+        if "training.warmup_steps" in options or steps == usual.steps:
             return {}
-        return {"training.warmup_steps": round(usual.warmup_steps * recipe.training.steps / usual.steps)}
+        return {"training.warmup_steps": round(usual.warmup_steps * steps / usual.steps)}
 
     def borrow(self, made: Made, seed: int) -> Step:
         """The step of another arm."""
@@ -311,11 +315,8 @@ def with_options(recipe: Recipe, options: Options) -> Recipe:
 
 def content(recipe: Recipe, variant: str) -> dict[str, Any]:
     """What a training run follows from, but for what its paths stand for."""
-    tree = to_dict(recipe)
-    kept = {k: v for k, v in tree.items() if k not in ("out", "data", "tiny", "evaluation")}
-    for section in {"aligner", "connector"} - set(READ_BY[variant]):
-        del kept[section]
-    for section, keys in ELSEWHERE.items():
-        if section in kept:
-            kept[section] = {k: v for k, v in kept[section].items() if k not in keys}
+    kept: dict[str, Any] = {"seed": recipe.seed}
+    for section in ("encoder", "llm", READ_BY[variant], "training"):
+        values = plain(dataclasses.asdict(getattr(recipe, section)))
+        kept[section] = {k: v for k, v in values.items() if k not in ELSEWHERE.get(section, ())}
     return kept
