@@ -179,8 +179,11 @@ class Pipeline:
             theirs["training.lr"] = self.tuned_rate(reference)
         n = self.n_steps("distill", theirs)
         steps = self.flops(reference, theirs), self.flops(arm, options)
-        flops = [self.maker.make(step).get("flops_a_step") for step in steps]
-        costs = flops if all(flops) else [step.before[0].seconds or 1.0 for step in steps]
+        facts = [self.maker.make(step) for step in steps]
+        if all("flops_a_step" in found for found in facts):
+            costs = [float(found["flops_a_step"]) for found in facts]
+        else:
+            costs = [step.before[0].seconds or 1.0 for step in steps]
         return max(1, round(n * costs[0] / costs[1]))
 
     def steps_to_converge(self, arm: Arm, options: Options) -> int:
