@@ -225,7 +225,8 @@ class Pipeline:
             paths |= self.paths_of(variant, before)
             return run_training(variant, self.recipe(variant, {**own, **paths}), report)
 
-        inputs = [self.base, content(recipe, variant), sorted(borrowed)]
+        data = {key: value for key, value in own.items() if key.startswith("data.")}  # of the arm itself
+        inputs = [self.base, content(recipe, variant), sorted(borrowed), data]
         seconds = self.rates.training(variant, recipe)
         guess = {"dev_loss": 1 / recipe.training.steps}  # so that a forecast takes it to go on improving
         return Step(STAGES[variant], f"{what}, seed {seed}", inputs, before, work, seconds, guess)
@@ -319,7 +320,8 @@ def with_options(recipe: Recipe, options: Options) -> Recipe:
 def content(recipe: Recipe, variant: str) -> dict[str, Any]:
     """What a training run follows from, but for what its paths stand for."""
     kept: dict[str, Any] = {"seed": recipe.seed}
-    for section in ("encoder", "llm", READ_BY[variant], "training"):
+    unread = {"seed", "out", "data", "tiny", "evaluation", "aligner", "connector"} - {READ_BY[variant]}
+    for section in (f.name for f in dataclasses.fields(recipe) if f.name not in unread):
         values = plain(dataclasses.asdict(getattr(recipe, section)))
         kept[section] = {k: v for k, v in values.items() if k not in ELSEWHERE.get(section, ())}
     return kept
