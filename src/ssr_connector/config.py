@@ -140,6 +140,9 @@ class TrainingSection:
     text_block: int = 128
     rehearsal_tokens: int = 200_000  # how much the LLM writes where data.text is "self"
     cosine_weight: float = 5.0  # λ of the distillation loss
+    squared_weight: float = 1.0  # of its squared error
+    centred_cosine: bool = False  # its cosine after the mean of the LLM's embeddings is taken off both sides
+    distil_layer: int = 0  # compare hidden states of the frozen LLM after so many layers; 0: its input embeddings
     transcribe_prompt: str = "\nTranscript:"
     precision: Literal["no", "bf16"] = "no"
     bad_batches: Literal["stop", "skip"] = "stop"  # those whose loss or gradient is no number; they are listed

@@ -1,10 +1,12 @@
+import dataclasses
 import json
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from ssr_connector.config import EvaluationSection
+from ssr_connector.config import ConnectorConfig, EvaluationSection
+from ssr_connector.connectors import build_connector
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.comparison import Spec, check_same_ears, compare
 
@@ -31,9 +33,16 @@ def test_a_whole_comparison(model, recordings, tmp_path):
         "answer": 0,
     }
     (tmp_path / "mmlu.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row | {"id": "r"}) + "\n")
-    spec = Spec({"ssr": tmp_path / "model"}, ["spoken_mmlu", "mmlu"], tmp_path, None, EvaluationSection(bootstrap=20))
+    other = ConnectorConfig(type="conv", layers=0)
+    model.connector = build_connector(other, model.encoder.width, model.llm.config)
+    model.config.connector = dataclasses.asdict(other)
+    model.save_pretrained(str(tmp_path / "rival"))
+    systems = {"ssr": tmp_path / "model", "strided": tmp_path / "rival"}
+    spec = Spec(systems, ["spoken_mmlu", "mmlu"], tmp_path, None, EvaluationSection(bootstrap=20))
     results = compare(spec, lambda line: None, lambda *_: None)
     names = {f["name"] for f in results["figures"]}
     assert {"mmlu_text", "spoken_mmlu_text", "spoken_mmlu_ssr", "spoken_mmlu_cascade", "spoken_mmlu_oracle"} <= names
+    assert "spoken_mmlu_ssr_minus_baseline" in names  # whatever the rival is called
+    assert results["baselines"] == ["strided"]
     assert all(r["n"] == 2 for r in results["rows"])
     json.dumps(results)  # ready to be written

@@ -24,8 +24,8 @@ def scored(tmp_path):
     keep("storycloze", "S→T", "ssr", [1, 1, 1, 0])
     keep("storycloze", "S→T", CASCADE, [1, 1, 0, 0])
     keep("storycloze", "S→T", CASCADE, [0, 0, 0, 0], "5 dB")
-    keep("storycloze", "S→T", "stack_plain", [0, 0, 0, 1])
-    keep("storycloze", "S→T", "stack_layers", [1, 0, 0, 1])
+    keep("storycloze", "S→T", "qformer", [0, 0, 0, 1])
+    keep("storycloze", "S→T", "windows", [1, 0, 0, 1])
     keep("spoken_mmlu", "S→T", "ssr", [1, 0, 0, 0])
     keep("spoken_mmlu", "S→T", "tuned", [1, 1, 0, 0])
     return suite
@@ -44,15 +44,17 @@ def test_every_row_has_its_own_name(scored):
 
 
 def test_differences_are_paired_and_the_rival_is_the_better_one(scored):
-    systems = dict.fromkeys(("ssr", "stack_plain", "stack_layers", "tuned"))
-    named = {f["name"]: f for f in change_figures(scored, systems, "ssr")}
+    systems = dict.fromkeys(("ssr", "qformer", "windows", "tuned"))
+    named = {f["name"]: f for f in change_figures(scored, systems, "ssr", ("qformer", "windows"))}
     assert named["text_drop_tuned"]["value"] == -25
     assert named["text_drop_tuned"]["task"] == "storycloze"
     assert [named[f"{task}_text_change_tuned"]["value"] for task in ("storycloze", "mmlu")] == [-25, 0]
     assert named["spoken_mmlu_change_tuned"]["value"] == 25
     assert named["storycloze_s2t_ssr_minus_cascade"]["value"] == 25
     assert named["storycloze_s2t_ssr_minus_text"]["value"] == -25
-    assert named["storycloze_s2t_ssr_minus_stack"]["value"] == 25
+    assert named["storycloze_s2t_ssr_minus_baseline"]["value"] == 25
+    assert named["storycloze_s2t_ssr_minus_baseline"]["baseline"] == "windows"
+    assert "spoken_mmlu_ssr_minus_baseline" not in named
 
 
 def test_whole_stories_are_told_by_their_endings_too(scored):

@@ -11,8 +11,8 @@ def row(system: str, value: float, ci95: tuple[float, float] | None, mode: str =
     return base | {"ci95": ci95, "chance": 50.0} | more
 
 
-def said(rows: list[dict[str, Any]], *figures: dict[str, Any]) -> str:
-    return " ".join(findings({"figures": figures}, pivot(rows)))
+def said(rows: list[dict[str, Any]], *figures: dict[str, Any], baselines: tuple[str, ...] = ()) -> str:
+    return " ".join(findings({"figures": figures}, pivot(rows, baselines)))
 
 
 SSR = row("SSR stage 1", 88.1, (84.9, 91.0))
@@ -49,6 +49,16 @@ def test_the_better_baseline_counts() -> None:
     text = said([SSR, row("stack", 61.0, (56.0, 66.0)), row("stack+layers", 68.0, (63.3, 72.4))])
     assert "68.0 %" in text
     assert "61.0" not in text
+
+
+def test_any_other_connector_is_a_rival() -> None:
+    rows = [SSR, row("stack", 61.0, (56.0, 66.0)), row("qformer", 68.0, (63.3, 72.4)), row("my own", 80.0, None)]
+    text = said(rows, baselines=("qformer",))
+    assert "20.1 points above qformer (68.0 %)" in text
+    assert "stacking" not in text
+    assert "my own" not in text
+    figure = {"name": "storycloze_s2t_ssr_minus_baseline", "value": 20.1, "n": 400, "ci95": (15.0, 25.0)}
+    assert "(68.0 %; paired 95 % interval 15.0–25.0, a clear difference)" in said(rows, figure, baselines=("qformer",))
 
 
 def test_a_cascade_that_is_better_is_said_to_be() -> None:

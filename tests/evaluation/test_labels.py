@@ -23,5 +23,6 @@ def test_systems_that_are_not_listed() -> None:
     assert family(system_name("ssr")) == "ours"
     assert family("my own") == "ours"
     assert family(system_name("stack_layers")) == "baseline"
+    assert [family(name, ("qformer",)) for name in ("qformer", "my own", "text model")] == ["baseline", "ours", "text"]
     assert [slug(system_name(name)) for name in ("ssr", "mine")] == ["ssr", "mine"]
     assert in_order(["z", "b", "z", "a"], ["a", "b", "c"]) == ["a", "b", "z"]

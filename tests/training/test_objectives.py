@@ -1,7 +1,9 @@
 import pytest
 import torch
 
+from ssr_connector.config import TrainingSection
 from ssr_connector.connectors import CIFConnector, Connector, ConnectorConfig, build_connector
+from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Sequences
 from ssr_connector.training import objectives
@@ -42,7 +44,7 @@ def plant(model, **kwargs):
 
 def test_the_target_of_distillation_is_the_llms_own_embedding(model, batch):
     plant(model)
-    loss, figures = Distil(model, 5.0)(batch)
+    loss, figures = Distil(model, TrainingSection())(batch)
     assert loss.item() == pytest.approx(0, abs=1e-5)
     assert figures["cosine"] == pytest.approx(1)
 
@@ -51,11 +53,13 @@ def test_the_distillation_loss_is_that_of_the_method(model, batch):
     plant(model, scale=-1.0)
     rows = torch.cat([model.embed_tokens(torch.tensor(a.token_ids)) for a in batch.speech.alignments])
     squared = (4 * rows.square().sum(1)).mean()  # ‖-h - h‖², summed over dimensions, mean over tokens
-    loss, figures = Distil(model, 5.0)(batch)
+    loss, figures = Distil(model, TrainingSection())(batch)
     assert figures["squared_error"] == pytest.approx(squared.item(), rel=1e-4)
     assert loss.item() == pytest.approx(squared.item() + 5 * 2, rel=1e-4)
     plant(model, shift=0.1)
-    assert Distil(model, 0.0)(batch)[1]["squared_error"] == pytest.approx(32 * 0.01, rel=1e-3)
+    assert Distil(model, TrainingSection(cosine_weight=0.0))(batch)[1]["squared_error"] == pytest.approx(
+        32 * 0.01, rel=1e-3
+    )
 
 
 def seen(monkeypatch):
@@ -159,7 +163,47 @@ def test_packed_documents_do_not_see_each_other(model):
     assert packed.item() == pytest.approx(sum(alone) / 7, rel=1e-4)
 
 
-@pytest.mark.parametrize("make", [lambda m: SpeechLM(m), lambda m: Distil(m, 5.0), lambda m: TextLM(m)])
+def test_each_half_of_the_distillation_loss_can_stand_alone(model, batch):
+    plant(model, scale=2.0)
+    both, figures = Distil(model, TrainingSection(squared_weight=0.5, cosine_weight=0.0))(batch)
+    assert both.item() == pytest.approx(0.5 * figures["squared_error"])
+    assert Distil(model, TrainingSection(squared_weight=0.0))(batch)[0].item() == pytest.approx(0, abs=1e-5)
+
+
+def test_a_centred_cosine_forgets_what_all_embeddings_share(model, batch):
+    with torch.no_grad():
+        model.llm.get_input_embeddings().weight += 100.0  # then any two of them look alike
+    shared = model.llm.get_input_embeddings().weight.mean(0).detach()
+    model.connector = Planted(model.llm.get_input_embeddings(), scale=0.0, shift=shared + torch.randn(32))
+    assert Distil(model, TrainingSection())(batch)[1]["cosine"] > 0.99
+    assert abs(Distil(model, TrainingSection(centred_cosine=True))(batch)[1]["cosine"]) < 0.5
+    plant(model)
+    assert Distil(model, TrainingSection(centred_cosine=True))(batch)[1]["cosine"] == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_distillation_after_a_layer_compares_the_llm_s_states(model, batch, layer):
+    plant(model)
+    assert Distil(model, TrainingSection(distil_layer=layer))(batch)[0].item() == pytest.approx(0, abs=1e-4)
+    model.connector = Planted(model.llm.get_input_embeddings(), shift=0.5)
+    speech = batch.speech
+    speech.heard.clear()
+    totals = []
+    for alignment in speech.alignments:
+        h = model.embed_tokens(torch.tensor([model.prefix_ids + list(alignment.token_ids)]))
+        z = torch.cat([h[:, : len(model.prefix_ids)], h[:, len(model.prefix_ids) :] + 0.5], 1)
+        states = [model.llm(inputs_embeds=e, output_hidden_states=True).hidden_states[layer] for e in (z, h)]
+        totals += (states[0] - states[1])[0, len(model.prefix_ids) :].square().sum(-1).tolist()
+    found = Distil(model, TrainingSection(distil_layer=layer))(batch)[1]["squared_error"]
+    assert found == pytest.approx(sum(totals) / len(totals), rel=1e-3)
+
+
+def test_a_layer_that_the_llm_lacks_is_named(model):
+    with pytest.raises(UserError, match="distil_layer is 3; this LLM has 2 layers"):
+        Distil(model, TrainingSection(distil_layer=3))
+
+
+@pytest.mark.parametrize("make", [lambda m: SpeechLM(m), lambda m: Distil(m, TrainingSection()), lambda m: TextLM(m)])
 def test_missing_data_is_said(model, make):
     with pytest.raises(ValueError, match="needs"):
         make(model)(Batch(None, None))
@@ -167,12 +211,12 @@ def test_missing_data_is_said(model, make):
 
 def test_gradients_reach_the_connector_and_stop_at_the_embedding(tiny_model, batch):
     model = SSRForConditionalGeneration.from_pretrained(str(tiny_model))
-    for objective in (Distil(model, 5.0), ContinueLikeText(model, 2)):
+    for objective in (Distil(model, TrainingSection()), ContinueLikeText(model, 2)):
         model.zero_grad()
         objective(batch)[0].backward()
         assert all(p.grad is not None for p in model.connector.parameters())
     model.zero_grad()
-    Distil(model, 5.0)(batch)[0].backward()
+    Distil(model, TrainingSection())(batch)[0].backward()
     assert model.llm.get_input_embeddings().weight.grad is None
 
 

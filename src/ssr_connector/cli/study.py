@@ -1,45 +1,64 @@
 """`ssr study`: a question about the method, answered by experiments."""
 
 import argparse
+import textwrap
 from pathlib import Path
 
 HELP = "answer a question about the method by experiments in the tiny world"
 TAKES_RECIPE = True
 
 EPILOG = """\
-A study builds on a run of `ssr demo`, whose world, voices and base models it makes where they are missing, and writes
-results.json, table.md and a picture. A stopped or repeated study goes on with what is there.
+A study builds on a run of `ssr demo`, whose world, voices and base models it makes where they are missing. It says
+beforehand how long it will take, and writes results.json, table.md, a picture and a paragraph. A stopped or repeated
+study goes on with what is there; what arms, seeds and studies have in common is done once, in DIR/studies/cache.
 
 studies
-  aligners    which aligner serves the connector best, and what does it cost?
+{studies}
 
 examples
-  ssr study aligners                                        on runs/demo; half an hour on 2 cores
-  ssr study aligners --config smoke --demo runs/smoke
+  ssr study aligners --seeds 1                              on runs/demo
+  ssr study connectors --quick                              at most a quarter of an hour on 2 cores
+  ssr study connectors --config smoke --demo runs/smoke
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
+    from ssr_connector.studies import STUDIES
+
+    width = max(map(len, STUDIES))
+    lines = [
+        textwrap.fill(study.question, 118, initial_indent=f"  {name:{width}}  ", subsequent_indent=" " * (width + 4))
+        for name, study in STUDIES.items()
+    ]
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EPILOG
-    parser.add_argument("study", choices=["aligners"])
+    parser.epilog = EPILOG.format(studies="\n".join(lines))
+    parser.add_argument("study", metavar="STUDY", choices=list(STUDIES), help=", ".join(STUDIES))
     parser.add_argument("--config", metavar="YAML", type=Path, default=Path("tiny"), help="the recipe (default: tiny)")
     parser.add_argument("--demo", metavar="DIR", type=Path, default=Path("runs/demo"), help="run that it builds on")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the study (default: DIR/studies/STUDY)")
+    parser.add_argument("--seeds", metavar="N", type=int, default=3, help="training seeds (default: 3)")
+    parser.add_argument(
+        "--quick", action="store_true", help="one seed, fewer arms, items and steps: at most 15 minutes on 2 cores"
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the results (default: DEMO/studies/STUDY)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the study, and print its table."""
+    """Do the study, and print its table and its paragraph."""
     from rich.console import Console
 
+    from ssr_connector.errors import UserError
     from ssr_connector.studies import STUDIES
+    from ssr_connector.studies.run import carry_out
     from ssr_connector.tiny.demo import Demo
 
+    if args.seeds < 1:
+        raise UserError(f"--seeds {args.seeds}: give 1 or more")
     console = Console(highlight=False, markup=False)
-    out = args.out or args.demo / "studies" / args.study
-    question, study = STUDIES[args.study]
-    console.print(f"{args.study}: {question}\nin {out}, on {args.demo}", soft_wrap=True)
-    table = study(Demo(args.config, args.demo, args.overrides, console), out)
-    console.print(f"\n{table}\n{out / 'table.md'}\n{out / 'results.json'}\n{out / 'cost.png'}", soft_wrap=True)
+    study = STUDIES[args.study]
+    out = args.out or args.demo / "studies" / f"{study.name}{'-quick' if args.quick else ''}"
+    console.print(f"{study.name}: {study.question}\nin {out}, on {args.demo}", soft_wrap=True)
+    found = carry_out(study, Demo(args.config, args.demo, args.overrides, console), out, args.seeds, args.quick)
+    console.print(f"\n{found.table}\n{found.paragraph}\n", soft_wrap=True)
+    console.print("\n".join(map(str, found.files)), soft_wrap=True)
     return 0

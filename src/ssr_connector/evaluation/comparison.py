@@ -15,6 +15,7 @@ import torch
 from ssr_connector import __version__
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.config import EvaluationSection
+from ssr_connector.connectors import SSRConnector
 from ssr_connector.devices import best_device
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks.submission import CHALLENGE, write_submission
@@ -76,18 +77,21 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     suite.score_cascade(plain)
     suite.score_controls(model)
     measures.hear(progress)
+    baselines: list[str] = []
     for name, path in spec.systems.items():
         system = model
         if name != main:
             system = SSRForConditionalGeneration.from_pretrained(str(path)).to(best_device())
         check_same_ears(main, model, name, system)
+        if is_baseline(system):
+            baselines.append(name)
         suite.score_speech(system, name)
         if system.config.llm_trained:
             suite.score_text(system, name)
         measures.add(name, system, detailed=name == main)
     if spec.submission:
         write_submission(suite, main, spec.submission)
-    figures = accuracy_figures(suite) + change_figures(suite, spec.systems, main) + measures.figures
+    figures = accuracy_figures(suite) + change_figures(suite, spec.systems, main, baselines) + measures.figures
     figures += word_error_changes(measures, spec.systems, main, spec.config.bootstrap)
     return {
         "title": "SSR-Connector",
@@ -97,6 +101,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         "seconds": time.monotonic() - started,
         "figures": figures,
         "rows": suite.table(),
+        "baselines": baselines,
         "quality": measures.rows,
         "density": measures.density,
         "example": measures.example,
@@ -117,6 +122,11 @@ def plain_model(model: SSRForConditionalGeneration) -> SSRForConditionalGenerati
     base = SSRForConditionalGeneration(config, model.encoder, load_llm(model.config.llm_name), model.tokenizer)
     base.eval().to(best_device())
     return base
+
+
+def is_baseline(model: SSRForConditionalGeneration) -> bool:
+    """Whether its connector is any but SSR's."""
+    return not isinstance(model.connector, SSRConnector)
 
 
 def check_same_ears(

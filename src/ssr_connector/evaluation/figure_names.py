@@ -1,6 +1,6 @@
 """Every score under a name of its own, and the paired differences between scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +29,20 @@ def accuracy_figures(suite: Suite) -> list[dict[str, Any]]:
     """Every row under a name such as `storycloze_s2t_ssr` or `spoken_mmlu_cascade_5db`."""
     figures = []
     for row in suite.rows:
-        spoken_modes = [m for m in TASKS[row.task].modes if m != TEXT]
-        parts = [row.task]
-        if row.mode == TEXT or len(spoken_modes) > 1:
-            parts.append(SLUGS[row.mode])
-        if row.system != TEXT_MODEL:
-            parts.append(SLUGS.get(row.system, row.system))
-        if row.condition != "clean":
-            parts.append(suffix(row.condition)[1:])
-        figures.append(figure("_".join(parts), Estimate(row.value, row.n, row.ci95), "%"))
+        system = "" if row.system == TEXT_MODEL else f"_{SLUGS.get(row.system, row.system)}"
+        name = f"{score_name(row.task, row.mode)}{system}{suffix(row.condition)}"
+        figures.append(figure(name, Estimate(row.value, row.n, row.ci95), "%"))
         if row.task.startswith("storycloze"):  # sStoryCloze (true negatives) and tStoryCloze (random ones)
             for group, estimate in suite.groups[row.task, row.mode, row.system, row.condition].items():
-                figures.append(figure("_".join([*parts, group]), estimate, "%"))
+                figures.append(figure(f"{name}_{group}", estimate, "%"))
     return figures
+
+
+def score_name(task: str, mode: str, condition: str = "clean") -> str:
+    """`storycloze_s2t_5db`, `spoken_mmlu`: without the mode where there is only one spoken mode."""
+    spoken_modes = [m for m in TASKS[task].modes if m != TEXT]
+    where = f"_{SLUGS[mode]}" if mode == TEXT or len(spoken_modes) > 1 else ""
+    return f"{task}{where}{suffix(condition)}"
 
 
 def suffix(condition: str) -> str:
@@ -49,8 +50,10 @@ def suffix(condition: str) -> str:
     return "" if condition == "clean" else f"_{condition.replace(' ', '').lower()}"
 
 
-def change_figures(suite: Suite, systems: Mapping[str, Path], main: str) -> list[dict[str, Any]]:
-    """Paired differences: text lost by each fine-tuned system, and what it changes in speech."""
+def change_figures(
+    suite: Suite, systems: Mapping[str, Path], main: str, baselines: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Paired differences: text lost by each fine-tuned system, what it changes in speech, and the better baseline's."""
     figures: list[dict[str, Any]] = []
 
     def keep(name: str, estimate: Estimate) -> None:
@@ -80,8 +83,9 @@ def change_figures(suite: Suite, systems: Mapping[str, Path], main: str) -> list
         if (task, TEXT, TEXT_MODEL, "clean") in suite.outcomes:
             gap = suite.change((task, mode, main, condition), (task, TEXT, TEXT_MODEL, "clean"))
             keep(f"{task}{slug}_{main}_minus_text{where}", gap)
-        rivals = [s for s in systems if s.startswith("stack") and (task, mode, s, condition) in suite.outcomes]
+        rivals = [s for s in baselines if s != main and (task, mode, s, condition) in suite.outcomes]
         if rivals:
             best = max(rivals, key=lambda s: sum(suite.outcomes[task, mode, s, condition]))
-            keep(f"{task}{slug}_{main}_minus_stack{where}", suite.difference(task, mode, main, best, condition))
+            keep(f"{task}{slug}_{main}_minus_baseline{where}", suite.difference(task, mode, main, best, condition))
+            figures[-1]["baseline"] = best
     return figures

@@ -13,7 +13,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ssr_connector.evaluation.labels import family, number, with_unit
+from ssr_connector.evaluation.labels import number, with_unit
 from ssr_connector.evaluation.pivot import Line
 
 # Drawn in these colours, which nothing else uses, and then named after the page's variables: light and dark look right.
@@ -110,7 +110,7 @@ def scores_figure(lines: Sequence[Line], ceiling: float | None, name: str) -> st
             cells = [(k, line.cells[system]) for k, line in enumerate(lines) if system in line.cells]
             places = row + 0.2 * np.linspace(-1, 1, len(cells)) if len(cells) > 1 else [row]
             for (k, cell), y in zip(cells, places, strict=True):
-                colour = COLOURS[family(system)]
+                colour = COLOURS[cell.family]
                 ends = cell.ci95 or (cell.value, cell.value)
                 axes.plot(ends, (y, y), color=colour, linewidth=2, solid_capstyle="butt")
                 face = colour if k == 0 else COLOURS["card"]

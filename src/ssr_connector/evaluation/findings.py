@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ssr_connector.evaluation.labels import BASELINE, OURS, family, interval, number, slug, task_name
+from ssr_connector.evaluation.labels import BASELINE, OURS, capital, family, interval, number, slug, task_name
 from ssr_connector.evaluation.pivot import Cell, Pivot, intervals_overlap, read_interval
 
 HEADLINES = ("storycloze", "spoken_mmlu")
 FEW_ITEMS = 100  # below it, intervals are about 10 points to either side
+STACKING = ("stack", "stack+layers")  # what everybody knows by another name
 MARGIN_POINTS = 1.0  # a loss that counts as none
 
 
@@ -42,14 +43,15 @@ def against(results: Mapping[str, Any], heard: list[Cell], table: Pivot) -> str:
     figures = {figure["name"]: figure for figure in results.get("figures", ())}
     parts = []
     for cell in heard:
-        others = [o for name in ("stack", "stack+layers") if (o := rival(table, cell, name))]
+        others = baselines(table, cell)
         comparisons: list[str] = []
         said: list[str] = []
         if others:
             best = max(others, key=lambda other: other.value)
-            comparisons.append(versus(cell, best, "frame stacking"))
+            name = "frame stacking" if best.system in STACKING else best.system
+            comparisons.append(versus(cell, best, name, paired(figures, cell, "baseline")))
         if cascade := rival(table, cell, "hard cascade"):
-            comparisons.append(versus(cell, cascade, "the hard cascade", paired(figures, cell)))
+            comparisons.append(versus(cell, cascade, "the hard cascade", paired(figures, cell, "cascade")))
         if wrong := rival(table, cell, "another item's audio"):
             said.append(control(wrong))
         if comparisons:
@@ -134,9 +136,15 @@ def intervals(ours: Cell, theirs: Cell) -> str:
     return " (the intervals overlap)" if intervals_overlap(ours.ci95, theirs.ci95) else ""
 
 
-def paired(figures: Mapping[str, Mapping[str, Any]], cell: Cell) -> tuple[float, float] | None:
-    """Interval of the difference from the cascade over the same items, where it was computed."""
-    names = (f"{cell.task}{mode}_{slug(cell.system)}_minus_cascade" for mode in ("_s2t", ""))
+def baselines(table: Pivot, cell: Cell) -> list[Cell]:
+    """The other connectors on the same items."""
+    others = (rival(table, cell, system) for system in table.systems if system != cell.system)
+    return [other for other in others if other and other.family == BASELINE]
+
+
+def paired(figures: Mapping[str, Mapping[str, Any]], cell: Cell, other: str) -> tuple[float, float] | None:
+    """Interval of the difference from the cascade or the better baseline over the same items, where it was computed."""
+    names = (f"{cell.task}{mode}_{slug(cell.system)}_minus_{other}" for mode in ("_s2t", ""))
     return next((read_interval(figures[name].get("ci95")) for name in names if name in figures), None)
 
 
@@ -162,8 +170,3 @@ def control(wrong: Cell) -> str:
     return (
         f"{text}, {'not distinguishable from' if wrong.at_chance else 'which is not'} chance ({number(wrong.chance)} %)"
     )
-
-
-def capital(text: str) -> str:
-    """The first letter of a sentence."""
-    return text[:1].upper() + text[1:]

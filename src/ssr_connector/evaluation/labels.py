@@ -1,6 +1,6 @@
 """What a reader calls the tasks, modes and systems of a result, in the order they are shown; and how numbers look."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 # key: (name, what it is)
 TASKS = {
@@ -82,9 +82,11 @@ def slug(name: str) -> str:
     return next((short for short, known in SLUGS.items() if known == name), name)
 
 
-def family(name: str) -> str:
-    """What kind of system it is; one that is not listed is somebody's own model."""
-    return SYSTEMS[name][0] if name in SYSTEMS else OURS
+def family(name: str, baselines: Container[str] = ()) -> str:
+    """What kind of system it is; one that is not listed is somebody's own model, or among the baselines of a result."""
+    if name in SYSTEMS:
+        return SYSTEMS[name][0]
+    return BASELINE if name in baselines else OURS
 
 
 def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -114,3 +116,8 @@ def interval(ci95: tuple[float, float], unit: str = "%") -> str:
 def with_unit(value: float, unit: str) -> str:
     """A value as it stands in a sentence."""
     return f"{number(value, unit)} {unit}".rstrip()
+
+
+def capital(text: str) -> str:
+    """The first letter of a sentence."""
+    return text[:1].upper() + text[1:]

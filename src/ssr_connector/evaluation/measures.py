@@ -1,7 +1,7 @@
 """Figures from transcribed speech: closeness to text embeddings, word errors, boundaries, density."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Measures:
         self.example: dict[str, Any] | None = None
         self.notes: list[str] = []
         self.errors: dict[str, list[quality.WordErrors]] = {}
+        self.items: dict[str, dict[str, Any]] = {}  # of a figure: `ids`, `sums` and `weights` of its utterances
 
     def hear(self, progress: Show) -> None:
         """Hear the cuts, and align them along their transcripts."""
@@ -65,6 +66,19 @@ class Measures:
         self.rows.append({"measure": measure, "system": system, **values})
         self.figures.append({"name": figure, **values})
 
+    def keep_ratio(
+        self,
+        figure: str,
+        measure: str,
+        system: str,
+        sums: Mapping[str, float],
+        weights: Sequence[float],
+        unit: str = "",
+    ) -> None:
+        """A figure that is Σ sums / Σ weights over utterances, kept one by one too: so it can be paired."""
+        self.items[figure] = {"ids": list(sums), "sums": list(sums.values()), "weights": list(weights)}
+        self.keep(figure, measure, system, mean(list(sums.values()), self.config.bootstrap, weights), unit)
+
     def add(self, name: str, model: SSRForConditionalGeneration, detailed: bool) -> None:
         """Measure one system, or look it up; `detailed` adds what is the aligner's and the connector's own."""
         if not self.cuts:
@@ -73,15 +87,17 @@ class Measures:
         def work() -> dict[str, Any]:
             alone = copy.copy(self)  # the same ears and cuts, no figures yet
             alone.rows, alone.figures, alone.density, alone.errors, alone.example = [], [], [], {}, None
+            alone.items = {}
             alone._measure(name, model, detailed)
             errors = {figure: [asdict(e) for e in found] for figure, found in alone.errors.items()}
-            kept = {kind: getattr(alone, kind) for kind in ("rows", "figures", "density", "example")}
+            kept = {kind: getattr(alone, kind) for kind in ("rows", "figures", "density", "example", "items")}
             return kept | {"errors": errors}
 
         known = work() if self.journal is None else self.journal.recall(self.key(name, model, detailed), work)
         self.rows += known["rows"]
         self.figures += known["figures"]
         self.density += known["density"]
+        self.items |= known["items"]
         self.example = known["example"] or self.example
         self.errors |= {figure: [quality.WordErrors(**e) for e in found] for figure, found in known["errors"].items()}
         for row in known["rows"]:
@@ -156,12 +172,11 @@ class Measures:
         resamples = self.config.bootstrap
         sums = {k: quality.closeness(model, s) for k, s in forced.items() if len(s.alignment)}
         n_tokens = [len(c) for c, _ in sums.values()]
-        for figure, measure, values in (
-            ("cosine", "cosine to text embeddings, forced", [float(c.sum()) for c, _ in sums.values()]),
-            ("squared_error", "squared error, forced", [float(e.sum()) for _, e in sums.values()]),
-        ):
-            if sums:
-                self.keep(figure, measure, name, mean(values, resamples, n_tokens), "")
+        if sums:
+            cosines_of = {k: float(c.sum()) for k, (c, _) in sums.items()}
+            self.keep_ratio("cosine", "cosine to text embeddings, forced", name, cosines_of, n_tokens)
+            errors_of = {k: float(e.sum()) for k, (_, e) in sums.items()}
+            self.keep_ratio("squared_error", "squared error, forced", name, errors_of, n_tokens)
         references = {k: model.tokenize(self.texts[k])[0] for k in best}
         cosines = [quality.paired_closeness(model, best[k], references[k]) for k in best]
         measure = "cosine to text embeddings, best path, paired by edit distance"
@@ -204,8 +219,8 @@ class Measures:
         counts = [e.words for e in errors]
         self.errors[figure] = errors
         if sum(counts):
-            estimate = mean([e.errors for e in errors], self.config.bootstrap, counts)
-            self.keep(figure, measure, system, estimate.scaled(100), "%")
+            percent = {k: 100.0 * e.errors for k, e in zip(keys, errors, strict=True)}
+            self.keep_ratio(figure, measure, system, percent, counts, "%")
 
 
 def word_error_changes(

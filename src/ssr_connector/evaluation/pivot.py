@@ -1,6 +1,6 @@
 """Scores laid out as task × mode × condition against systems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ class Cell:
     ties: float  # percent of the items
     groups: Mapping[str, float]
     voices: Mapping[str, float]
+    family: str  # what kind of system it is
 
     @property
     def at_chance(self) -> bool:
@@ -92,17 +93,18 @@ class Pivot:
         return None
 
 
-def pivot(rows: Sequence[Mapping[str, Any]]) -> Pivot:
+def pivot(rows: Sequence[Mapping[str, Any]], baselines: Iterable[str] = ()) -> Pivot:
     """Lay out the rows of `results.json`. Raises ValueError where two rows are about the same thing."""
+    rivals = {system_name(name) for name in baselines}
     lines: dict[tuple[str, str, str], dict[str, Cell]] = {}
     for row in rows:
-        cell = read_cell(row)
+        cell = read_cell(row, rivals)
         cells = lines.setdefault((cell.task, cell.mode, cell.condition), {})
         if cell.system in cells:
             raise ValueError(f"two scores of {cell.system!r} on {cell.task} {cell.mode} {cell.condition}")
         cells[cell.system] = cell
     found = [system for cells in lines.values() for system in cells]
-    own = [system_name(row["system"]) for row in rows if family(system_name(row["system"])) in (OURS, BASELINE)]
+    own = [name for row in rows if family(name := system_name(row["system"]), rivals) in (OURS, BASELINE)]
     main = STAGE_1 if STAGE_1 in found else next(iter(own), None)
     systems = in_order(found, SYSTEMS)
     tasks = in_order((task for task, _, _ in lines), TASKS)
@@ -113,13 +115,14 @@ def pivot(rows: Sequence[Mapping[str, Any]]) -> Pivot:
     return Pivot([Line(*key, {s: lines[key][s] for s in systems if s in lines[key]}) for key in ordered], systems, main)
 
 
-def read_cell(row: Mapping[str, Any]) -> Cell:
+def read_cell(row: Mapping[str, Any], baselines: Container[str] = ()) -> Cell:
     """One row of `results.json`."""
+    system = system_name(row["system"])
     return Cell(
         task=row["task"],
         mode=row["mode"],
         condition=row.get("condition", CLEAN),
-        system=system_name(row["system"]),
+        system=system,
         value=row["value"],
         n=row["n"],
         ci95=read_interval(row.get("ci95")),
@@ -127,6 +130,7 @@ def read_cell(row: Mapping[str, Any]) -> Cell:
         ties=row.get("ties") or 0.0,
         groups=row.get("groups") or {},
         voices=row.get("voices") or {},
+        family=family(system, baselines),
     )
 
 

@@ -37,7 +37,7 @@ def write_report(results: Mapping[str, Any], path: Path) -> None:
     # matplotlib takes a second to import, and the terminal's summary does without.
     from ssr_connector.evaluation import sections
 
-    scores = pivot(results.get("rows", ()))
+    scores = pivot(results.get("rows", ()), results.get("baselines", ()))
     body = [sections.lead(results, scores), sections.score_table(scores), sections.score_charts(scores)]
     body += [make(results) for make in sections.ORDER]
     text = page(results.get("title") or "Evaluation", join(part for part in body if part))
@@ -47,7 +47,7 @@ def write_report(results: Mapping[str, Any], path: Path) -> None:
 
 def print_summary(results: Mapping[str, Any], console: Console) -> None:
     """Print the findings, the scores, quality, density, cost and the next commands, in at most 100 columns."""
-    scores = pivot(results.get("rows", ()))
+    scores = pivot(results.get("rows", ()), results.get("baselines", ()))
     width = min(console.width, WIDTH)
     for sentence in findings(results, scores):
         console.print(Text(sentence), width=width)

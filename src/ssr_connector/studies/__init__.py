@@ -1,12 +1,12 @@
-"""Studies: one question each, answered with data, a table and a picture (`ssr study`)."""
+"""Studies: one question each, answered with data, a table, a picture and a paragraph (`ssr study`)."""
 
-from collections.abc import Callable
-from pathlib import Path
+from ssr_connector.studies.aligners import ALIGNERS
+from ssr_connector.studies.alignment_quality import ALIGNMENT_QUALITY
+from ssr_connector.studies.compression import COMPRESSION
+from ssr_connector.studies.connectors import CONNECTORS
+from ssr_connector.studies.distillation import DISTILLATION
+from ssr_connector.studies.study import Study
 
-from ssr_connector.studies import aligners
-from ssr_connector.tiny.demo import Demo
-
-# What a study asks, and how it is done: on a run of the demo, into a folder; it returns its table in Markdown.
-STUDIES: dict[str, tuple[str, Callable[[Demo, Path], str]]] = {
-    "aligners": ("which aligner serves the connector best, and what does it cost?", aligners.study),
+STUDIES: dict[str, Study] = {
+    study.name: study for study in (ALIGNERS, ALIGNMENT_QUALITY, COMPRESSION, CONNECTORS, DISTILLATION)
 }

@@ -1,34 +1,60 @@
-"""A study's table: rows of figures with their intervals, as Markdown."""
+"""A study's tables: rows of figures with intervals and spread over seeds, as Markdown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+
+from ssr_connector.studies.results import BESIDE, Difference, Figure, Results
+from ssr_connector.studies.study import Column
 
 ABSENT = "–"
 
 
-@dataclass(frozen=True)
-class Column:
-    """A figure's name in results, its heading, and how its value is written."""
+def markdown(results: Results, columns: Sequence[Column], tables: Mapping[str, str]) -> str:
+    """Every table under its heading; columns that none of its rows has are left out."""
+    parts = []
+    for name, heading in tables.items():
+        rows = [row.name for row in results.rows if row.table == name]
+        if rows:
+            parts += [f"### {heading}\n"] if heading else []
+            parts.append(one_table(results, [*rows, *(r.name for r in results.rows if r.table == BESIDE)], columns))
+    return "\n".join(parts)
 
-    figure: str
-    heading: str
-    style: str
 
-
-def markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> str:
-    """One line a row: its title, then its figures with 95 % intervals where they have one."""
-    lines = ["| | " + " | ".join(c.heading for c in columns) + " |", "|---" * (len(columns) + 1) + "|"]
+def one_table(results: Results, rows: Sequence[str], columns: Sequence[Column]) -> str:
+    """One line a row: its title, then its figures, and differences from the first row beside those that are paired."""
+    used = [c for c in columns if any(results.has(row, c.figure) for row in rows)]
+    titles = [
+        title for c in used for title in ([c.heading, f"− {results.row(rows[0]).title}"] if c.paired else [c.heading])
+    ]
+    lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
     for row in rows:
-        cells = [cell(row["figures"].get(c.figure), c.style) for c in columns]
-        lines.append(f"| {row['title']} | " + " | ".join(cells) + " |")
+        cells = []
+        for c in used:
+            cells.append(cell(results.figure(row, c.figure), c.style))
+            if c.paired:
+                change = results.difference(row, rows[0], c.figure) if row != rows[0] else None
+                cells.append(change_cell(change, c.style))
+        lines.append(f"| {results.row(row).title} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def cell(figure: Mapping[str, Any] | None, style: str) -> str:
-    """A value, and its interval in brackets."""
+def cell(figure: Figure | None, style: str) -> str:
+    """`70.1 (67.0–73.2) [69.5–70.8]`: mean, 95 % interval, lowest and highest seed."""
     if figure is None:
         return ABSENT
-    interval = figure.get("ci95")
-    around = f" ({style.format(interval[0])}–{style.format(interval[1])})" if interval else ""
-    return style.format(figure["value"]) + around
+    text = style.format(figure.value)
+    if figure.ci95:
+        text += f" ({style.format(figure.ci95[0])}–{style.format(figure.ci95[1])})"
+    if min(figure.seeds) < max(figure.seeds):
+        text += f" [{style.format(min(figure.seeds))}–{style.format(max(figure.seeds))}]"
+    return text
+
+
+def change_cell(change: Difference | None, style: str) -> str:
+    """`+3.2 (1.0 to 5.4)`, bold where it is told apart."""
+    if change is None:
+        return ABSENT
+    signed = style.replace("{:", "{:+")
+    text = signed.format(change.value)
+    if change.ci95:
+        text += f" ({style.format(change.ci95[0])} to {style.format(change.ci95[1])})"
+    return f"**{text}**" if change.sign else text

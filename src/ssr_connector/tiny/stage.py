@@ -38,10 +38,7 @@ class Stages:
         `inputs` are plain values that its result follows from, together with the stages in `after`. `work` returns one
         line that says what came of it, and must itself go on from a state that it was stopped in.
         """
-        key = hashlib.blake2b(json.dumps([inputs, [self.keys[a] for a in after]], sort_keys=True).encode()).hexdigest()[
-            :16
-        ]
-        self.keys[name] = key
+        key = self.keys[name] = content_key(inputs, [self.keys[a] for a in after])
         marker = self.folder / "stages" / f"{name}.json"
         state = json.loads(marker.read_text()) if marker.is_file() else {}
         number = len(self.keys)
@@ -65,6 +62,11 @@ class Stages:
         write_json(marker, {**state, "result": result})
         self.seconds[name] = state["seconds"]
         self.console.print(f"    {result}  [{state['seconds']:.0f} s]", soft_wrap=True)
+
+
+def content_key(inputs: Any, after: Sequence[str]) -> str:
+    """The same for the same plain values and the same keys of the stages before."""
+    return hashlib.blake2b(json.dumps([inputs, list(after)], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def remove(path: Path) -> None:

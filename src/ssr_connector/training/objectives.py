@@ -40,23 +40,60 @@ class AlignerLoss:
 
 
 class Distil:
-    """Stage 1: `mean ‖z − h‖² + λ · mean (1 − cos(z, h))`, h the LLM's own frozen input embeddings."""
+    """Stage 1: `mean ‖z − h‖² + λ · mean (1 − cos(z, h))`, h the LLM's own frozen input embeddings.
 
-    def __init__(self, model: SSRForConditionalGeneration, cosine_weight: float) -> None:
-        self.model, self.cosine_weight = model, cosine_weight
+    Or, with `distil_layer`, the LLM's hidden states after so many layers over the one and the other (arXiv 2606.12199).
+    """
+
+    def __init__(self, model: SSRForConditionalGeneration, config: TrainingSection) -> None:
+        self.model, self.config = model, config
+        self.centre: Tensor | float = 0.0
+        if config.centred_cosine:
+            table = model.llm.get_input_embeddings().weight
+            with torch.no_grad():
+                self.centre = model.embed_tokens(torch.arange(len(table))).float().mean(0)  # [D]
+        self.read = self.embeddings if config.distil_layer == 0 else self.hidden_states
+        depth = model.llm.config.get_text_config().num_hidden_layers
+        if not 0 <= config.distil_layer <= depth:
+            raise UserError(
+                f"training.distil_layer is {config.distil_layer}; this LLM has {depth} layers (0: its embeddings)"
+            )
+        if config.centred_cosine and config.distil_layer:
+            raise UserError("training.centred_cosine is for embeddings: leave training.distil_layer at 0")
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Per text token."""
-        speech = spoken(batch)
+        z, target = self.read(spoken(batch))  # [n, D] each
+        squared = (z - target).square().sum(-1).mean()
+        cosine = nn.functional.cosine_similarity(z - self.centre, target - self.centre, dim=-1).mean()
+        loss = self.config.squared_weight * squared + self.config.cosine_weight * (1 - cosine)
+        return loss, {"cosine": cosine.item(), "squared_error": squared.item()}
+
+    def embeddings(self, speech: SpeechBatch) -> tuple[Tensor, Tensor]:
+        """The vectors of all tokens of a batch, and the embeddings that they stand for."""
         segments = Segments.collate(speech.alignments, speech.frames.values.device)
         embeds = self.model.connector(speech.frames, segments)
         with torch.no_grad():
-            target = self.model.embed_tokens(segments.token_ids)[segments.mask].float()  # [n, D]
-        z = embeds.values[segments.mask].float()
-        squared = (z - target).square().sum(-1).mean()
-        cosine = nn.functional.cosine_similarity(z, target, dim=-1).mean()
-        loss = squared + self.cosine_weight * (1 - cosine)
-        return loss, {"cosine": cosine.item(), "squared_error": squared.item()}
+            target = self.model.embed_tokens(segments.token_ids)[segments.mask].float()
+        return embeds.values[segments.mask].float(), target
+
+    def hidden_states(self, speech: SpeechBatch) -> tuple[Tensor, Tensor]:
+        """The LLM's states at all tokens of a batch, over the vectors and over the text."""
+        start = Piece.text(self.model.prefix_ids)
+        heard = hear(self.model, speech)
+        with torch.no_grad():
+            written = [Piece.text(list(s.alignment.token_ids), scored=True) for s in heard]
+            target = self.after_layers([[start, text] for text in written])
+        return self.after_layers([[start, Piece.speech(s, scored=True)] for s in heard]), target
+
+    def after_layers(self, rows: Sequence[Sequence[Piece]]) -> Tensor:
+        """States after `distil_layer` layers at every scored token [n, D]."""
+        batch = Sequences.build(rows, self.model.embed_tokens)
+        out = self.model.llm.base_model(
+            inputs_embeds=batch.embeds, attention_mask=batch.mask, output_hidden_states=True, use_cache=False
+        )
+        states: Tensor = out.hidden_states[self.config.distil_layer]
+        return states[batch.labels != IGNORED].float()
 
 
 class SpeechLM:
@@ -280,7 +317,7 @@ def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]], embed: Callable[
 
 
 OBJECTIVES: dict[str, Any] = {
-    "distil": lambda model, c, _: Distil(model, c.cosine_weight),
+    "distil": lambda model, c, _: Distil(model, c),
     "speech_lm": lambda model, *_: SpeechLM(model),
     "transcribe": lambda model, c, _: Transcribe(model, c.transcribe_prompt),
     "continuation": lambda model, *_: ContinueLikeText(model),

@@ -1,0 +1,74 @@
+"""Alignments for a study: by `ssr align` in a process of its own, so that its processor time and memory are its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.aligners.record import FILE, read_alignments, write_alignments
+from ssr_connector.data.cuts import read_manifests
+from ssr_connector.errors import UserError
+from ssr_connector.files import replace_file
+from ssr_connector.studies.cache import Facts
+from ssr_connector.studies.damage import Damage
+from ssr_connector.tiny.demo import Demo
+
+GOLD = "gold"  # the voices' true word times
+PARTS = ("train", "stories", "dev")
+# The peak is asked of the system by its name for it on Linux: what getrusage says begins with the parent's memory.
+ALONE = """
+import pathlib, re, resource, sys, time
+from ssr_connector.cli import main
+status = main(sys.argv[1:])
+proc = pathlib.Path("/proc/self/status")
+peak = re.search(r"VmHWM:\\s+(\\d+)", proc.read_text())[1] if proc.exists() else 0
+print(time.process_time(), (int(peak) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024)
+sys.exit(status)
+"""
+
+
+def align_speech(demo: Demo, aligner: Path, out: Path) -> Facts:
+    """All that is trained on, by a trained aligner from the encoder's stored frames."""
+    return aligned(demo, PARTS, out, ["--aligner", aligner, "--frames", demo.out / "frames"])
+
+
+def align_words(demo: Demo, source: str, out: Path) -> Facts:
+    """All speech, the tests' cuts too, by an aligner of words, or by the true word times."""
+    parts = (*PARTS, "test")
+    if source == GOLD:
+        times = out / "gold.ctm"
+        with replace_file(times) as new:
+            files = [demo.out / "speech" / name / "words.ctm" for name in parts]
+            new.write_text("".join(f.read_text(encoding="utf-8") for f in files), encoding="utf-8")
+        source = f"imported:{times}"
+    return aligned(demo, parts, out, ["--aligner", source, "--encoder", demo.encoder, "--llm", demo.llm])
+
+
+def aligned(demo: Demo, parts: tuple[str, ...], out: Path, words: list[Any]) -> Facts:
+    """`ssr align`, and what it took."""
+    manifests = [demo.cuts(name) for name in parts]
+    used = run_alone([str(w) for w in ("align", *manifests, "--out", out, "--format", "", *words)])
+    audio_s = sum(cut.duration for cut in read_manifests(manifests))
+    lost = len((out / "rejected.tsv").read_text(encoding="utf-8").splitlines()) - 1
+    return {"audio_s_per_s": audio_s / used["cpu_s"], "memory_mib": used["memory_mib"], "lost": lost}
+
+
+def run_alone(arguments: list[str]) -> dict[str, float]:
+    """`ssr` in a process of its own on one thread: processor seconds and peak memory, loading included."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", ALONE, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        said = run.stderr.strip().splitlines() or ["no reason given"]
+        raise UserError(f"ssr {arguments[0]} failed: {said[-1]}")
+    cpu_s, memory_mib = map(float, run.stdout.split()[-2:])
+    return {"cpu_s": cpu_s, "memory_mib": memory_mib}
+
+
+def damage_alignments(source: Path, damage: Damage, out: Path) -> Facts:
+    """Those of a folder, made worse."""
+    clock, found = read_alignments(source / FILE)
+    n = write_alignments(out / FILE, clock, ((key, damage(key, a)) for key, a in found.items()))
+    return {"aligned": n}

@@ -1,0 +1,327 @@
+"""From an arm and a seed to steps: aligner → alignments → stage 1 (→ stage 2) → scores."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.config import Recipe, plain, to_dict
+from ssr_connector.progress import Report
+from ssr_connector.studies.cache import Facts, Maker, Step
+from ssr_connector.studies.damage import Damage
+from ssr_connector.studies.rates import Rates
+from ssr_connector.studies.study import Arm, Made, Options, Study
+from ssr_connector.tiny.demo import Demo
+
+RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a tuned arm chooses
+TRIAL_SHARE = 0.15  # of the steps
+TOLERANCE = 0.02  # converged: twice the steps lower the development loss by less than this share of it
+MOST_DOUBLINGS = 2
+ELSEWHERE = {  # values that do not change what is computed, or are paths to what the keys of steps before stand for
+    "training": ("start_from", "aligner", "log_every", "checkpoint_every", "keep_checkpoints"),
+    "aligner": ("recogniser", "boundaries"),
+    "encoder": ("name",),
+    "llm": ("name",),
+}
+READ_BY = {"aligner": "aligner", "distill": "connector", "multitask": "connector"}  # of these two sections
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of a study is done: `--seeds`, and what `--quick` cuts."""
+
+    seeds: tuple[int, ...]
+    arms: tuple[str, ...]
+    share: float = 1.0  # of the connectors' and stage 2's training steps
+    items: int = 0  # at most so many of every task; 0: all
+
+
+class Pipeline:
+    """The steps of a study on a run of the demo."""
+
+    def __init__(self, demo: Demo, study: Study, size: Size, maker: Maker, rates: Rates) -> None:
+        self.demo, self.study, self.size, self.maker, self.rates = demo, study, size, maker, rates
+        self.base = [demo.stages.keys["encode"], demo.stages.keys["LLM"]]
+        self.recipes: dict[str, Recipe] = {}  # of every stage, as the demo has them
+        self.aligners: dict[tuple[str, int], Step] = {}  # by arm and seed
+        self.connectors: dict[tuple[str, int], Step] = {}
+        self.ears: dict[str, Any] = {}  # of one aligner at a time: what is heard is shared by all that it is heard for
+
+    # --- steps ---
+
+    def aligner(self, arm: Arm, seed: int) -> Step:
+        """Training on transcripts."""
+        if (arm.name, seed) not in self.aligners:
+            step = self.training("aligner", f"aligner of {arm.title}", arm.aligner, seed, ())
+            self.aligners[arm.name, seed] = step
+        return self.aligners[arm.name, seed]
+
+    def alignments(self, arm: Arm, seed: int) -> Step:
+        """Of all training speech, along its transcripts; by words they are the same for all seeds."""
+        from ssr_connector.studies import aligning
+
+        demo, seconds = self.demo, self.rates.align
+        if arm.words:
+
+            def by_words(folder: Path, _: Report) -> Facts:
+                return aligning.align_words(demo, arm.words, folder)
+
+            return Step("align", f"{arm.title}: alignment", [*self.base, arm.words], (), by_words, seconds)
+        aligner = self.aligner(arm, seed)
+
+        def by_aligner(folder: Path, _: Report) -> Facts:
+            return aligning.align_speech(demo, self.maker.folder(aligner) / "aligner", folder)
+
+        made = Step("align", f"{arm.title}, seed {seed}: alignment", [], (aligner,), by_aligner, seconds)
+        if not arm.damage.get("taught"):
+            return made
+        damage = heard_damage(arm)
+
+        def damaged(folder: Path, _: Report) -> Facts:
+            return aligning.damage_alignments(self.maker.folder(made), damage, folder)
+
+        return Step("damage", f"{arm.title}, seed {seed}: damage", dict(arm.damage), (made,), damaged, 1.0)
+
+    def connector(self, arm: Arm, seed: int) -> Step:
+        """Stage 1, with the learning rate and the number of steps that the arm is to have."""
+        if (arm.name, seed) not in self.connectors:
+            self.connectors[arm.name, seed] = self.stage_1(arm, self.budgeted(arm), seed, "stage 1")
+        return self.connectors[arm.name, seed]
+
+    def budgeted(self, arm: Arm) -> Options:
+        """The arm's options with its learning rate and number of steps."""
+        options = dict(arm.connector)
+        if arm.tuned:
+            options["training.lr"] = self.tuned_rate(arm)
+        if arm.budget == "flops":
+            options["training.steps"] = self.steps_of_equal_flops(arm, options)
+        elif arm.budget == "converged":
+            options["training.steps"] = self.steps_to_converge(arm, options)
+        else:
+            options["training.steps"] = self.n_steps("distill", arm.connector)
+        return options
+
+    def model(self, arm: Arm, seed: int) -> Step:
+        """What is scored: stage 1, or stage 2 where the arm has one."""
+        first = self.connector(arm, seed)
+        if arm.finetune is None:
+            return first
+        options = {"training.steps": self.n_steps("multitask", arm.finetune), **arm.finetune}
+        return self.training("multitask", f"{arm.title}: stage 2", options, seed, (first,))
+
+    def scores(self, arm: Arm, seed: int) -> Step:
+        """Of every item, from audio alone; along given word times what can be measured so."""
+        model, aligner, alignments = self.model(arm, seed), self.aligner(arm, seed), self.alignments(arm, seed)
+
+        def work(folder: Path, report: Report) -> Facts:  # noqa: ARG001 - facts are all that there is
+            ears = self.ears_of(aligner, model, report)
+            along = self.maker.folder(alignments) if arm.words else None
+            return dict(ears.scores(self.maker.folder(model) / "model", heard_damage(arm), along))
+
+        before = (model, aligner, alignments) if arm.words else (model, aligner)
+        inputs = [self.scoring(), dict(arm.damage), bool(arm.words)]
+        return Step("scores", f"{arm.title}, seed {seed}: scores", inputs, before, work, self.rates.scores)
+
+    def beside(self, seed: int) -> Step:
+        """Of the text model, the cascade and the controls, with the reference arm's ears."""
+        arm = self.study.reference
+        model, aligner = self.model(arm, seed), self.aligner(arm, seed)
+
+        def work(folder: Path, report: Report) -> Facts:  # noqa: ARG001 - facts are all that there is
+            ears = self.ears_of(aligner, model, report)
+            return dict(ears.beside(self.maker.folder(model) / "model"))
+
+        what = f"text model, cascade and controls, seed {seed}: scores"
+        return Step("beside", what, self.scoring(), (model, aligner), work, self.rates.scores)
+
+    # --- budgets ---
+
+    def n_steps(self, variant: str, options: Options) -> int:
+        """Of the recipe, or its share in a quick form."""
+        return max(1, round(self.recipe(variant, options).training.steps * self.size.share))
+
+    def tuned_rate(self, arm: Arm) -> float:
+        """The learning rate with the lowest development loss after short trials of the first seed."""
+        given = self.recipe("distill", arm.connector).training.lr
+        steps = max(2, round(TRIAL_SHARE * self.n_steps("distill", arm.connector)))
+        losses: dict[float, float] = {}
+        for factor in RATE_FACTORS:
+            rate = float(f"{given * factor:.3g}")
+            options = {**arm.connector, "training.lr": rate, "training.steps": steps, "training.bad_batches": "skip"}
+            facts = self.maker.make(self.stage_1(arm, options, self.size.seeds[0], f"trial at {rate:g}"))
+            loss = float(facts["dev_loss"])
+            losses[rate] = loss if loss == loss else float("inf")  # no number: it diverged
+        return min(losses, key=lambda rate: losses[rate])
+
+    def flops(self, arm: Arm, options: Options) -> Step:
+        """Of one training step, counted on a batch of the data with the model of the equal-steps budget."""
+        options = {**options, "training.steps": self.n_steps("distill", arm.connector)}
+        seed = self.size.seeds[0]
+        trained, alignments = self.stage_1(arm, options, seed, "stage 1"), self.alignments(arm, seed)
+
+        def work(folder: Path, _: Report) -> Facts:
+            from ssr_connector.studies.flops import flops_of_step
+
+            recipe = self.recipe("distill", {**options, **self.paths_of("distill", trained.before), "out": folder})
+            return {"flops_a_step": flops_of_step(recipe, self.maker.folder(trained) / "model")}
+
+        return Step("flops", f"{arm.title}: FLOPs", [], (trained, alignments), work, 5.0)
+
+    def steps_of_equal_flops(self, arm: Arm, options: Options) -> int:
+        """As many as take the FLOPs of the reference arm's at the recipe's number of steps.
+
+        A forecast does not know them: it takes as many as take the seconds.
+        """
+        reference = self.study.reference
+        theirs = dict(reference.connector)
+        if reference.tuned:
+            theirs["training.lr"] = self.tuned_rate(reference)
+        n = self.n_steps("distill", theirs)
+        steps = self.flops(reference, theirs), self.flops(arm, options)
+        facts = [self.maker.make(step) for step in steps]
+        if all("flops_a_step" in found for found in facts):
+            costs = [float(found["flops_a_step"]) for found in facts]
+        else:
+            costs = [step.before[0].seconds or 1.0 for step in steps]
+        return max(1, round(n * costs[0] / costs[1]))
+
+    def steps_to_converge(self, arm: Arm, options: Options) -> int:
+        """Doubled on the first seed until the development loss improves by less than the tolerance, or the bound."""
+        n = self.n_steps("distill", arm.connector)
+        loss = self.dev_loss(arm, options, n)
+        for _ in range(MOST_DOUBLINGS):
+            n, before = 2 * n, loss
+            loss = self.dev_loss(arm, options, n)
+            if before - loss < TOLERANCE * abs(before):
+                break
+        return n
+
+    def dev_loss(self, arm: Arm, options: Options, steps: int) -> float:
+        """Of the first seed after so many steps."""
+        run = self.stage_1(arm, {**options, "training.steps": steps}, self.size.seeds[0], f"{steps} steps")
+        return float(self.maker.make(run)["dev_loss"])
+
+    # --- training runs ---
+
+    def stage_1(self, arm: Arm, options: Options, seed: int, what: str) -> Step:
+        """A connector of these options along the arm's alignments."""
+        before = (self.aligner(arm, seed), self.alignments(arm, seed))
+        return self.training("distill", f"{arm.title}: {what}", options, seed, before)
+
+    def training(self, variant: str, what: str, options: Options, seed: int, before: tuple[Step, ...]) -> Step:
+        """`ssr train` with a variant of the recipe; what its options borrow from other arms comes before it."""
+        borrowed = {key: self.borrow(value, seed) for key, value in options.items() if isinstance(value, Made)}
+        own = {"seed": seed, **{key: value for key, value in options.items() if key not in borrowed}}
+        own |= self.warmup(variant, own)
+        recipe = self.recipe(variant, own)
+        before = (*before, *borrowed.values())
+
+        def work(folder: Path, report: Report) -> Facts:
+            paths: dict[str, Any] = {"out": folder}
+            for key, step in borrowed.items():
+                made = self.maker.folder(step)
+                paths[key] = made / "aligner" if step.stage == "aligner" else made
+            paths |= self.paths_of(variant, before)
+            return run_training(variant, self.recipe(variant, {**own, **paths}), report)
+
+        data = {key: value for key, value in own.items() if key.startswith("data.")}  # of the arm itself
+        inputs = [self.base, content(recipe, variant), sorted(borrowed), data]
+        seconds = self.rates.training(variant, recipe)
+        guess = {"dev_loss": 1 / recipe.training.steps}  # so that a forecast takes it to go on improving
+        return Step(STAGES[variant], f"{what}, seed {seed}", inputs, before, work, seconds, guess)
+
+    def warmup(self, variant: str, options: Options) -> Options:
+        """The recipe's share of warm-up, for another number of steps."""
+        usual = self.recipe(variant, {}).training
+        steps = options.get("training.steps", usual.steps)
+        if "training.warmup_steps" in options or steps == usual.steps:
+            return {}
+        return {"training.warmup_steps": round(usual.warmup_steps * steps / usual.steps)}
+
+    def borrow(self, made: Made, seed: int) -> Step:
+        """The step of another arm."""
+        arm = self.study.arm(made.arm)
+        return self.aligner(arm, seed) if made.stage == "aligner" else self.alignments(arm, seed)
+
+    def paths_of(self, variant: str, before: tuple[Step, ...]) -> dict[str, Any]:
+        """Where a stage finds what comes before it."""
+        if variant == "aligner":
+            return {}
+        if variant == "multitask":
+            first = before[0]
+            aligned = self.maker.folder(first.before[1])
+            return {"training.start_from": self.maker.folder(first) / "model", "data.alignments": aligned}
+        aligner, alignments = before[:2]
+        return {
+            "training.aligner": self.maker.folder(aligner) / "aligner",
+            "data.alignments": self.maker.folder(alignments),
+        }
+
+    def recipe(self, variant: str, options: Options) -> Recipe:
+        """The demo's recipe of a stage, with these options over it."""
+        if variant not in self.recipes:
+            self.recipes[variant] = self.demo.stage_recipe(variant)
+        return with_options(self.recipes[variant], options)
+
+    # --- scoring ---
+
+    def scoring(self) -> Any:
+        """All that scores follow from, beside the model."""
+        section = to_dict(self.demo.recipe)["evaluation"] | {
+            "snr_db": list(self.study.snr_db),
+            "items": self.size.items,
+        }
+        return [self.base, self.demo.stages.keys["voices"], section, list(self.study.tasks)]
+
+    def ears_of(self, aligner: Step, model: Step, report: Report) -> Any:
+        """What this aligner hears of the tests, heard once for the arms that have it one after another."""
+        from ssr_connector.studies.ears import Ears
+
+        if aligner.key not in self.ears:
+            config = dataclasses.replace(self.demo.recipe.evaluation, snr_db=self.study.snr_db, items=self.size.items)
+            folder = self.maker.folder(model) / "model"
+            self.ears = {aligner.key: Ears(self.demo, folder, self.study.tasks, config, report)}
+        return self.ears[aligner.key]
+
+
+STAGES = {"aligner": "aligner", "distill": "stage1", "multitask": "stage2"}
+
+
+def heard_damage(arm: Arm) -> Damage:
+    """What an arm does to alignments."""
+    return Damage(**{key: value for key, value in arm.damage.items() if key != "taught"})
+
+
+def run_training(variant: str, recipe: Recipe, report: Report) -> Facts:
+    """Train, and say what came of it."""
+    from ssr_connector.training import stages
+    from ssr_connector.training.loop import SUMMARY
+
+    kinds = {"aligner": stages.train_aligner, "distill": stages.train_connector, "multitask": stages.finetune}
+    kinds[variant](recipe, report)
+    summary = json.loads((Path(recipe.out) / SUMMARY).read_text(encoding="utf-8"))
+    figures = {name: summary[name] for name in ("steps", "loss", "dev_loss") if name in summary}
+    return {"learning_rate": recipe.training.lr, **figures}
+
+
+def with_options(recipe: Recipe, options: Options) -> Recipe:
+    """Values in place of those under dotted keys. Raises TypeError at a key that there is not."""
+    for key, value in options.items():
+        section, _, name = key.rpartition(".")
+        given = str(value) if isinstance(value, Path) else value
+        changed: dict[str, Any] = {name: given}
+        if section:
+            changed = {section: dataclasses.replace(getattr(recipe, section), **changed)}
+        recipe = dataclasses.replace(recipe, **changed)
+    return recipe
+
+
+def content(recipe: Recipe, variant: str) -> dict[str, Any]:
+    """What a training run follows from, but for what its paths stand for."""
+    kept: dict[str, Any] = {"seed": recipe.seed}
+    unread = {"seed", "out", "data", "tiny", "evaluation", "aligner", "connector"} - {READ_BY[variant]}
+    for section in (f.name for f in dataclasses.fields(recipe) if f.name not in unread):
+        values = plain(dataclasses.asdict(getattr(recipe, section)))
+        kept[section] = {k: v for k, v in values.items() if k not in ELSEWHERE.get(section, ())}
+    return kept

@@ -1,0 +1,202 @@
+"""What came of a study: figures of every row over seeds and items, and paired differences between rows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ssr_connector.evaluation.stats import Estimate, mean
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The mean over seeds, the lowest and the highest seed, and the 95 % interval over items of that mean."""
+
+    value: float
+    seeds: tuple[float, ...]
+    ci95: tuple[float, float] | None
+    n: int  # items; 0: it is not made of items
+    unit: str = ""
+    chance: float | None = None
+
+    @property
+    def above_chance(self) -> bool:
+        """Whether the interval lies above what guessing scores."""
+        return self.chance is not None and self.ci95 is not None and self.ci95[0] > self.chance
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of two rows over the same items, as a mean over seeds."""
+
+    value: float
+    seeds: tuple[float, ...]
+    ci95: tuple[float, float] | None
+    n: int
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 where the interval leaves out 0 and every seed says the same, else 0: not told apart."""
+        if self.ci95 is None or self.ci95[0] <= 0 <= self.ci95[1]:
+            return 0
+        side = 1 if self.value > 0 else -1
+        return side if all(side * seed > 0 for seed in self.seeds) else 0
+
+
+Run = Mapping[str, Mapping[str, Any]]  # figures of one seed: `value`, `unit`; where of items `ids`, `sums`, `weights`
+
+
+@dataclass(frozen=True)
+class Row:
+    """An arm, or what stands beside the arms, with its runs, one a seed."""
+
+    name: str
+    title: str
+    table: str
+    runs: Sequence[Run]
+
+
+BESIDE = "beside"  # the table of rows that stand below every table
+
+
+class Results:
+    """The rows of a study."""
+
+    def __init__(self, rows: Sequence[Row], resamples: int) -> None:
+        self.rows, self.resamples = rows, resamples
+        self._figures: dict[tuple[str, str], Figure | None] = {}
+
+    def reference(self, name: str) -> str:
+        """What a row is compared with: the first row of its table; for one beside the tables, the first of all."""
+        table = self.row(name).table
+        return self.rows[0].name if table == BESIDE else next(row.name for row in self.rows if row.table == table)
+
+    def row(self, name: str) -> Row:
+        """The row of that name. Raises KeyError where there is none."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(name)
+
+    def has(self, name: str, figure: str) -> bool:
+        """Whether there is such a row, and it has the figure."""
+        return any(row.name == name for row in self.rows) and self.figure(name, figure) is not None
+
+    def figure(self, name: str, figure: str) -> Figure | None:
+        """A figure of a row; None where the row has none."""
+        key = name, figure
+        if key not in self._figures:
+            runs = [run[figure] for run in self.row(name).runs if figure in run]
+            self._figures[key] = over_seeds(runs, self.resamples) if runs else None
+        return self._figures[key]
+
+    def value(self, name: str, figure: str) -> float:
+        """Its mean. Raises KeyError where the row has none."""
+        found = self.figure(name, figure)
+        if found is None:
+            raise KeyError(f"{name} has no {figure}")
+        return found.value
+
+    def difference(self, name: str, other: str, figure: str) -> Difference | None:
+        """Of a row from another, over the items of both; None where one has no items of that figure."""
+        pairs = [
+            (a[figure], b[figure])
+            for a, b in zip(self.row(name).runs, self.row(other).runs, strict=False)
+            if "ids" in a.get(figure, {}) and "ids" in b.get(figure, {})
+        ]
+        pairs = [(a, b) for a, b in pairs if set(a["ids"]) & set(b["ids"])]
+        return over_pairs(pairs, self.resamples) if pairs else None
+
+    def best(self, names: Iterable[str], figure: str, least: bool = False) -> str | None:
+        """The row with the highest (or least) value among those that have the figure."""
+        having = [name for name in names if self.has(name, figure)]
+        pick = min if least else max
+        return pick(having, key=lambda name: self.value(name, figure)) if having else None
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """The rows as plain values, with the differences from their references."""
+        out = []
+        for row in self.rows:
+            names = list(dict.fromkeys(figure for run in row.runs for figure in run))
+            figures = {name: found for name in names if (found := self.figure(row.name, name))}
+            other = self.reference(row.name)
+            changes = {name: change for name in names if (change := self.difference(row.name, other, name))}
+            out.append(
+                {
+                    "name": row.name,
+                    "title": row.title,
+                    "table": row.table,
+                    "figures": {name: vars(found) for name, found in figures.items()},
+                    "reference": other,
+                    "minus_reference": {name: vars(change) | {"sign": change.sign} for name, change in changes.items()},
+                }
+            )
+        return out
+
+
+def over_seeds(runs: Sequence[Mapping[str, Any]], resamples: int) -> Figure:
+    """The figure of several seeds; items are averaged over the seeds that have them before they are drawn."""
+    values = tuple(float(run["value"]) for run in runs)
+    about = {"unit": runs[0].get("unit", ""), "chance": runs[0].get("chance")}
+    value = sum(values) / len(values)
+    if not all("ids" in run for run in runs):
+        ci = runs[0].get("ci95") if len(runs) == 1 else None
+        return Figure(value, values, (ci[0], ci[1]) if ci else None, int(runs[0].get("n") or 0), **about)
+    items = averaged(runs)
+    estimate = clustered(items, resamples)
+    return Figure(value, values, estimate.ci95, len(items), **about)
+
+
+def over_pairs(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], resamples: int) -> Difference:
+    """The same of differences over the items that both runs of every seed have."""
+    changes = [item_changes(a, b) for a, b in pairs]
+    seeds = tuple(sum(c["sums"]) / len(c["sums"]) for c in changes)
+    items = averaged(changes)
+    return Difference(sum(seeds) / len(seeds), seeds, clustered(items, resamples).ci95, len(items))
+
+
+def item_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+    """What each common item adds to the difference of two ratios Σ sums / Σ weights, to first order; mean: the whole.
+
+    Weights may differ: where tokens are merged, there are fewer of them.
+    """
+    ours, theirs = by_id(a), by_id(b)
+    common = [key for key in ours if key in theirs]
+    whole = 0.0
+    sums = [0.0] * len(common)
+    for table, side in ((ours, 1), (theirs, -1)):
+        weight = sum(table[key][1] for key in common)
+        ratio = sum(table[key][0] for key in common) / weight
+        whole += side * ratio
+        for k, key in enumerate(common):
+            sums[k] += side * (table[key][0] - ratio * table[key][1]) * len(common) / weight
+    clusters = [ours[key][2] for key in common]
+    return {"ids": common, "sums": [whole + s for s in sums], "weights": [1.0] * len(common), "clusters": clusters}
+
+
+Item = tuple[float, float, str]  # sum, weight, cluster
+
+
+def by_id(run: Mapping[str, Any]) -> dict[str, Item]:
+    """The items of a run; those without clusters stand alone."""
+    clusters = run.get("clusters") or run["ids"]
+    return dict(zip(run["ids"], zip(run["sums"], run["weights"], clusters, strict=True), strict=True))
+
+
+def averaged(runs: Sequence[Mapping[str, Any]]) -> list[Item]:
+    """The items that all runs have, as means over the runs."""
+    tables = [by_id(run) for run in runs]
+    common = [key for key in tables[0] if all(key in table for table in tables)]
+    n = len(tables)
+    return [
+        (sum(t[key][0] for t in tables) / n, sum(t[key][1] for t in tables) / n, tables[0][key][2]) for key in common
+    ]
+
+
+def clustered(items: Sequence[Item], resamples: int) -> Estimate:
+    """Σ sums / Σ weights, by drawing whole clusters."""
+    sums: dict[str, float] = {}
+    weights: dict[str, float] = {}
+    for total, weight, cluster in items:
+        sums[cluster] = sums.get(cluster, 0.0) + total
+        weights[cluster] = weights.get(cluster, 0.0) + weight
+    return mean(list(sums.values()), resamples, list(weights.values()))

@@ -1,0 +1,162 @@
+"""A study carried out: what it will take, its steps, and what came of them: data, tables, a picture, a paragraph."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.evaluation.comparison import commit, machine
+from ssr_connector.evaluation.sections import duration
+from ssr_connector.files import replace_file, write_json
+from ssr_connector.studies.cache import Cache, Forecast, Maker
+from ssr_connector.studies.picture import draw
+from ssr_connector.studies.pipeline import Pipeline, Size
+from ssr_connector.studies.rates import Rates
+from ssr_connector.studies.results import BESIDE, Results, Row
+from ssr_connector.studies.study import Arm, Study
+from ssr_connector.studies.table import markdown
+from ssr_connector.tiny.demo import Demo
+
+QUICK_S, QUICK_ITEMS, LEAST_SHARE = 900.0, 100, 1 / 16
+TRAINED = ("learning_rate", "steps", "dev_loss", "seconds")  # facts of training that are shown as figures
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is shown, and where it is written."""
+
+    table: str
+    paragraph: str
+    files: tuple[Path, ...]
+
+
+def carry_out(study: Study, demo: Demo, out: Path, n_seeds: int, quick: bool) -> Outcome:
+    """Do what is left of a study, and write results.json, table.md, NAME.png and paragraph.md."""
+    demo.make_base()
+    root = demo.out / "studies" / "cache"
+    rates = Rates.of(demo)
+    seeds = tuple(demo.recipe.seed + k for k in range(n_seeds))
+    full = Size(seeds, tuple(arm.name for arm in study.arms))
+    size = quick_size(demo, study, full, rates, root) if quick else full
+    say = demo.console.print
+    for line in [*notes(study, size, full), expected(forecast(demo, study, size, rates, root))]:
+        say(line, soft_wrap=True)
+    rows = take(Pipeline(demo, study, size, Cache(root, demo.console), rates))
+    results = Results(rows, demo.recipe.evaluation.bootstrap)
+    return write(study, results, size, notes(study, size, full), out)
+
+
+# --- what it takes ---
+
+
+def forecast(demo: Demo, study: Study, size: Size, rates: Rates, root: Path) -> Forecast:
+    """All steps, none of them taken."""
+    found = Forecast(root)
+    take(Pipeline(demo, study, size, found, rates))
+    return found
+
+
+def quick_size(demo: Demo, study: Study, full: Size, rates: Rates, root: Path) -> Size:
+    """One seed, fewer arms and items; then half as many steps, until a quarter of an hour suffices."""
+    size = replace(full, seeds=full.seeds[:1], arms=study.quick or full.arms, items=QUICK_ITEMS)
+    while size.share > LEAST_SHARE and forecast(demo, study, size, rates, root).seconds > QUICK_S:
+        size = replace(size, share=size.share / 2)
+    return size
+
+
+def expected(found: Forecast) -> str:
+    """What is left, in words."""
+    if not found.left:
+        return f"All {found.done} steps are done."
+    text = f"{found.left} steps to do, {found.done} done; at most about {duration(found.seconds)}, "
+    text += "as the demo's stages went here"
+    if found.unknown:
+        text += f"; not counting {', '.join(sorted(found.unknown))}, which the demo has not done here"
+    return text + "."
+
+
+def notes(study: Study, size: Size, full: Size) -> list[str]:
+    """What a reader of the results is to know."""
+    seeds = ", ".join(map(str, size.seeds))
+    lines = [
+        f"Training seeds {seeds} of what is learnt on speech, on one world and one pair of base models. Intervals "
+        "are over items (95 %), brackets hold the lowest and the highest seed; differences are paired over items, and "
+        "bold where their interval leaves out 0 and all seeds agree."
+    ]
+    if any(arm.tuned for arm in study.arms):
+        lines.append(
+            "Learning rates are chosen on development data, as converged numbers of steps are, with the first seed."
+        )
+    cut = []
+    if len(size.seeds) < len(full.seeds):
+        cut.append(f"{len(size.seeds)} of {len(full.seeds)} seeds")
+    if len(size.arms) < len(full.arms):
+        cut.append(f"{len(size.arms)} of {len(full.arms)} arms")
+    if size.share < 1:
+        cut.append(f"{size.share:.3g} of the training steps")
+    if size.items:
+        cut.append(f"at most {size.items} items of a task")
+    return lines + ([f"Quick form of {study.name}: {', '.join(cut)}."] if cut else [])
+
+
+# --- doing it ---
+
+
+def take(pipeline: Pipeline) -> list[Row]:
+    """Every arm with every seed; seed by seed, so that what is heard is shared. Returns the rows."""
+    study, size, maker = pipeline.study, pipeline.size, pipeline.maker
+    arms = [arm for arm in study.arms if arm.name in size.arms]
+    runs: dict[str, list[dict[str, Any]]] = {arm.name: [] for arm in arms}
+    others: dict[str, list[Any]] = {}
+    for seed in size.seeds:
+        for arm in arms:
+            runs[arm.name].append(figures_of(pipeline, maker, arm, seed))
+        if study.beside:
+            systems = maker.make(pipeline.beside(seed)).get("systems", {})
+            for name in study.beside:
+                if name in systems:
+                    others.setdefault(name, []).append(systems[name])
+    rows = [Row(arm.name, arm.title, arm.table, runs[arm.name]) for arm in arms]
+    return rows + [Row(name, name, BESIDE, found) for name, found in others.items()]
+
+
+def figures_of(pipeline: Pipeline, maker: Maker, arm: Arm, seed: int) -> dict[str, Any]:
+    """All figures of a run: its scores, and what its training and aligning took."""
+    figures = dict(maker.make(pipeline.scores(arm, seed)).get("figures", {}))
+    trained = maker.make(pipeline.model(arm, seed))
+    figures |= {name: {"value": trained[name]} for name in TRAINED if name in trained}
+    alignments = pipeline.alignments(arm, seed)
+    made = maker.make(alignments)
+    figures |= {name: {"value": made[name]} for name in ("audio_s_per_s", "memory_mib", "lost") if name in made}
+    if not arm.words:
+        figures["aligner_seconds"] = {"value": maker.make(pipeline.aligner(arm, seed))["seconds"]}
+    return figures
+
+
+# --- what came of it ---
+
+
+def write(study: Study, results: Results, size: Size, said: Sequence[str], out: Path) -> Outcome:
+    """All files, each whole or not at all."""
+    files = (out / "results.json", out / "table.md", out / f"{study.name}.png", out / "paragraph.md")
+    table = markdown(results, study.columns, study.tables)
+    paragraph = " ".join(study.paragraph(results))
+    write_json(files[0], {**about(study, size, said), "rows": results.to_dict(), "paragraph": paragraph})
+    for path, text in ((files[1], "\n\n".join([*said, table])), (files[3], paragraph + "\n")):
+        with replace_file(path) as new:
+            new.write_text(text, encoding="utf-8")
+    draw(results, study.picture, files[2])
+    return Outcome(table, paragraph, files)
+
+
+def about(study: Study, size: Size, said: Sequence[str]) -> Mapping[str, Any]:
+    """What makes the figures repeatable."""
+    return {
+        "study": study.name,
+        "question": study.question,
+        "commit": commit(),
+        "machine": machine(),
+        "size": json.loads(json.dumps(vars(size))),
+        "notes": list(said),
+    }

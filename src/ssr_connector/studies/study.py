@@ -1,0 +1,86 @@
+"""What a study declares: a question, the arms that answer it, and how the answer is shown."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from ssr_connector.studies.results import Results
+
+Options = Mapping[str, Any]  # dotted keys of the recipe, and their values
+Budget = Literal["steps", "flops", "converged"]
+
+
+# An arm's attention, whatever the recipe's own connector has.
+CAUSAL: Mapping[str, Any] = {"connector.attention": "causal", "connector.slack_frames": 1}
+
+
+@dataclass(frozen=True)
+class Made:
+    """As the value of an option: the folder of what another arm made."""
+
+    arm: str
+    stage: Literal["aligner", "align"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row: what it does differently from the recipe. Arms share every stage in which they do not differ."""
+
+    name: str
+    title: str
+    table: str = ""  # which of the study's tables it stands in; empty: the only one
+    aligner: Options = field(default_factory=dict)  # over the recipe's variant `aligner`
+    words: str = ""  # align by words instead, as `ssr align --aligner` names it, or "gold": an oracle, hears nothing
+    damage: Options = field(default_factory=dict)  # of the boundaries, in training and when heard: see `damage.py`
+    connector: Options = field(default_factory=dict)  # over the variant `distill`
+    tuned: bool = False  # choose the learning rate on development data
+    budget: Budget = "steps"  # as many steps as the recipe says, as many FLOPs as the reference, or until it converges
+    finetune: Options | None = None  # stage 2, over the variant `multitask`; none: no stage 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure's name, its heading, and how its value is written."""
+
+    figure: str
+    heading: str
+    style: str
+    paired: bool = False  # with a column of paired differences from the reference
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure of every row: alone, or against another one."""
+
+    y: str
+    y_label: str
+    x: str = ""
+    x_label: str = ""
+    x_log: bool = False
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, and all that it takes to answer it."""
+
+    name: str
+    question: str
+    arms: Sequence[Arm]  # the first one of each table is the reference that its others are compared with
+    columns: Sequence[Column]
+    picture: Picture
+    paragraph: Callable[["Results"], list[str]]  # sentences that follow from the figures
+    tasks: tuple[str, ...] = ("storycloze", "spoken_mmlu_cloze")  # the same ones are scored once for all studies
+    snr_db: tuple[float, ...] = ()
+    beside: tuple[str, ...] = ()  # rows of no arm: "text model", "hard cascade", "another item's audio", "no context"
+    tables: Mapping[str, str] = field(default_factory=lambda: {"": ""})  # name: heading
+    quick: tuple[str, ...] = ()  # arms of the quick form; empty: all
+
+    @property
+    def reference(self) -> Arm:
+        """The one whose FLOPs are the measure, and whose ears the cascade and the controls have."""
+        return self.arms[0]
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name."""
+        return next(arm for arm in self.arms if arm.name == name)

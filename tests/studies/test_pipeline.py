@@ -1,0 +1,158 @@
+"""From arms to steps: what is shared, what is not, and how budgets are met."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ssr_connector.config import load_recipe
+from ssr_connector.studies.cache import Forecast
+from ssr_connector.studies.pipeline import Pipeline, Size, content, with_options
+from ssr_connector.studies.rates import Rates
+from ssr_connector.studies.study import Arm, Column, Made, Picture, Study
+from ssr_connector.tiny.demo import Demo
+
+SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.yaml"
+TEXT = {"training.objectives": {"transcribe": 1.0, "continuation": 1.0}}
+
+
+class Answers(Forecast):
+    """A maker whose steps come out as planted: the development loss by steps and learning rate, FLOPs by type."""
+
+    losses = staticmethod(lambda training: 1.0)
+
+    def make(self, step):
+        super().make(step)
+        if step.stage == "stage1":
+            return {"dev_loss": self.losses(step.inputs[1]["training"])}
+        return {"flops_a_step": 10.0 if "costly" in step.what else 4.0} if step.stage == "flops" else {}
+
+
+def study_of(*arms):
+    picture = Picture(y="cosine", y_label="cosine")
+    return Study("s", "why?", arms, (Column("cosine", "cosine", "{:.3f}"),), picture, lambda _: [])
+
+
+@pytest.fixture
+def pipeline_of(tmp_path):
+    def make(*arms, share=1.0, out="run", maker=None):
+        demo = Demo(SMOKE, tmp_path / out, [], Console(quiet=True))
+        demo.stages.keys |= {"encode": "e", "LLM": "l", "voices": "v"}
+        study = study_of(*arms)
+        size = Size((0, 1), tuple(arm.name for arm in arms), share)
+        return Pipeline(demo, study, size, maker or Answers(tmp_path), Rates({"distill": 2.0}, 3.0, 5.0))
+
+    return make
+
+
+def test_arms_share_what_comes_before_their_difference_and_seeds_nothing(pipeline_of):
+    plain, wide, other = Arm("a", "A"), Arm("b", "B", connector={"connector.layers": 2}), Arm("c", "C", connector={})
+    pipeline = pipeline_of(plain, wide, other)
+    assert pipeline.alignments(plain, 0).key == pipeline.alignments(wide, 0).key
+    assert pipeline.connector(plain, 0).key == pipeline.connector(other, 0).key != pipeline.connector(wide, 0).key
+    assert pipeline.scores(plain, 0).key == pipeline.scores(other, 0).key
+    assert pipeline.aligner(plain, 0).key != pipeline.aligner(plain, 1).key
+    assert pipeline.connector(plain, 0).key != pipeline.connector(plain, 1).key
+
+
+def test_keys_do_not_depend_on_where_a_run_lies(pipeline_of):
+    arm = Arm("a", "A")
+    assert pipeline_of(arm).scores(arm, 0).key == pipeline_of(arm, out="elsewhere").scores(arm, 0).key
+
+
+def test_alignments_by_words_are_the_same_for_all_seeds(pipeline_of):
+    arm = Arm("g", "G", words="gold")
+    pipeline = pipeline_of(arm)
+    assert pipeline.alignments(arm, 0).key == pipeline.alignments(arm, 1).key
+    assert pipeline.connector(arm, 0).key != pipeline.connector(arm, 1).key
+
+
+def test_what_an_arm_borrows_comes_before_it(pipeline_of):
+    first = Arm("first", "F")
+    taught = Arm("t", "T", aligner={"aligner.type": "cif", "aligner.boundaries": Made("first", "align")})
+    pipeline = pipeline_of(first, taught)
+    assert pipeline.alignments(first, 1).key in [step.key for step in pipeline.aligner(taught, 1).before]
+    alone = Arm("u", "U", aligner={"aligner.type": "cif"})
+    assert pipeline.aligner(alone, 1).key != pipeline.aligner(taught, 1).key
+
+
+def test_stage_2_follows_stage_1(pipeline_of):
+    arm = Arm("m", "M", finetune={"training.objectives": {"speech_lm": 1.0}})
+    pipeline = pipeline_of(arm)
+    model = pipeline.model(arm, 0)
+    assert (model.stage, model.before[0].key) == ("stage2", pipeline.connector(arm, 0).key)
+    assert model.inputs[1]["training"]["train"] == ["llm"]
+    found = pipeline.paths_of("multitask", model.before)
+    assert found["data.alignments"].name == pipeline.alignments(arm, 0).name
+
+
+def test_other_data_make_another_run(pipeline_of):
+    usual, rehearsal = Arm("a", "A", finetune={}), Arm("b", "B", finetune={"data.text": "self"})
+    pipeline = pipeline_of(usual, rehearsal)
+    assert pipeline.model(usual, 0).key != pipeline.model(rehearsal, 0).key
+    assert pipeline.connector(usual, 0).key == pipeline.connector(rehearsal, 0).key
+
+
+def test_the_learning_rate_with_the_lowest_development_loss_is_taken(pipeline_of, tmp_path):
+    arm = Arm("a", "A", tuned=True)
+    maker = Answers(tmp_path)
+    maker.losses = lambda training: {0.001: 2.0, 0.000333: float("nan"), 0.003: 1.5}[training["lr"]]
+    assert pipeline_of(arm, maker=maker).budgeted(arm)["training.lr"] == 0.003
+    maker = Answers(tmp_path)
+    maker.losses = lambda training: 1.0 if training["lr"] == 0.001 else float("nan")
+    assert pipeline_of(arm, maker=maker).budgeted(arm)["training.lr"] == 0.001
+
+
+def test_equal_flops_are_the_steps_times_what_each_takes(pipeline_of):
+    cheap, costly = Arm("a", "cheap", budget="flops"), Arm("b", "costly", connector=TEXT, budget="flops")
+    pipeline = pipeline_of(cheap, costly)
+    assert pipeline.budgeted(cheap)["training.steps"] == 8
+    assert pipeline.budgeted(costly)["training.steps"] == 3  # 8 · 4 / 10
+    equal = Arm("c", "cheap, too")
+    assert pipeline.connector(cheap, 0).key == pipeline.connector(equal, 0).key
+
+
+def test_a_forecast_takes_equal_flops_for_equal_seconds(pipeline_of, tmp_path):
+    cheap, costly = Arm("a", "cheap", budget="flops"), Arm("b", "costly", connector=TEXT, budget="flops")
+    forecast = Forecast(tmp_path)
+    pipeline = pipeline_of(cheap, costly, maker=forecast)
+    pipeline.rates = Rates({"distill": 2.0, "stack_layers": 8.0}, 3.0, 5.0)
+    assert pipeline.budgeted(costly)["training.steps"] == 2  # of 8
+    counted = pipeline.flops(cheap, {})  # was done before; the other was not
+    forecast.facts[counted.key] = {"flops_a_step": 1e9}
+    assert pipeline.budgeted(costly)["training.steps"] == 2
+
+
+@pytest.mark.parametrize(
+    ("losses", "steps"),
+    [({8: 2.0, 16: 1.99}, 16), ({8: 2.0, 16: 1.0, 32: 0.999}, 32), ({8: 3.0, 16: 2.0, 32: 1.0}, 32)],
+)
+def test_steps_are_doubled_until_they_no_longer_pay(pipeline_of, tmp_path, losses, steps):
+    arm = Arm("a", "A", budget="converged")
+    maker = Answers(tmp_path)
+    maker.losses = lambda training: losses[training["steps"]]
+    assert pipeline_of(arm, maker=maker).budgeted(arm)["training.steps"] == steps
+
+
+def test_fewer_steps_warm_up_for_fewer(pipeline_of):
+    arm = Arm("a", "A")
+    training = pipeline_of(arm, share=0.5).connector(arm, 0).inputs[1]["training"]
+    assert (training["steps"], training["warmup_steps"]) == (4, 1)
+    assert pipeline_of(arm).connector(arm, 0).inputs[1]["training"]["warmup_steps"] == 2
+
+
+def test_a_run_is_expected_to_take_its_steps_times_those_of_the_demo(pipeline_of):
+    arm, text = Arm("a", "A"), Arm("b", "B", connector=TEXT)
+    pipeline = pipeline_of(arm, text)
+    assert pipeline.connector(arm, 0).seconds == 16.0
+    assert pipeline.connector(text, 0).seconds is None  # the demo has not trained the like
+    assert (pipeline.alignments(arm, 0).seconds, pipeline.scores(arm, 0).seconds) == (3.0, 5.0)
+
+
+def test_options_are_laid_over_a_recipe():
+    recipe = with_options(load_recipe(SMOKE, "distill"), {"seed": 4, "connector.type": "conv", **TEXT})
+    assert (recipe.seed, recipe.connector.type) == (4, "conv")
+    assert recipe.training.objectives == TEXT["training.objectives"]
+    assert "aligner" not in content(recipe, "distill")
+    with pytest.raises(TypeError, match="typ"):
+        with_options(recipe, {"connector.typ": "conv"})

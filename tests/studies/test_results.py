@@ -1,0 +1,88 @@
+"""Figures over seeds and items, and paired differences."""
+
+import pytest
+
+from ssr_connector.studies.results import BESIDE, Difference, Results, Row, over_seeds
+
+RATIO = {"value": 0.5, "ids": ["a", "b"], "sums": [1.0, 2.0], "weights": [2.0, 4.0]}
+
+
+def results_of(*runs_of_rows):
+    return Results([Row(f"r{k}", f"R{k}", "", runs) for k, runs in enumerate(runs_of_rows)], 200)
+
+
+def figure(sums, weights=None, **more):
+    weights = weights or [1.0] * len(sums)
+    ids = [f"i{k}" for k in range(len(sums))]
+    return {"x": {"value": sum(sums) / sum(weights), "ids": ids, "sums": sums, "weights": weights, **more}}
+
+
+def test_the_mean_over_seeds_with_its_spread_and_items():
+    results = results_of([figure([1.0, 0.0, 1.0, 0.0]), figure([1.0, 1.0, 1.0, 1.0])])
+    found = results.figure("r0", "x")
+    assert (found.value, found.seeds, found.n) == (0.75, (0.5, 1.0), 4)
+    assert 0.5 <= found.ci95[0] < 0.75 < found.ci95[1] <= 1.0
+
+
+def test_a_ratio_is_not_the_mean_of_ratios():
+    results = results_of([figure([1.0, 9.0], [1.0, 3.0])], [figure([1.0, 5.0], [1.0, 3.0])])
+    assert results.value("r0", "x") == 2.5
+    assert results.difference("r0", "r1", "x").value == 1.0
+
+
+def test_fewer_tokens_of_the_same_closeness_are_no_difference():
+    many, few = figure([2.0, 4.0, 1.0], [4.0, 8.0, 2.0]), figure([1.0, 3.0, 0.5], [2.0, 6.0, 1.0])
+    change = results_of([few], [many]).difference("r0", "r1", "x")
+    assert change.value == pytest.approx(0)
+    assert change.ci95 == pytest.approx((0, 0))
+
+
+def test_differences_are_over_the_items_of_both():
+    ours = {"x": {"value": 1.0, "ids": ["a", "b", "c"], "sums": [1.0, 1.0, 9.0], "weights": [1.0] * 3}}
+    theirs = {"x": {"value": 0.5, "ids": ["b", "a", "z"], "sums": [0.0, 0.5, 7.0], "weights": [1.0] * 3}}
+    change = results_of([ours], [theirs]).difference("r0", "r1", "x")
+    assert (change.value, change.n) == (0.75, 2)
+
+
+def test_items_of_one_cluster_are_drawn_together():
+    together = results_of([figure([1.0, 1.0, 0.0, 0.0] * 10, clusters=["a", "a", "b", "b"] * 10)])
+    alone = results_of([figure([1.0, 1.0, 0.0, 0.0] * 10)])
+    width = [r.figure("r0", "x").ci95[1] - r.figure("r0", "x").ci95[0] for r in (together, alone)]
+    assert width[0] > 2 * width[1]
+
+
+def test_what_is_not_of_items_has_no_interval_but_its_own():
+    runs = [{"value": 3.0, "ci95": [2.0, 4.0], "n": 7}]
+    assert over_seeds(runs, 100).ci95 == (2.0, 4.0)
+    assert over_seeds(runs * 2, 100).ci95 is None
+    results = results_of([{"steps": {"value": 5}}], [{"steps": {"value": 6}}])
+    assert results.difference("r0", "r1", "steps") is None
+
+
+@pytest.mark.parametrize(
+    ("ci95", "seeds", "sign"),
+    [
+        ((0.1, 2.0), (1.0, 1.1), 1),
+        ((-2.0, -0.1), (-1.0, -1.1), -1),
+        ((-0.1, 2.0), (1.0, 1.1), 0),
+        ((0.0, 2.0), (1.0, 1.1), 0),
+        ((0.1, 2.0), (2.4, -0.2), 0),  # the items agree, the seeds do not
+        (None, (1.0,), 0),
+    ],
+)
+def test_rows_are_told_apart_by_items_and_by_every_seed(ci95, seeds, sign):
+    assert Difference(sum(seeds) / len(seeds), seeds, ci95, 100).sign == sign
+
+
+def test_the_best_row_of_those_that_have_the_figure():
+    results = results_of([figure([1.0])], [figure([3.0])], [{}])
+    assert results.best(["r0", "r1", "r2"], "x") == "r1"
+    assert results.best(["r0", "r1", "r2"], "x", least=True) == "r0"
+    assert results.best(["r2"], "x") is None
+
+
+def test_a_row_is_compared_with_the_first_of_its_own_table():
+    rows = [Row(name, name, table, [figure([1.0])]) for name, table in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "y"))]
+    results = Results([*rows, Row("e", "e", BESIDE, [figure([1.0])])], 50)
+    assert [results.reference(name) for name in "abcde"] == ["a", "a", "c", "c", "a"]
+    assert [row["reference"] for row in results.to_dict()] == ["a", "a", "c", "c", "a"]

@@ -1,0 +1,62 @@
+"""What a study says before it begins, and what it cuts."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ssr_connector.studies import STUDIES
+from ssr_connector.studies.cache import Forecast
+from ssr_connector.studies.pipeline import Size
+from ssr_connector.studies.rates import Rates
+from ssr_connector.studies.run import LEAST_SHARE, QUICK_S, expected, forecast, notes, quick_size
+from ssr_connector.tiny.demo import Demo
+
+SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.yaml"
+COMPRESSION = STUDIES["compression"]
+FULL = Size((0, 1, 2), tuple(arm.name for arm in COMPRESSION.arms))
+
+
+@pytest.fixture
+def demo(tmp_path):
+    demo = Demo(SMOKE, tmp_path, [], Console(quiet=True))
+    demo.stages.keys |= {"encode": "e", "LLM": "l", "voices": "v"}
+    return demo
+
+
+def test_the_time_of_a_study_is_that_of_its_steps(demo, tmp_path):
+    rates = Rates({"aligner": 1.0, "distill": 2.0}, 3.0, 5.0)  # 20 and 8 steps
+    found = forecast(demo, COMPRESSION, FULL, rates, tmp_path / "cache")
+    arms = len(COMPRESSION.arms)
+    assert found.left == 3 * (2 + 2 * arms)
+    assert found.seconds == 3 * (20 + 3 + arms * (16 + 5))
+    assert not found.unknown
+
+
+def test_the_quick_form_takes_at_most_a_quarter_of_an_hour(demo, tmp_path):
+    arms = len(COMPRESSION.quick)
+    rates = Rates({"aligner": 1.0, "distill": 60.0}, 3.0, 5.0)
+    size = quick_size(demo, COMPRESSION, FULL, rates, tmp_path)
+    assert (size.seeds, size.arms, size.share) == ((0,), COMPRESSION.quick, 0.25)
+    found = forecast(demo, COMPRESSION, size, rates, tmp_path)
+    assert found.seconds == 20 + 3 + arms * (2 * 60 + 5) <= QUICK_S
+    assert forecast(demo, COMPRESSION, replace(size, share=0.5), rates, tmp_path).seconds > QUICK_S
+    assert quick_size(demo, COMPRESSION, FULL, Rates({"distill": 1e9}, 1.0, 1.0), tmp_path).share == LEAST_SHARE
+
+
+def test_what_was_cut_is_said():
+    assert len(notes(COMPRESSION, FULL, FULL)) == 1
+    cut = replace(FULL, seeds=(0,), arms=COMPRESSION.quick, share=0.25, items=100)
+    said = notes(COMPRESSION, cut, FULL)[1]
+    assert said == (
+        "Quick form of compression: 1 of 3 seeds, 4 of 8 arms, 0.25 of the training steps, at most 100 items of a task."
+    )
+
+
+def test_what_nobody_knows_is_said():
+    assert expected(Forecast(Path(), seconds=130.0, left=3, done=2, unknown={"stage2"})) == (
+        "3 steps to do, 2 done; at most about 2 min 10 s, as the demo's stages went here; not counting stage2, "
+        "which the demo has not done here."
+    )
+    assert expected(Forecast(Path(), done=7)) == "All 7 steps are done."

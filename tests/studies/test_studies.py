@@ -1,0 +1,111 @@
+"""Every registered study: what it declares is valid, and its paragraph claims nothing that is not there."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from ssr_connector.config import load_recipe, parse, to_dict
+from ssr_connector.connectors import CONNECTORS
+from ssr_connector.connectors import check_options as check_connector
+from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL
+from ssr_connector.evaluation.tasks import TASKS
+from ssr_connector.studies import STUDIES
+from ssr_connector.studies.picture import draw
+from ssr_connector.studies.pipeline import heard_damage, with_options
+from ssr_connector.studies.study import Made
+from ssr_connector.studies.table import markdown
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+CLAIMS = re.compile(r"\bis better\b|\bis worse\b|best mean in .*, told apart from")
+
+each_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+
+
+@each_study
+def test_every_key_is_one_of_the_recipe_and_every_connector_can_be_built(study):
+    for variant, kind in (("aligner", "aligner"), ("distill", "connector"), ("multitask", "finetune")):
+        usual = load_recipe(RECIPES / "tiny.yaml", variant)
+        wanted = {json.dumps(o, default=str): o for arm in study.arms if (o := getattr(arm, kind))}
+        for options in wanted.values():
+            plain = {k: "somewhere" if isinstance(v, Made) else v for k, v in options.items()}
+            given = with_options(usual, plain)
+            assert parse(to_dict(given), [], study.name) == given  # of the right types, too
+            check_connector(given.connector)
+
+
+@each_study
+def test_connectors_are_taught_by_what_they_can_learn_from(study):
+    usual = load_recipe(RECIPES / "tiny.yaml", "distill")
+    for arm in study.arms:
+        recipe = with_options(usual, arm.connector)
+        kind = CONNECTORS[recipe.connector.type]
+        assert ("distil" in recipe.training.objectives) <= kind.needs_segments
+        assert kind.needed_objective is None or kind.needed_objective in recipe.training.objectives
+
+
+@each_study
+def test_names_are_those_of_arms_tasks_and_tables(study):
+    names = [arm.name for arm in study.arms]
+    assert len(set(names)) == len(names)
+    assert len({(arm.table, arm.title) for arm in study.arms}) == len(names)
+    assert set(study.quick) <= set(names)
+    assert study.reference.name in (study.quick or names)
+    assert {arm.table for arm in study.arms} <= set(study.tables)
+    assert set(study.tasks) <= set(TASKS)
+    assert set(study.beside) <= {TEXT_MODEL, CASCADE, ORACLE, OTHER_AUDIO, NO_CONTEXT}
+    for arm in study.arms:
+        heard_damage(arm)
+        borrowed = [v.arm for v in arm.aligner.values() if isinstance(v, Made)]
+        assert all(names.index(other) < names.index(arm.name) for other in borrowed)
+        assert arm.name not in study.quick or set(borrowed) <= set(study.quick)
+
+
+def figures_of(study):
+    return [c.figure for c in study.columns] + [study.picture.y, *([study.picture.x] if study.picture.x else [])]
+
+
+@each_study
+def test_where_nothing_differs_no_difference_is_claimed(study, planted):
+    names = [*(arm.name for arm in study.arms), *study.beside]
+    results = planted(dict.fromkeys(names, 0.6), figures_of(study))
+    same = results.row(names[0]).runs
+    for row in results.rows:
+        row.runs[:] = same
+    paragraph = " ".join(study.paragraph(results))
+    assert paragraph
+    assert not CLAIMS.search(paragraph), paragraph
+
+
+@each_study
+def test_at_chance_no_margin_is_claimed(study, planted):
+    names = [*(arm.name for arm in study.arms), *study.beside]
+    shares = dict.fromkeys(names, 0.5) | {study.reference.name: 0.9}
+    results = planted(shares, figures_of(study))
+    for sentence in study.paragraph(results):
+        assert "best baseline" not in sentence or "No margin is claimed" in sentence or "worse" in sentence, sentence
+
+
+@each_study
+@pytest.mark.parametrize("form", ["all arms", "quick", "reference alone"])
+def test_tables_picture_and_paragraph_of_whatever_was_done(study, planted, form, tmp_path):
+    done = {"all arms": [a.name for a in study.arms], "quick": study.quick, "reference alone": [study.reference.name]}[
+        form
+    ]
+    results = planted({n: 0.4 + 0.01 * k for k, n in enumerate(done)}, figures_of(study), n=20, seeds=1)
+    table = markdown(results, study.columns, {"": "", **study.tables})
+    assert table.count("\n| ") >= len(done)
+    assert all(sentence.endswith(".") for sentence in study.paragraph(results))
+    draw(results, study.picture, tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_help_lists_every_study_with_its_question(capsys):
+    from ssr_connector.cli import main
+
+    with pytest.raises(SystemExit):
+        main(["study", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for study in STUDIES.values():
+        assert " ".join(study.question.split()) in said
