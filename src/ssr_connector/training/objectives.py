@@ -134,11 +134,14 @@ class Transcribe:
 class ContinueLikeText:
     """KL of the next tokens after speech to those after its transcript, over a continuation that the LLM wrote.
 
-    How connectors that cannot be distilled token by token are taught (Ultravox, AudioChatLlama).
+    How connectors that cannot be distilled token by token are taught (Ultravox, AudioChatLlama). The teacher is the LLM
+    as it was at the start: a copy, where it learns.
     """
 
     def __init__(self, model: SSRForConditionalGeneration, new_tokens: int = 16) -> None:
         self.model, self.new_tokens = model, new_tokens
+        self.teacher = as_it_is(model.llm)
+        self.embed = self.teacher.get_input_embeddings()
         self._written: dict[str, list[int]] = {}  # greedy, so that a resumed run writes the same again
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
@@ -151,7 +154,7 @@ class ContinueLikeText:
                 self._write([speech.ids[i] for i in missing], [contexts[i] for i in missing])
             endings = [Piece.text(self._written[key], scored=True) for key in speech.ids]
             pairs = [[c, e] for c, e in zip(contexts, endings, strict=True)]
-            teacher = scored_log_probs(self.model.llm, pairs, self.model.embed_tokens)
+            teacher = scored_log_probs(self.teacher, pairs, self.embed)
         start = Piece.text(self.model.prefix_ids)
         heard = hear(self.model, speech)
         rows = [[start, Piece.speech(s), e] for s, e in zip(heard, endings, strict=True)]
@@ -160,9 +163,9 @@ class ContinueLikeText:
         return loss, {"continuation_kl": loss.item()}
 
     def _write(self, keys: Sequence[str], contexts: Sequence[Piece]) -> None:
-        batch = Sequences.build([[c] for c in contexts], self.model.embed_tokens, pad_left=True)
+        batch = Sequences.build([[c] for c in contexts], self.embed, pad_left=True)
         eos = self.model.tokenizer.eos_token_id
-        new = self.model.llm.generate(
+        new = self.teacher.generate(
             inputs_embeds=batch.embeds,
             attention_mask=batch.mask,
             max_new_tokens=self.new_tokens,
@@ -240,7 +243,7 @@ class PredictLikeText:
 
     def __init__(self, model: SSRForConditionalGeneration) -> None:
         self.model = model
-        self.teacher = copy.deepcopy(model.llm).eval().requires_grad_(False)
+        self.teacher = as_it_is(model.llm)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Mean over tokens."""
@@ -256,6 +259,12 @@ class PredictLikeText:
         student = scored_log_probs(self.model.llm, rows, self.model.embed_tokens)
         loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
         return loss, {"text_kl": loss.item()}
+
+
+def as_it_is(llm: Any) -> Any:
+    """The LLM while it is frozen, else a frozen copy of it."""
+    learns = any(p.requires_grad for p in llm.parameters())
+    return copy.deepcopy(llm).eval().requires_grad_(False) if learns else llm
 
 
 class Quantity:
