@@ -73,7 +73,7 @@ def row(name: str, args: argparse.Namespace, work: Path, variant: str, words: li
     ]
     recipe = load_recipe(args.config, variant, overrides)
     speech = speech_of(recipe, 12.0, 4.0)
-    plan = make_plan(recipe, speech, 1, "ddp")
+    plan = make_plan(recipe, speech, 1)
     planned_s = plan.flops / measure_rate(recipe, speech, steps=5)
     command = ["train", stage, "--config", str(args.config), "--variant", variant, *overrides]
     run = f"import sys; from ssr_connector.cli import main; main(sys.argv[1:]); {PEAK}"

@@ -17,6 +17,8 @@ import yaml
 
 from ssr_connector.errors import UserError
 
+SHIPPED = Path(__file__).parent / "recipes"  # the repository's recipes/, to which it is a link
+
 
 @dataclass(frozen=True)
 class EncoderSection:
@@ -111,6 +113,7 @@ class TrainingSection:
     batch_s: float = 120.0  # seconds of audio a batch
     accumulate: int = 1  # batches a step
     gradient_checkpointing: bool = False  # what learns is computed twice instead of kept: less memory, a third slower
+    sharding: Literal["none", "fsdp"] = "none"  # fsdp: processes divide weights, gradients and AdamW's state among them
     batch_tokens: int = 4096  # of text a step, for the objective `text`
     text_block: int = 128
     rehearsal_tokens: int = 200_000  # how much the LLM writes where data.text is "self"
@@ -132,8 +135,10 @@ class TrainingSection:
 class EvaluationSection:
     """Limits and comparisons of `ssr evaluate`."""
 
-    items: int = 0  # at most this many items a task; 0: all
+    items: int = 0  # at most this many items a task, drawn at random; 0: all
+    seed: int = 0  # of what is drawn: items, and examples of `style`
     shots: int = 0  # written examples before each spoken question, in tasks whose files have examples
+    style_shots: int = 2  # recordings of each label before the one to be labelled, in the task `style`
     beams: int = 1  # of transcribing by prompt; 1: greedy
     asr_shots: int = 0  # also transcribe after this many examples, the first of the cuts, which are then not scored
     hallucination: float = 0.5  # an utterance is one with more inserted words than this share of its words
@@ -187,12 +192,22 @@ def load_recipe(path: str | Path | None, variant: str | None = None, overrides: 
     return parse(tree, overrides or [], where)
 
 
+def recipe_file(path: str | Path) -> Path:
+    """The file of a recipe: that of this path, else the package's own that is so called (tiny, recipes/tiny.yaml)."""
+    path = Path(path)
+    name = path.name.removesuffix(".yaml")
+    own = SHIPPED / f"{name}.yaml"
+    named = str(path) in (name, f"{name}.yaml", f"recipes/{name}.yaml")
+    return own if named and not path.is_file() and own.is_file() else path
+
+
 def read_tree(path: str | Path) -> dict[str, Any]:
-    """The plain mapping of a YAML file."""
+    """The plain mapping of a YAML file, or of a recipe of the package by its name."""
     try:
-        tree = yaml.load(Path(path).read_text(encoding="utf-8"), RecipeLoader)
+        tree = yaml.load(recipe_file(path).read_text(encoding="utf-8"), RecipeLoader)
     except FileNotFoundError as error:
-        raise UserError(f"there is no recipe {path}") from error
+        known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
+        raise UserError(f"there is no recipe {path}: give a file, or one of {known}") from error
     except OSError as error:
         raise UserError(f"cannot read the recipe {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

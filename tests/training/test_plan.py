@@ -56,8 +56,8 @@ def large_llm(tmp_path_factory):
     return str(folder)
 
 
-def plan(base, variant, *words, speech=SPEECH, gpus=1, sharding="ddp"):
-    return make_plan(load_recipe(base / "recipe.yaml", variant, list(words)), speech, gpus, sharding)
+def plan(base, variant, *words, speech=SPEECH, gpus=1):
+    return make_plan(load_recipe(base / "recipe.yaml", variant, list(words)), speech, gpus)
 
 
 def test_parameters_are_counted_and_none_is_made(base, large_llm):
@@ -70,10 +70,15 @@ def test_parameters_are_counted_and_none_is_made(base, large_llm):
     assert found.memory["AdamW"] == 8 * learning
     whole = plan(base, "finetune", f"--llm.name={large_llm}")
     assert whole.total_bytes > 16 * 1_486_901_248
-    halved = plan(base, "finetune", f"--llm.name={large_llm}", gpus=8, sharding="fsdp")
+    halved = plan(base, "finetune", f"--llm.name={large_llm}", "--training.sharding=fsdp", gpus=8)
     assert halved.memory["weights: LLM"] == whole.memory["weights: LLM"] // 8
     assert halved.memory["AdamW"] == whole.memory["AdamW"] // 8
     assert halved.total_bytes < whole.total_bytes / 2
+    layer, table = 4096 * (2 * 4096 + 2 * 1024 + 3 * 14336 + 2), 128256 * 4096
+    in_none = 4 * (table + 4096)  # input embeddings and the last norm; the head is gathered as a layer is
+    small = sum(halved.parameters[part][0] for part in ("encoder", "connector")) * 4
+    gathered = halved.memory["gathered where they are used"]
+    assert 4 * (table + layer) + in_none <= gathered <= 4 * (table + layer) + in_none + small
 
 
 def test_in_distillation_the_connector_alone_learns(base, large_llm):

@@ -22,7 +22,10 @@ Tasks are JSON lines, one question a line; recordings are relative to the file:
 `ssr import-benchmark` makes them of MMLU, StoryCloze, sWUGGY, sBLIMP, SALMon and others as they are downloaded.
 A task is left out, with a note, in the modes for which its file holds no recordings, or no texts.
 --harness runs text tasks of lm-evaluation-harness on the base LLM and on the LLM of every model, with the paired change
-and its 95 % interval; --evaluation.items limits their items, too.
+and its 95 % interval; --evaluation.items takes the first of theirs, and a random sample of tasks.
+What was heard and scored is kept in DIR/journal: the same command goes on where it was stopped, and a system or a task
+that is added is scored alone. What has changed (a model, a task, a recording, the commit) is scored anew. The folder
+holds the encoder's frames and may be removed when all is done.
 
 examples
   ssr evaluate runs/mine/distill/model --cuts data/mine/dev.jsonl.gz --out runs/mine/results
@@ -53,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         required=True,
-        help="folder for results.json and report.html, and with --harness for harness.json",
+        help="folder for results.json, report.html and report.md, and with --harness for harness.json",
     )
     parser.add_argument(
         "--submission",
@@ -77,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, and write results.json and report.html, harness.json, or all three."""
+    """Measure, and write results.json, report.html and report.md, or harness.json, or both."""
     check(args)
     from rich.console import Console
 
@@ -124,8 +127,7 @@ def run_tasks(
     """Tasks and transcribed speech."""
     from ssr_connector.config import to_dict
     from ssr_connector.evaluation.comparison import Spec, compare
-    from ssr_connector.evaluation.report import print_summary, write_report
-    from ssr_connector.files import write_json
+    from ssr_connector.evaluation.report import print_summary, write_results
     from ssr_connector.progress import bar
 
     cuts = args.cuts
@@ -135,15 +137,15 @@ def run_tasks(
         prepare(cuts, args.out / "cuts", console=console)
         cuts = args.out / "cuts" / "cuts.jsonl.gz"
     tasks = chosen_tasks(args.tasks, args.data)
-    spec = Spec(systems, tasks, args.data, cuts, recipe.evaluation, args.submission)
+    journal = args.out / "journal"
+    spec = Spec(systems, tasks, args.data, cuts, recipe.evaluation, journal, args.submission)
     with bar(console, "listening") as report:
         results = compare(spec, lambda line: console.print(f"  {line}"), lambda _, done, total: report(done, total, {}))
     results |= {"command": command(), "recipe": to_dict(recipe), "seed": recipe.seed}
     results |= {"cost": [], "curves": {}, "next": []}
-    write_json(args.out / "results.json", results)
-    write_report(results, args.out / "report.html")
+    files = write_results(results, args.out)
     print_summary(results, console)
-    console.print(f"{args.out / 'results.json'}\n{args.out / 'report.html'}", soft_wrap=True)
+    console.print("\n".join(map(str, files)), soft_wrap=True)
     return results
 
 

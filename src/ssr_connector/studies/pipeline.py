@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.config import Recipe, to_dict
+from ssr_connector.config import Recipe, plain, to_dict
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.damage import Damage
 from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import UNTRAINED, Arm, Made, Options, Part, Study, Times
 from ssr_connector.tiny.demo import Demo
-from ssr_connector.training.rehearsal import SELF
 
 RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a tuned arm chooses
 TRIAL_SHARE = 0.15  # of the steps
@@ -26,7 +25,7 @@ ELSEWHERE = {  # values that do not change what is computed, or are paths to wha
     "encoder": ("name",),
     "llm": ("name",),
 }
-READ_BY = {"aligner": ("aligner",), "distill": ("connector",), "multitask": ("connector",)}  # of these two sections
+READ_BY = {"aligner": "aligner", "distill": "connector", "multitask": "connector"}  # of these two sections
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class Pipeline:
         self.demo, self.study, self.size, self.maker, self.rates = demo, study, size, maker, rates
         self.base = [demo.stages.keys["encode"], demo.stages.keys["LLM"]]
         self.recipes: dict[str, Recipe] = {}  # of every stage, as the demo has them
+        self.aligners: dict[tuple[str, int], Step] = {}  # by arm and seed
         self.connectors: dict[tuple[str, int], Step] = {}
         self.ears: dict[str, Any] = {}  # of one aligner at a time: what is heard is shared by all that it is heard for
 
@@ -58,7 +58,7 @@ class Pipeline:
         from ssr_connector.encoders.corpus import encode_cuts
         from ssr_connector.encoders.store import encoder_key
 
-        demo, layer = self.demo, self.layer(arm).get("encoder.layer")
+        demo, layer = self.demo, self.recipe("aligner", layer_of(arm)).encoder.layer
         name = arm.encoder.get("encoder.name", "")
         manifests = [demo.cuts(part) for part in ("train", "stories", "dev")]
 
@@ -82,10 +82,6 @@ class Pipeline:
 
         return Step("encoder", "an encoder that learnt nothing", dataclasses.asdict(config), (), work, 1.0)
 
-    def layer(self, arm: Arm) -> Options:
-        """Which hidden state an arm hears, where not the recipe's."""
-        return {key: value for key, value in arm.encoder.items() if key == "encoder.layer"}
-
     def hears(self, arm: Arm) -> Options:
         """The paths of an arm's own encoder and its frames."""
         frames = self.frames(arm)
@@ -98,10 +94,12 @@ class Pipeline:
 
     def aligner(self, arm: Arm, seed: int) -> Step:
         """Training on transcripts."""
-        frames = self.frames(arm)
-        options = {**arm.aligner, **self.layer(arm)}
-        before = (frames,) if frames else ()
-        return self.training("aligner", f"aligner of {arm.title}", options, seed, before, self.hears(arm))
+        if (arm.name, seed) not in self.aligners:
+            frames, options = self.frames(arm), {**arm.aligner, **layer_of(arm)}
+            before = (frames,) if frames else ()
+            step = self.training("aligner", f"aligner of {arm.title}", options, seed, before, self.hears(arm))
+            self.aligners[arm.name, seed] = step
+        return self.aligners[arm.name, seed]
 
     def alignments(self, arm: Arm, seed: int) -> Step:
         """Of all training speech, along its transcripts; by words they are the same for all seeds."""
@@ -227,8 +225,11 @@ class Pipeline:
             theirs["training.lr"] = self.tuned_rate(reference)
         n = self.n_steps("distill", theirs)
         steps = self.flops(reference, theirs), self.flops(arm, options)
-        flops = [self.maker.make(step).get("flops_a_step") for step in steps]
-        costs = flops if all(flops) else [step.before[0].seconds or 1.0 for step in steps]
+        facts = [self.maker.make(step) for step in steps]
+        if all("flops_a_step" in found for found in facts):
+            costs = [float(found["flops_a_step"]) for found in facts]
+        else:
+            costs = [step.before[0].seconds or 1.0 for step in steps]
         return max(1, round(n * costs[0] / costs[1]))
 
     def steps_to_converge(self, arm: Arm, options: Options) -> int:
@@ -252,7 +253,7 @@ class Pipeline:
     def stage_1(self, arm: Arm, options: Options, seed: int, what: str) -> Step:
         """A connector of these options along the arm's alignments."""
         before = (self.aligner(arm, seed), self.alignments(arm, seed))
-        options = {**options, **self.layer(arm)}
+        options = {**options, **layer_of(arm)}
         return self.training("distill", f"{arm.title}: {what}", options, seed, before, self.hears(arm))
 
     def training(
@@ -260,32 +261,35 @@ class Pipeline:
     ) -> Step:
         """`ssr train` with a variant of the recipe; what its options borrow from other arms comes before it."""
         borrowed = {key: self.borrow(value, seed) for key, value in options.items() if isinstance(value, Made)}
-        parts = {key: value.name for key, value in options.items() if isinstance(value, Part)}
-        plain = {"seed": seed, **{k: v for k, v in options.items() if not isinstance(v, Made | Part)}}
-        recipe = self.recipe(variant, plain)
-        plain |= self.warmup(variant, plain, recipe)
-        recipe = self.recipe(variant, plain)
+        parts = {key: value for key, value in options.items() if isinstance(value, Part)}
+        own = {"seed": seed, **{k: value for k, value in options.items() if k not in {*borrowed, *parts}}}
+        own |= self.warmup(variant, own)
+        recipe = self.recipe(variant, own)
         before = (*before, *borrowed.values())
 
         def work(folder: Path, report: Report) -> Facts:
-            paths: dict[str, Any] = {"out": folder, **hears, **{key: self.demo.cuts(p) for key, p in parts.items()}}
+            cuts = {key: self.demo.cuts(part.name) for key, part in parts.items()}
+            paths: dict[str, Any] = {"out": folder, **hears, **cuts}
             for key, step in borrowed.items():
                 made = self.maker.folder(step)
                 paths[key] = made / "aligner" if step.stage == "aligner" else made
             paths |= self.paths_of(variant, before)
-            return run_training(variant, self.recipe(variant, {**plain, **paths}), report)
+            return run_training(variant, self.recipe(variant, {**own, **paths}), report)
 
-        inputs = [self.base, content(recipe, variant), sorted(borrowed), *([parts] if parts else [])]
+        data = {key: value for key, value in own.items() if key.startswith("data.")}  # of the arm itself
+        data |= {key: part.name for key, part in parts.items()}
+        inputs = [self.base, content(recipe, variant), sorted(borrowed), data]
         seconds = self.rates.training(variant, recipe)
         guess = {"dev_loss": 1 / max(1, recipe.training.steps)}  # so that a forecast takes it to go on improving
         return Step(STAGES[variant], f"{what}, seed {seed}", inputs, before, work, seconds, guess)
 
-    def warmup(self, variant: str, options: Options, recipe: Recipe) -> Options:
+    def warmup(self, variant: str, options: Options) -> Options:
         """The recipe's share of warm-up, for another number of steps."""
-        usual = self.recipe(variant, {k: v for k, v in options.items() if k != "training.steps"}).training
-        if "training.warmup_steps" in options or recipe.training.steps == usual.steps:
+        usual = self.recipe(variant, {}).training
+        steps = options.get("training.steps", usual.steps)
+        if "training.warmup_steps" in options or steps == usual.steps:
             return {}
-        return {"training.warmup_steps": round(usual.warmup_steps * recipe.training.steps / usual.steps)}
+        return {"training.warmup_steps": round(usual.warmup_steps * steps / usual.steps)}
 
     def borrow(self, made: Made, seed: int) -> Step:
         """The step of another arm."""
@@ -336,6 +340,11 @@ class Pipeline:
 STAGES = {"aligner": "aligner", "distill": "stage1", "multitask": "stage2"}
 
 
+def layer_of(arm: Arm) -> Options:
+    """Which hidden state an arm hears, where not the recipe's."""
+    return {key: value for key, value in arm.encoder.items() if key == "encoder.layer"}
+
+
 def heard_damage(arm: Arm) -> Damage:
     """What an arm does to alignments."""
     return Damage(**{key: value for key, value in arm.damage.items() if key != "taught"})
@@ -370,13 +379,9 @@ def with_options(recipe: Recipe, options: Options) -> Recipe:
 
 def content(recipe: Recipe, variant: str) -> dict[str, Any]:
     """What a training run follows from, but for what its paths stand for."""
-    tree = to_dict(recipe)
-    kept = {k: v for k, v in tree.items() if k not in ("out", "data", "tiny", "evaluation")}
-    for section in {"aligner", "connector"} - set(READ_BY[variant]):
-        del kept[section]
-    for section, keys in ELSEWHERE.items():
-        if section in kept:
-            kept[section] = {k: v for k, v in kept[section].items() if k not in keys}
-    if recipe.data.text == SELF:  # else it is the demo's
-        kept["text"] = SELF
+    kept: dict[str, Any] = {"seed": recipe.seed}
+    unread = {"seed", "out", "data", "tiny", "evaluation", "aligner", "connector"} - {READ_BY[variant]}
+    for section in (f.name for f in dataclasses.fields(recipe) if f.name not in unread):
+        values = plain(dataclasses.asdict(getattr(recipe, section)))
+        kept[section] = {k: v for k, v in values.items() if k not in ELSEWHERE.get(section, ())}
     return kept

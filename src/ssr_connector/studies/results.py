@@ -148,16 +148,29 @@ def over_seeds(runs: Sequence[Mapping[str, Any]], resamples: int) -> Figure:
 
 def over_pairs(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], resamples: int) -> Difference:
     """The same of differences over the items that both runs of every seed have."""
-    changes: list[dict[str, Any]] = []
-    for a, b in pairs:
-        ours, theirs = by_id(a), by_id(b)
-        common = [key for key in ours if key in theirs]
-        sums = [ours[key][0] - theirs[key][0] for key in common]
-        weights, clusters = [ours[key][1] for key in common], [ours[key][2] for key in common]
-        changes.append({"ids": common, "sums": sums, "weights": weights, "clusters": clusters})
-    seeds = tuple(sum(c["sums"]) / sum(c["weights"]) for c in changes)
+    changes = [item_changes(a, b) for a, b in pairs]
+    seeds = tuple(sum(c["sums"]) / len(c["sums"]) for c in changes)
     items = averaged(changes)
     return Difference(sum(seeds) / len(seeds), seeds, clustered(items, resamples).ci95, len(items))
+
+
+def item_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+    """What each common item adds to the difference of two ratios Σ sums / Σ weights, to first order; mean: the whole.
+
+    Weights may differ: where tokens are merged, there are fewer of them.
+    """
+    ours, theirs = by_id(a), by_id(b)
+    common = [key for key in ours if key in theirs]
+    whole = 0.0
+    sums = [0.0] * len(common)
+    for table, side in ((ours, 1), (theirs, -1)):
+        weight = sum(table[key][1] for key in common)
+        ratio = sum(table[key][0] for key in common) / weight
+        whole += side * ratio
+        for k, key in enumerate(common):
+            sums[k] += side * (table[key][0] - ratio * table[key][1]) * len(common) / weight
+    clusters = [ours[key][2] for key in common]
+    return {"ids": common, "sums": [whole + s for s in sums], "weights": [1.0] * len(common), "clusters": clusters}
 
 
 Item = tuple[float, float, str]  # sum, weight, cluster

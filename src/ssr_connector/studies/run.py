@@ -84,6 +84,10 @@ def notes(study: Study, size: Size, full: Size) -> list[str]:
         "are over items (95 %), brackets hold the lowest and the highest seed; differences are paired over items, and "
         "bold where their interval leaves out 0 and all seeds agree."
     ]
+    if any(arm.tuned for arm in study.arms):
+        lines.append(
+            "Learning rates are chosen on development data, as converged numbers of steps are, with the first seed."
+        )
     cut = []
     if len(size.seeds) < len(full.seeds):
         cut.append(f"{len(size.seeds)} of {len(full.seeds)} seeds")

@@ -2,12 +2,11 @@
 
 import dataclasses
 import math
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +14,13 @@ from torch import Tensor, nn
 from ssr_connector.config import Recipe
 from ssr_connector.connectors import build_connector
 from ssr_connector.errors import UserError
-from ssr_connector.model.lora import KEY
 from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.footprint import Footprint, footprint, for_real, pretend
+from ssr_connector.training.learning import let_learn
+from ssr_connector.training.sharding import units
 from ssr_connector.types import Frames, Segments
 from ssr_connector.units import FrameClock, seconds_to_samples
 
-Sharding = Literal["ddp", "fsdp"]
 GIB = 2**30
 CONTEXT_BYTES = int(0.7 * GIB)  # of CUDA, its libraries and the allocator's rounding
 MEASURED_LAYERS = 2  # of the LLM: enough to see how fast its shapes go
@@ -73,7 +72,7 @@ class Parts:
         return {"encoder": self.encoder, "connector": self.connector, "LLM": self.llm}
 
 
-def make_plan(recipe: Recipe, speech: Speech, gpus: int, sharding: Sharding) -> Plan:
+def make_plan(recipe: Recipe, speech: Speech, gpus: int) -> Plan:
     """Plan a connector's or an LLM's training. Raises UserError where the recipe names no models."""
     config = recipe.training
     notes = [f"assumed: {CONTEXT_BYTES / GIB:.1f} GiB of CUDA and its libraries, AdamW in float32"]
@@ -87,14 +86,15 @@ def make_plan(recipe: Recipe, speech: Speech, gpus: int, sharding: Sharding) -> 
     weights = {name: weight_bytes(module) for name, module in parts.named().items()}
     if config.precision == "bf16":
         notes.append("bf16: the weights that learn are float32, with a copy in bf16 while they are used")
-    shards = gpus if sharding == "fsdp" else 1
+    sharded = config.sharding == "fsdp" and gpus > 1
+    shards = gpus if sharded else 1
     gradients, moments = 4 * trained, 8 * trained
     taken = max(step.peak_bytes - gradients, step.forward_bytes)
     memory = {f"weights: {name}": size // shards for name, size in weights.items() if size}
     memory |= {"gradients": gradients // shards, "AdamW": moments // shards}
     memory["activations at the peak"] = max(taken, 4 * trained // shards)  # AdamW's own step needs room, too
-    if sharding == "fsdp":
-        memory["layers gathered (two at a time)"] = 2 * max(largest_layer(m) for m in parts.named().values())
+    if sharded:
+        memory["gathered where they are used"] = gathered_bytes(parts)
     memory["CUDA"] = CONTEXT_BYTES
     heard = config.steps * config.accumulate * config.batch_s * gpus / 3600
     return Plan(
@@ -133,12 +133,7 @@ def assemble(recipe: Recipe, llm_layers: int | None = None) -> Parts:
     llm = AutoModelForCausalLM.from_config(llm_config, dtype=getattr(torch, recipe.llm.dtype))
     if "llm" in config.train and config.lora_rank:
         add_low_rank(llm, config.lora_rank)
-    for module, name in ((connector, "connector"), (llm, "llm")):
-        for key, parameter in module.named_parameters():
-            added = name == "llm" and bool(config.lora_rank)
-            learns = name in config.train and (not added or KEY in key)
-            frozen = any(re.search(pattern, f"{name}.{key}") for pattern in config.freeze)
-            parameter.requires_grad_(learns and not frozen)
+    let_learn({"connector": connector, "llm": llm}, config)
     if config.gradient_checkpointing:
         checkpoint_gradients(connector)
         checkpoint_gradients(llm)
@@ -201,10 +196,11 @@ def weight_bytes(module: nn.Module) -> int:
     return sum(p.numel() * p.element_size() for p in module.parameters())
 
 
-def largest_layer(module: nn.Module) -> int:
-    """Bytes of the largest layer of the longest stack of layers."""
-    stacks = [m for m in module.modules() if isinstance(m, nn.ModuleList) and len(m)]
-    return max((weight_bytes(layer) for stack in stacks for layer in stack), default=weight_bytes(module))
+def gathered_bytes(parts: Parts) -> int:
+    """What FSDP holds whole at the peak: two layers, and all that is in none; or, before these, the encoder."""
+    used = nn.ModuleList([parts.connector, parts.llm])
+    layers = [weight_bytes(unit) for unit in units(used)]
+    return max(sum(sorted(layers)[-2:]) + weight_bytes(used) - sum(layers), weight_bytes(parts.encoder))
 
 
 # --- a step ---

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,12 +25,14 @@ from ssr_connector.model.checkpoint import build, load_tokenizer
 from ssr_connector.model.lora import add_lora, merge_lora
 from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.batches import Batches, SpeechBatches, TextBatches
+from ssr_connector.training.learning import let_learn
 from ssr_connector.training.loop import Progress, Student, Weighted, train
 from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM
 from ssr_connector.training.processes import processes
-from ssr_connector.training.rehearsal import SELF, write_rehearsal
+from ssr_connector.training.rehearsal import REHEARSAL, SELF, write_rehearsal
 from ssr_connector.training.retention import check_guard
 from ssr_connector.training.run import inherit, open_run
+from ssr_connector.training.sharding import is_sharded
 from ssr_connector.types import Alignment, Logged
 from ssr_connector.units import FrameClock
 
@@ -227,14 +228,15 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
             f"connector.type {recipe.connector.type!r} learns how many vectors to emit from the objective {needed}; "
             f"add --training.objectives.{needed} 0.1"
         )
-    model.requires_grad_(False)
-    for name in config.train:
-        if name == "llm" and config.lora_rank:
-            start_lora(model, config)
-        else:
-            parts[name].requires_grad_(True)
-    freeze(model, config.freeze)
-    to_device(model)
+    if "llm" in config.train and config.lora_rank:
+        start_lora(model, config)
+        parts["llm"] = model.llm
+    for pattern in let_learn(parts, config):
+        raise UserError(f"training.freeze: no parameter that learns matches {pattern!r}")
+    if is_sharded(config):
+        check_sharding(recipe)  # which then brings every part to its device
+    else:
+        to_device(model)
     if config.gradient_checkpointing:
         checkpoint_gradients(model)
     if "transcribe" in config.objectives:
@@ -259,7 +261,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         if recipe.data.dev_text and "llm" in config.train:
             dev_text = text_batches(recipe, model, recipe.data.dev_text)
             measured.append(Weighted("text", config.objectives.get("text", 0.0), TextLM(model)))
-        evaluate = DevLoss(Student(model, measured), Batches(held_out, dev_text), len(list(held_out.plan(0))))
+        evaluate = DevLoss(student, measured, Batches(held_out, dev_text), len(list(held_out.plan(0))))
         watched = dev_text is not None
     check_guard(config.max_text_drop, config.evaluate_every, watched)
     figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
@@ -287,24 +289,25 @@ def start_lora(model: SSRForConditionalGeneration, config: TrainingSection) -> N
     model.llm = add_lora(model.llm, **model.config.lora)
 
 
-def freeze(model: SSRForConditionalGeneration, patterns: Sequence[str]) -> None:
-    """Stop parameters whose names match from learning. Raises UserError at a pattern that stops none."""
-    for pattern in patterns:
-        try:
-            found = [p for name, p in model.named_parameters() if p.requires_grad and re.search(pattern, name)]
-        except re.error as error:
-            raise UserError(f"training.freeze: {pattern!r} is no regular expression ({error})") from error
-        if not found:
-            raise UserError(f"training.freeze: no parameter that learns matches {pattern!r}")
-        for parameter in found:
-            parameter.requires_grad_(False)
+def check_sharding(recipe: Recipe) -> None:
+    """Raise UserError where something needs the LLM in one piece."""
+    config = recipe.training
+    reason = None
+    if recipe.llm.quantize != "none":
+        reason = f"llm.quantize {recipe.llm.quantize}: a quantised LLM is not divided; use --llm.dtype bfloat16"
+    elif "ewc" in config.objectives:
+        reason = "the objective ewc, which looks at all weights at once; use text_kl or training.lora_rank"
+    elif recipe.data.text == SELF and not (Path(recipe.out) / REHEARSAL).is_file():
+        reason = f"data.text {SELF}: let one process without sharding write {Path(recipe.out) / REHEARSAL} first"
+    if reason:
+        raise UserError(f"training.sharding fsdp does not go with {reason}")
 
 
 class DevLoss:
-    """Means of the objectives' figures over the development data."""
+    """Means of objectives' figures over the development data."""
 
-    def __init__(self, student: Student, batches: Batches, n_batches: int) -> None:
-        self.student, self.batches, self.n_batches = student, batches, n_batches
+    def __init__(self, student: Student, objectives: Sequence[Weighted], batches: Batches, n_batches: int) -> None:
+        self.student, self.objectives, self.batches, self.n_batches = student, objectives, batches, n_batches
 
     def __call__(self) -> Logged:
         """Each figure averaged over the batches."""
@@ -312,7 +315,7 @@ class DevLoss:
         with torch.no_grad():
             stream = self.batches.from_position(0, 0, 0)
             for _ in range(self.n_batches):
-                for name, value in self.student(next(stream)[2])[1].items():
+                for name, value in self.student(next(stream)[2], self.objectives)[1].items():
                     totals[name] = totals.get(name, 0.0) + value / self.n_batches
         return totals
 
@@ -345,7 +348,7 @@ def text_batches(recipe: Recipe, model: SSRForConditionalGeneration, path: str) 
         raise UserError("the objective `text` needs text data: --data.text FILE (one document a line, or JSON lines)")
     if path == SELF:
         section = recipe.training
-        file = Path(recipe.out) / "rehearsal.jsonl"
+        file = Path(recipe.out) / REHEARSAL
         path = str(write_rehearsal(model, file, section.rehearsal_tokens, section.text_block, recipe.seed))
     ids: list[int] = []
     for document in read_documents(Path(path)):
