@@ -1,4 +1,4 @@
-"""A study's picture: one figure of every row with its interval, alone or against another figure."""
+"""A study's picture: one figure of every row with its interval, alone or against another; or gained against lost."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,12 +6,56 @@ from typing import Any
 
 from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing
 from ssr_connector.files import replace_file
+from ssr_connector.studies.frontier import ahead, points
 from ssr_connector.studies.results import BESIDE, Figure, Results
-from ssr_connector.studies.study import Picture
+from ssr_connector.studies.study import Frontier, Gain, Picture
 
 
-def draw(results: Results, picture: Picture, path: Path) -> None:
-    """Points with 95 % intervals, seeds as small ticks, as PNG. Rows without the figure are left out."""
+def draw(results: Results, picture: Picture | Frontier, path: Path) -> None:
+    """As PNG."""
+    if isinstance(picture, Frontier):
+        draw_frontier(results, picture, path)
+    else:
+        draw_rows(results, picture, path)
+
+
+def draw_frontier(results: Results, picture: Frontier, path: Path) -> None:
+    """A panel for each gain: points with paired 95 % intervals as bars, and a line through those that are ahead."""
+    with drawing(6.0 * len(picture.gains), 5.0) as figure:
+        for place, gain in enumerate(picture.gains):
+            axes = figure.add_subplot(1, len(picture.gains), place + 1)
+            panel(axes, results, picture, gain)
+            axes.set_xlabel(f"gained in {gain.what}, points")
+        figure.axes[0].set_ylabel(picture.kept_label)
+        figure.tight_layout()
+        save(figure, path)
+
+
+def panel(axes: Any, results: Results, picture: Frontier, gain: Gain) -> None:
+    """Every row that can be paired with the first one, which is at 0."""
+    found = points(results, picture, gain)
+    means = {name: (point.gain.value, point.kept.value) for name, point in found.items()}
+    for name, (x, y) in means.items():
+        colour = colour_of(results, name)
+        across, up = found[name].gain.ci95 or (x, x), found[name].kept.ci95 or (y, y)
+        axes.plot(across, [y, y], color=colour, alpha=0.4)
+        axes.plot([x, x], up, color=colour, alpha=0.4)
+        axes.plot(x, y, "o", color=colour)
+        axes.annotate(label(results, name), (x, y), (5, 3), textcoords="offset points", color=INK, fontsize=8)
+    line = [means[name] for name in ahead(means)]
+    axes.plot([x for x, _ in line], [y for _, y in line], color=MUTED, linestyle="--", zorder=0)
+    axes.margins(x=0.25)
+    axes.grid(visible=True)
+
+
+def save(figure: Any, path: Path) -> None:
+    """Whole or not at all."""
+    with replace_file(path) as new:
+        figure.savefig(new, format="png", dpi=160, facecolor="white")
+
+
+def draw_rows(results: Results, picture: Picture, path: Path) -> None:
+    """Points with 95 % intervals, seeds as small ticks. Rows without the figure are left out."""
     rows = [row.name for row in results.rows if results.has(row.name, picture.y)]
     if picture.x:
         rows = [row for row in rows if results.has(row, picture.x)]
@@ -21,8 +65,7 @@ def draw(results: Results, picture: Picture, path: Path) -> None:
         (scatter if picture.x else dots)(axes, results, picture, rows)
         axes.grid(visible=True)
         figure.tight_layout()
-        with replace_file(path) as new:
-            figure.savefig(new, format="png", dpi=160, facecolor="white")
+        save(figure, path)
 
 
 def dots(axes: Any, results: Results, picture: Picture, rows: Sequence[str]) -> None:

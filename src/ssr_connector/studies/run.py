@@ -13,7 +13,7 @@ from ssr_connector.studies.cache import Cache, Forecast, Maker
 from ssr_connector.studies.picture import draw
 from ssr_connector.studies.pipeline import Pipeline, Size
 from ssr_connector.studies.rates import Rates
-from ssr_connector.studies.results import BESIDE, Results, Row
+from ssr_connector.studies.results import BESIDE, Results, Row, mean_of
 from ssr_connector.studies.study import Arm, Study
 from ssr_connector.studies.table import markdown
 from ssr_connector.tiny.demo import Demo
@@ -131,7 +131,8 @@ def figures_of(pipeline: Pipeline, maker: Maker, arm: Arm, seed: int) -> dict[st
     figures |= {name: {"value": made[name]} for name in ("audio_s_per_s", "memory_mib", "lost") if name in made}
     if not arm.words:
         figures["aligner_seconds"] = {"value": maker.make(pipeline.aligner(arm, seed))["seconds"]}
-    return figures
+    means = {name: mean_of(figures, parts) for name, parts in pipeline.study.means.items()}
+    return figures | {name: found for name, found in means.items() if found}
 
 
 # --- what came of it ---

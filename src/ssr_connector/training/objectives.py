@@ -142,7 +142,6 @@ class ContinueLikeText:
     def __init__(self, model: SSRForConditionalGeneration, new_tokens: int = 16) -> None:
         self.model, self.new_tokens = model, new_tokens
         self.teacher = as_it_is(model.llm)
-        self.embed = self.teacher.get_input_embeddings()
         self._written: dict[str, list[int]] = {}  # greedy, so that a resumed run writes the same again
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
@@ -156,16 +155,16 @@ class ContinueLikeText:
                 self._write([speech.ids[i] for i in asked], [contexts[i] for i in asked])
             endings = [Piece.text(self._written[key], scored=True) for key in speech.ids]
             pairs = [[c, e] for c, e in zip(contexts, endings, strict=True)]
-            teacher = scored_log_probs(self.teacher, pairs, self.embed)
+            teacher = scored_log_probs(self.teacher, pairs)
         start = Piece.text(self.model.prefix_ids)
         heard = hear(self.model, speech)
         rows = [[start, Piece.speech(s), e] for s, e in zip(heard, endings, strict=True)]
-        student = scored_log_probs(self.model.llm, rows, self.model.embed_tokens)
+        student = scored_log_probs(self.model.llm, rows)
         loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
         return loss, {"continuation_kl": loss.item()}
 
     def _write(self, keys: Sequence[str], contexts: Sequence[Piece]) -> None:
-        batch = Sequences.build([[c] for c in contexts], self.embed, pad_left=True)
+        batch = Sequences.build([[c] for c in contexts], embedding_of(self.teacher), pad_left=True)
         eos = self.model.tokenizer.eos_token_id
         new = self.teacher.generate(
             inputs_embeds=batch.embeds,
@@ -257,8 +256,8 @@ class PredictLikeText:
         with torch.no_grad():
             as_text = [Piece.text(list(s.alignment.token_ids), scored=True) for s in heard]
             texts = [begun(self.model, [start, t]) for t in as_text]
-            teacher = scored_log_probs(self.teacher, texts, self.teacher.get_input_embeddings())
-        student = scored_log_probs(self.model.llm, rows, self.model.embed_tokens)
+            teacher = scored_log_probs(self.teacher, texts)
+        student = scored_log_probs(self.model.llm, rows)
         loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
         return loss, {"text_kl": loss.item()}
 
@@ -313,9 +312,15 @@ class ElasticWeights:
         return loss, {"ewc": loss.item()}
 
 
-def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]], embed: Callable[[Tensor], Tensor]) -> Tensor:
+def embedding_of(llm: Any) -> Callable[[Tensor], Tensor]:
+    """Token ids of any shape and device → the LLM's input embeddings."""
+    table = llm.get_input_embeddings()
+    return lambda token_ids: table(token_ids.to(table.weight.device))
+
+
+def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]]) -> Tensor:
     """Next-token log-probabilities at every scored token of a batch of rows [tokens, V]."""
-    batch = Sequences.build(rows, embed)
+    batch = Sequences.build(rows, embedding_of(llm))
     logits: Tensor = llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
     return logits[:, :-1][batch.labels[:, 1:] != IGNORED].float().log_softmax(-1)
 
