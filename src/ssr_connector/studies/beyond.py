@@ -10,7 +10,7 @@ names and facts are. `longer` is the control: the same steps of stage 1 alone.
 from typing import TYPE_CHECKING, Any
 
 from ssr_connector.evaluation.labels import capital
-from ssr_connector.studies.forgetting import SPEECH, SPEECH_TASKS, TASKS, TEXT_TASKS
+from ssr_connector.studies.forgetting import LORA, SPEECH, SPEECH_TASKS, TASKS, TEXT_TASKS
 from ssr_connector.studies.frontier import gained_on, lower_bound
 from ssr_connector.studies.study import Arm, Column, Frontier, Gain, Part, Study, Times
 from ssr_connector.studies.words import listed, margin_of
@@ -25,7 +25,7 @@ TO_KEEP = {**TEXT_TASKS, "spoken_mmlu_cloze": "spoken MMLU"}
 ALL_SPEECH = {"data.train": Part("train"), "training.steps": Times(4)}
 LIKE_TEXT = {"distil": 1.0, "text_kl": 1.0, "continuation": 1.0}
 CONNECTOR = {**ALL_SPEECH, "training.train": ("connector",)}
-LORA = {**ALL_SPEECH, "training.train": ("connector", "llm"), "training.adapter": "lora"}
+WITH_LORA = {**ALL_SPEECH, **LORA, "training.train": ("connector", "llm")}
 
 
 def taught(by: dict[str, float], **more: float) -> dict[str, Any]:
@@ -38,12 +38,14 @@ ARMS = (
     Arm("longer", "stage 1, longer", finetune={**CONNECTOR, **taught({"distil": 1.0})}),
     Arm("paper", "multitask (the paper's)", finetune={"training.steps": Times(4)}),
     Arm("like_text", "connector, like text", finetune={**CONNECTOR, **taught(LIKE_TEXT)}),
-    Arm("transcribe", "connector, like text, transcribing", finetune={**CONNECTOR, **taught(LIKE_TEXT, transcribe=1.0)}),
-    Arm("lora", "connector and LoRA", finetune={**LORA, **taught(LIKE_TEXT, transcribe=1.0, text=1.0)}),
+    Arm(
+        "transcribe", "connector, like text, transcribing", finetune={**CONNECTOR, **taught(LIKE_TEXT, transcribe=1.0)}
+    ),
+    Arm("lora", "connector and LoRA", finetune={**WITH_LORA, **taught(LIKE_TEXT, transcribe=1.0, text=1.0)}),
     Arm(
         "lora_own_text",
         "connector and LoRA, text of its own",
-        finetune={**LORA, **taught(LIKE_TEXT, transcribe=1.0, text=1.0), "data.text": "self"},
+        finetune={**WITH_LORA, **taught(LIKE_TEXT, transcribe=1.0, text=1.0), "data.text": "self"},
     ),
     Arm(
         "gentle",
@@ -92,9 +94,7 @@ def verdict(results: "Results", name: str, first: str) -> tuple[list[str], list[
     for figure, title in TO_KEEP.items():
         change = results.difference(name, first, figure)
         kept = change is not None and lower_bound(change) > -MARGIN_POINTS
-        (met if kept else missed).append(
-            f"{title} kept{margin_of(change, 'points') if change else ' (not measured)'}"
-        )
+        (met if kept else missed).append(f"{title} kept{margin_of(change, 'points') if change else ' (not measured)'}")
     return met, missed
 
 

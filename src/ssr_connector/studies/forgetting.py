@@ -29,6 +29,7 @@ KEPT = Frontier(GAINS, TEXT_TASKS, "change of the text task that fares worst, po
 
 LONG = {"training.steps": Times(4), "training.lr": Times(3)}
 ALONE = {**LONG, "training.steps": Times(6), "training.train": ("connector", "llm")}
+LORA = {"training.lora_rank": 8}
 VANILLA = {"speech_lm": 1.0, "transcribe": 1.0}
 
 
@@ -39,8 +40,7 @@ def objectives(**more: float) -> dict[str, Any]:
 
 REMEDIES: dict[str, tuple[str, dict[str, Any]]] = {
     "vanilla": ("vanilla", objectives()),
-    "lora": ("LoRA", {**objectives(), "training.adapter": "lora"}),
-    "adapters": ("adapters", {**objectives(), "training.adapter": "bottleneck"}),
+    "lora": ("LoRA", {**objectives(), **LORA}),
     "multitask": ("multitask", objectives(text=1.0)),
     "rehearsal": ("rehearsal of its own text", {**objectives(text=1.0), "data.text": "self"}),
     "text_kl": ("KL to the text model", objectives(text_kl=1.0)),
@@ -102,7 +102,9 @@ def gained(results: "Results", gain: Gain) -> list[str]:
     means = {name: (point.gain.value, point.kept.value) for name, point in found.items()}
     behind = surely_behind(results, KEPT, gain, means)
     on = listed([results.row(name).title for name in ahead(means)])
-    rest = f"surely behind it {listed([results.row(name).title for name in behind])}" if behind else "none surely behind"
+    rest = (
+        f"surely behind it {listed([results.row(name).title for name in behind])}" if behind else "none surely behind"
+    )
     return [*sentences, f"By its means the frontier of {gain.what} against text is {on}; {rest}."]
 
 

@@ -68,13 +68,17 @@ def dominates(a: tuple[float, float], b: tuple[float, float]) -> bool:
     return a != b and a[0] >= b[0] and a[1] >= b[1]
 
 
-def surely_behind(results: Results, frontier: Frontier, gain: Gain, means: Mapping[str, tuple[float, float]]) -> list[str]:
+def surely_behind(
+    results: Results, frontier: Frontier, gain: Gain, means: Mapping[str, tuple[float, float]]
+) -> list[str]:
     """Rows that a row of the frontier dominates, and is told apart from: in the gain, or in anything to be kept."""
     on = ahead(means)
     return [
         name
         for name in means
-        if any(dominates(means[other], means[name]) and told_apart(results, frontier, gain, other, name) for other in on)
+        if any(
+            dominates(means[other], means[name]) and told_apart(results, frontier, gain, other, name) for other in on
+        )
     ]
 
 
