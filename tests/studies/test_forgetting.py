@@ -40,7 +40,10 @@ def test_a_remedy_that_gains_as_much_and_forgets_nothing_is_ahead(results_of):
     rows = {"stage_1": (0.6, 0.9, 0.9), "vanilla": (0.7, 0.7, 0.6), "lora": (0.8, 0.5, 0.9), "ewc": (0.3, 0.9, 0.9)}
     said = paragraph(results_of(rows))
     assert "In spoken tasks vanilla, lora gained on stage_1; ewc lost." in said
-    assert any(s.startswith("By its means the frontier of spoken tasks against text is lora; surely") for s in said)
+    frontier = (
+        "By means, the frontier of spoken tasks against text is lora; behind it, and told apart from an arm on it: "
+    )
+    assert any(s.startswith(frontier) and "vanilla" in s for s in said)
     assert "In transcription by prompt vanilla, lora gained on stage_1." in said
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssr_connector.studies.frontier import ahead, negative, points, surely_behind, worst
+from ssr_connector.studies.frontier import ahead, behind, negative, points, worst
 from ssr_connector.studies.results import Difference
 from ssr_connector.studies.study import Frontier, Gain
 
@@ -54,11 +54,9 @@ def test_the_worst_is_what_may_have_lost_most(planted):
 
 
 def test_behind_is_only_who_is_told_apart(planted):
-    def behind(**shares):
+    def of(**shares):
         results = planted({"first": 0.5, **shares}, ["x", "t"])
-        found = points(results, FRONTIER, TASK)
-        means = {name: (point.gain.value, point.kept.value) for name, point in found.items()}
-        return surely_behind(results, FRONTIER, TASK, means)
+        return behind(results, TASK, points(results, FRONTIER, TASK))
 
-    assert behind(good=0.9, bad=0.6) == ["first", "bad"]
-    assert behind(good=0.51, level=0.505) == []
+    assert of(good=0.9, bad=0.6) == ["first", "bad"]
+    assert of(good=0.51, level=0.505) == []

@@ -20,7 +20,7 @@ from ssr_connector.studies.table import markdown
 RECIPES = Path(__file__).parents[2] / "recipes"
 CLAIMS = re.compile(
     r"\bis better\b|\bis worse\b|best mean in .*, told apart from"
-    r"|forgets: |surely behind it|stage 1 helps|stage 1 harms|goal is met"
+    r"|forgets: |told apart from an arm on it|stage 1 helps|stage 1 harms|goal is met"
 )
 
 each_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)

@@ -7,7 +7,7 @@ nothing is learnt about remedies. Without stage 1 the connector learns with the 
 from typing import TYPE_CHECKING, Any
 
 from ssr_connector.evaluation.labels import capital
-from ssr_connector.studies.frontier import ahead, points, surely_behind, worst
+from ssr_connector.studies.frontier import ahead, behind, means_of, points, worst
 from ssr_connector.studies.study import Arm, Column, Frontier, Gain, Study, Times
 from ssr_connector.studies.words import listed, margin_of
 
@@ -99,13 +99,10 @@ def gained(results: "Results", gain: Gain) -> list[str]:
     title = results.row(first).title
     sentences = [f"In {gain.what} {listed(more) if more else 'no arm'} gained on {title}"]
     sentences[0] += f"; {listed(less)} lost." if less else "."
-    means = {name: (point.gain.value, point.kept.value) for name, point in found.items()}
-    behind = surely_behind(results, KEPT, gain, means)
-    on = listed([results.row(name).title for name in ahead(means)])
-    rest = (
-        f"surely behind it {listed([results.row(name).title for name in behind])}" if behind else "none surely behind"
-    )
-    return [*sentences, f"By its means the frontier of {gain.what} against text is {on}; {rest}."]
+    on = listed([results.row(name).title for name in ahead(means_of(found))])
+    beaten = [results.row(name).title for name in behind(results, gain, found)]
+    rest = f"behind it, and told apart from an arm on it: {listed(beaten)}" if beaten else "none is surely behind it"
+    return [*sentences, f"By means, the frontier of {gain.what} against text is {on}; {rest}."]
 
 
 def spared(results: "Results", gain: Gain) -> str:

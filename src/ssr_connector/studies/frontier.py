@@ -68,22 +68,21 @@ def dominates(a: tuple[float, float], b: tuple[float, float]) -> bool:
     return a != b and a[0] >= b[0] and a[1] >= b[1]
 
 
-def surely_behind(
-    results: Results, frontier: Frontier, gain: Gain, means: Mapping[str, tuple[float, float]]
-) -> list[str]:
-    """Rows that a row of the frontier dominates, and is told apart from: in the gain, or in anything to be kept."""
+def behind(results: Results, gain: Gain, found: Mapping[str, Point]) -> list[str]:
+    """Rows that a row of the frontier dominates and is told apart from, in the gain or in its own worst."""
+    means = means_of(found)
     on = ahead(means)
-    return [
-        name
-        for name in means
-        if any(
-            dominates(means[other], means[name]) and told_apart(results, frontier, gain, other, name) for other in on
-        )
-    ]
+
+    def beaten(name: str, other: str) -> bool:
+        if not dominates(means[other], means[name]):
+            return False
+        changes = [gained_on(results, other, name, gain)]
+        changes += [results.difference(other, name, found[name].worst)] if found[name].worst else []
+        return any(change.sign > 0 for change in changes if change)
+
+    return [name for name in found if any(beaten(name, other) for other in on)]
 
 
-def told_apart(results: Results, frontier: Frontier, gain: Gain, better: str, name: str) -> bool:
-    """Whether a row is better than another in the gain or in something to be kept, and not by chance."""
-    changes = [gained_on(results, better, name, gain)]
-    changes += [results.difference(better, name, figure) for figure in frontier.kept]
-    return any(change.sign > 0 for change in changes if change)
+def means_of(found: Mapping[str, Point]) -> dict[str, tuple[float, float]]:
+    """What is gained and what is kept, without intervals."""
+    return {name: (point.gain.value, point.kept.value) for name, point in found.items()}

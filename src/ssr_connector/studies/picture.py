@@ -6,9 +6,12 @@ from typing import Any
 
 from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing
 from ssr_connector.files import replace_file
-from ssr_connector.studies.frontier import ahead, points
+from ssr_connector.studies.frontier import ahead, means_of, points
 from ssr_connector.studies.results import BESIDE, Figure, Results
 from ssr_connector.studies.study import Frontier, Gain, Picture
+
+MARKERS = "osD^v<>P*Xhpd"  # rows of a frontier: with ten colours, no two look the same
+LEGEND_INCHES = 2.6
 
 
 def draw(results: Results, picture: Picture | Frontier, path: Path) -> None:
@@ -21,30 +24,36 @@ def draw(results: Results, picture: Picture | Frontier, path: Path) -> None:
 
 def draw_frontier(results: Results, picture: Frontier, path: Path) -> None:
     """A panel for each gain: points with paired 95 % intervals as bars, and a line through those that are ahead."""
-    with drawing(6.0 * len(picture.gains), 5.0) as figure:
-        for place, gain in enumerate(picture.gains):
-            axes = figure.add_subplot(1, len(picture.gains), place + 1)
+    n = len(picture.gains)
+    width = 5.0 * n + LEGEND_INCHES
+    with drawing(width, 4.6) as figure:
+        panels = figure.subplots(1, n, sharey=True, squeeze=False)[0]
+        for axes, gain in zip(panels, picture.gains, strict=True):
             panel(axes, results, picture, gain)
             axes.set_xlabel(f"gained in {gain.what}, points")
-        figure.axes[0].set_ylabel(picture.kept_label)
-        figure.tight_layout()
+        panels[0].set_ylabel(picture.kept_label)
+        known: dict[str, Any] = {}
+        for axes in panels:
+            handles, texts = axes.get_legend_handles_labels()
+            known |= dict(zip(texts, handles, strict=True))
+        figure.tight_layout(rect=(0, 0, 1 - LEGEND_INCHES / width, 1))
+        figure.legend(known.values(), known.keys(), loc="center right", frameon=False, fontsize=8)
         save(figure, path)
 
 
 def panel(axes: Any, results: Results, picture: Frontier, gain: Gain) -> None:
     """Every row that can be paired with the first one, which is at 0."""
     found = points(results, picture, gain)
-    means = {name: (point.gain.value, point.kept.value) for name, point in found.items()}
-    for name, (x, y) in means.items():
-        colour = colour_of(results, name)
-        across, up = found[name].gain.ci95 or (x, x), found[name].kept.ci95 or (y, y)
-        axes.plot(across, [y, y], color=colour, alpha=0.4)
-        axes.plot([x, x], up, color=colour, alpha=0.4)
-        axes.plot(x, y, "o", color=colour)
-        axes.annotate(label(results, name), (x, y), (5, 3), textcoords="offset points", color=INK, fontsize=8)
-    line = [means[name] for name in ahead(means)]
+    places = means_of(found)
+    order = [row.name for row in results.rows]
+    for name, (x, y) in places.items():
+        k = order.index(name)
+        colour, marker = f"C{k % 10}", MARKERS[k % len(MARKERS)]
+        axes.plot(found[name].gain.ci95 or (x, x), [y, y], color=colour, alpha=0.3)
+        axes.plot([x, x], found[name].kept.ci95 or (y, y), color=colour, alpha=0.3)
+        axes.plot(x, y, linestyle="", color=colour, marker=marker, label=label(results, name))
+    line = [places[name] for name in ahead(places)]
     axes.plot([x for x, _ in line], [y for _, y in line], color=MUTED, linestyle="--", zorder=0)
-    axes.margins(x=0.25)
     axes.grid(visible=True)
 
 
