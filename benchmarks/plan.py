@@ -20,7 +20,10 @@ CASES = {
     "stage 1, block-wise": ("distill", ["--training.batch_s", "60", "--connector.attention", "blockwise"]),
     "stage 1, frame stacking": ("stack_layers", ["--training.batch_s", "96"]),
     "stage 2, whole LLM": ("vanilla", ["--training.batch_s", "96"]),
-    "stage 2, LoRA": ("vanilla", ["--training.batch_s", "96", "--training.lora_rank", "8"]),
+    "stage 2, LoRA": (
+        "vanilla",
+        ["--training.batch_s", "96", "--training.adapter", "lora", "--training.adapter_rank", "8"],
+    ),
     "stage 2, gradients checkpointed": (
         "vanilla",
         ["--training.batch_s", "96", "--training.gradient_checkpointing", "true"],

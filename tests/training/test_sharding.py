@@ -145,7 +145,12 @@ def tied_llm(tiny_llm, tmp_path_factory):
 @pytest.mark.slow
 def test_every_way_to_train_does_the_same_on_two(base, distilled, tied_llm, tmp_path):
     start, checkpointed = f"--training.start_from={distilled / 'model'}", "--training.gradient_checkpointing=true"
-    low_rank = ["--training.lora_rank=2", "--llm.dtype=bfloat16", "--training.lora_merge=true"]
+    low_rank = [
+        "--training.adapter=lora",
+        "--training.adapter_rank=2",
+        "--training.adapter_merge=true",
+        "--llm.dtype=bfloat16",
+    ]
     cases = {
         "aligner": ("aligner", []),
         "distill": ("distill", ["--training.evaluate_every=1"]),

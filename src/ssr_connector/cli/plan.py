@@ -21,7 +21,7 @@ Time needs a rate: --measure times the stage's own shapes on this machine (an LL
 
 examples
   ssr plan distill  --config recipes/mls-llama3-8b-dinosr.yaml --gpus 32 --gpu-gib 80 --tflops 350
-  ssr plan finetune --config recipes/mls-llama3-8b-dinosr.yaml --training.lora_rank 16 --llm.dtype bfloat16
+  ssr plan finetune --config recipes/mls-llama3-8b-dinosr.yaml --training.adapter lora --llm.dtype bfloat16
   ssr plan distill  --config recipes/own.yaml --data.train data/mine/train.jsonl.gz --measure
 """
 

@@ -12,29 +12,46 @@ import numpy as np
 import torch
 
 from ssr_connector.encoders.front_end import pad_frames
+from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.errors import UserError
 from ssr_connector.files import digest_of, replace_file, replace_folder
 from ssr_connector.types import Frames
 from ssr_connector.units import FrameClock
 
 VALUES, INDEX, SHARDS = "frames.f16", "index.json", "shards"
+BYTES = 2  # of a value
 
 
 class FrameStore:
-    """Frames by recording id."""
+    """Frames by recording id, of one folder of `ssr encode` or of several together.
 
-    def __init__(self, folder: Path) -> None:
-        if not (folder / INDEX).is_file():
-            raise UserError(f"{folder} holds no encoded frames; make them with `ssr encode`")
-        self.folder = folder
-        index = read_index(folder)
-        self.clock, self.encoder, self.width = index.clock, index.encoder, index.width
+    Raises UserError where folders are of different encoders, or hold frames of the same id.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self.folders = folders
         self._places: dict[str, tuple[Path, int, int]] = {}  # file, first frame, how many
+        for k, folder in enumerate(folders):
+            if not (folder / INDEX).is_file():
+                raise UserError(f"{folder} holds no encoded frames; make them with `ssr encode`")
+            index = read_index(folder)
+            if k == 0:
+                self.clock, self.encoder, self.width = index.clock, index.encoder, index.width
+            elif (index.clock, index.encoder, index.width) != (self.clock, self.encoder, self.width):
+                raise UserError(f"{folder} is of another encoder than {folders[0]}; encode again")
+            found = self._read(folder, index)
+            for key in found.keys() & self._places.keys():
+                raise UserError(f"{key} has frames in {folder} and in {self._places[key][0].parent}; leave one out")
+            self._places |= found
+
+    def _read(self, folder: Path, index: "Index") -> dict[str, tuple[Path, int, int]]:
+        places: dict[str, tuple[Path, int, int]] = {}
         for part in [folder] if index.shards is None else [folder / SHARDS / name for name in index.shards]:
             found = index if index.shards is None else read_index(part)
             if found.places and (found.encoder, found.width) != (self.encoder, self.width):
                 raise UserError(f"{part} is of another encoder than {folder / INDEX}; encode again")
-            self._places |= {key: (part / VALUES, *place) for key, place in found.places.items()}
+            places |= {key: (part / VALUES, *place) for key, place in found.places.items()}
+        return places
 
     def __contains__(self, recording_id: str) -> bool:
         return recording_id in self._places
@@ -42,19 +59,23 @@ class FrameStore:
     def __len__(self) -> int:
         return len(self._places)
 
+    @property
+    def _names(self) -> str:
+        return ", ".join(map(str, self.folders))
+
     def digest(self) -> str:
         """What tells it from a store of other encoders or recordings."""
-        return digest_of([self.folder / INDEX])
+        return digest_of(folder / INDEX for folder in self.folders)
 
     def read(self, recording_ids: Sequence[str]) -> Frames:
         """Frames of recordings [B, T, F] in float32. Raises UserError for one that was not encoded."""
         rows = []
         for key in recording_ids:
             if key not in self._places:
-                raise UserError(f"{key} is not among the encoded frames in {self.folder}; run `ssr encode` on its cuts")
+                raise UserError(f"{key} is not among the encoded frames in {self._names}; run `ssr encode` on its cuts")
             file, start, n = self._places[key]
             # Shards may be many: none is kept open.
-            flat = np.fromfile(file, np.float16, n * self.width, offset=2 * start * self.width)
+            flat = np.fromfile(file, np.float16, n * self.width, offset=BYTES * start * self.width)
             rows.append(torch.from_numpy(flat.reshape(n, self.width).astype(np.float32)))
         values, lengths = pad_frames(rows)
         return Frames(values, lengths, self.clock)
@@ -82,7 +103,7 @@ def read_index(folder: Path) -> Index:
         size = 0 if shards is not None else (folder / VALUES).stat().st_size
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder / INDEX} is not an index of encoded frames ({error}); encode again") from error
-    if size != total * index.width * 2:
+    if size != total * index.width * BYTES:
         raise UserError(f"{folder / VALUES} is not of the size that its index says; encode again")
     return index
 
@@ -121,9 +142,10 @@ def join_shards(folder: Path, names: Sequence[str]) -> int:
     return sum(len(i.places) for i in indices)
 
 
-def encoder_key(name: str, layer: int | None) -> str:
-    """What tells one encoder's frames from another's: a hub name, or a digest of a folder's files; and the layer."""
+def encoder_key(name: str, layer: Layers, padded: bool = True) -> str:
+    """What tells one encoder's frames from another's: a hub name, or a digest of a folder's files; and the layers."""
     source = name
     if Path(name).is_dir():
         source = digest_of(sorted(f for f in Path(name).iterdir() if f.suffix in (".json", ".safetensors", ".bin")))
-    return f"{source}#{'last' if layer is None else layer}"
+    heard = ",".join(map(str, layer)) if isinstance(layer, list) else "last" if layer is None else layer
+    return f"{source}#{heard}" if padded else f"{source}#{heard}#unpadded"

@@ -16,6 +16,7 @@ from ssr_connector import __version__
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.config import EvaluationSection
 from ssr_connector.connectors import SSRConnector
+from ssr_connector.devices import best_device
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks.submission import CHALLENGE, write_submission
 from ssr_connector.evaluation.figure_names import accuracy_figures, change_figures
@@ -46,7 +47,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     """Score all systems. The result is ready for results.json and the report."""
     started = time.monotonic()
     main = next(iter(spec.systems))
-    model = SSRForConditionalGeneration.from_pretrained(str(spec.systems[main]))
+    model = SSRForConditionalGeneration.from_pretrained(str(spec.systems[main])).to(best_device())
     bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
     identities, journal, folder = Identities(), None, None
     if spec.journal:
@@ -78,7 +79,9 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     measures.hear(progress)
     baselines: list[str] = []
     for name, path in spec.systems.items():
-        system = model if name == main else SSRForConditionalGeneration.from_pretrained(str(path))
+        system = model
+        if name != main:
+            system = SSRForConditionalGeneration.from_pretrained(str(path)).to(best_device())
         check_same_ears(main, model, name, system)
         if is_baseline(system):
             baselines.append(name)
@@ -117,7 +120,7 @@ def plain_model(model: SSRForConditionalGeneration) -> SSRForConditionalGenerati
 
     config = type(model.config).from_dict(model.config.to_dict())
     base = SSRForConditionalGeneration(config, model.encoder, load_llm(model.config.llm_name), model.tokenizer)
-    base.eval()
+    base.eval().to(best_device())
     return base
 
 
@@ -132,8 +135,8 @@ def check_same_ears(
     """Raise UserError where a system hears through another encoder or aligner than the one it is compared with."""
     a, b = model.config, other.config
     state, other_state = model.aligner.state_dict(), other.aligner.state_dict()
-    same = (a.encoder_name, a.encoder_layer, a.aligner) == (b.encoder_name, b.encoder_layer, b.aligner)
-    if not same or any(not torch.equal(state[k], other_state[k]) for k in state):
+    ears, other_ears = ((c.encoder_name, c.encoder_layer, c.encoder_padded, c.aligner) for c in (a, b))
+    if ears != other_ears or any(not torch.equal(state[k], other_state[k]) for k in state):
         raise UserError(f"{name} hears through another encoder or aligner than {main}; evaluate it on its own")
 
 

@@ -23,7 +23,7 @@ class Identities:
     def llm(self, model: SSRForConditionalGeneration) -> str:
         """The LLM inside and its tokenizer: all that scores of written text follow from."""
         config = {k: v for k, v in model.llm.config.to_dict().items() if k != "_name_or_path"}
-        return self.once(model.llm, lambda: [config, model.config.lora, tokenizer(model)])
+        return self.once(model.llm, lambda: [config, model.config.adapter, tokenizer(model)])
 
     def connector(self, model: SSRForConditionalGeneration) -> str:
         """What turns frames and an alignment into vectors."""
@@ -32,7 +32,9 @@ class Identities:
     def ears(self, model: SSRForConditionalGeneration) -> str:
         """What turns a recording into frames and an alignment to the LLM's tokens."""
         config = model.config
-        encoder = self.once(model.encoder, lambda: [encoder_key(config.encoder_name, config.encoder_layer)])
+        encoder = self.once(
+            model.encoder, lambda: [encoder_key(config.encoder_name, config.encoder_layer, config.encoder_padded)]
+        )
         return self.once(model.aligner, lambda: [encoder, model.aligner.to_dict(), config.text_form, tokenizer(model)])
 
     def once(self, module: nn.Module, more: Callable[[], list[Any]]) -> str:

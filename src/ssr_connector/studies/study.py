@@ -11,6 +11,10 @@ Options = Mapping[str, Any]  # dotted keys of the recipe, and their values
 Budget = Literal["steps", "flops", "converged"]
 
 
+# An arm's attention, whatever the recipe's own connector has.
+CAUSAL: Mapping[str, Any] = {"connector.attention": "causal", "connector.slack_frames": 1}
+
+
 @dataclass(frozen=True)
 class Made:
     """As the value of an option: the folder of what another arm made."""

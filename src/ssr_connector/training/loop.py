@@ -246,7 +246,7 @@ def out_of_memory(step: int) -> UserError:
     """What to change, in the order of what it costs."""
     return UserError(
         f"step {step}: out of memory; halve --training.batch_s and double --training.accumulate (the same step in two "
-        "halves), set --training.gradient_checkpointing true, --llm.dtype bfloat16 or --training.lora_rank 16, or, on "
+        "halves), set --training.gradient_checkpointing true, --llm.dtype bfloat16 or --training.adapter lora, or, on "
         "several GPUs, --training.sharding fsdp; `ssr plan` shows what each takes"
     )
 

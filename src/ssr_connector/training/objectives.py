@@ -300,7 +300,7 @@ class ElasticWeights:
         for step in range(n_batches):
             loss, _ = on_text(Batch(None, text.batch(step)))
             for total, gradient in zip(self.fisher, torch.autograd.grad(loss, self.parameters), strict=True):
-                total += gradient.square() * (loss.new_tensor(text.blocks[0].numel() * text.per_batch) / n_batches)
+                total += gradient.square() * (loss.new_tensor(text.batch_tokens) / n_batches)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:  # noqa: ARG002 - it depends on the weights alone
         """The penalty."""
@@ -310,6 +310,11 @@ class ElasticWeights:
         ]
         loss = 0.5 * torch.stack(terms).sum()
         return loss, {"ewc": loss.item()}
+
+
+def needs_llm(config: TrainingSection) -> bool:
+    """Whether anything runs the LLM: distillation looks its targets up in the input embeddings alone."""
+    return "llm" in config.train or not set(config.objectives) <= {"distil", "quantity"}
 
 
 def embedding_of(llm: Any) -> Callable[[Tensor], Tensor]:

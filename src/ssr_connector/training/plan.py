@@ -11,15 +11,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.config import Recipe
+from ssr_connector.config import EncoderSection, LLMSection, Recipe, TrainingSection, paths_of
 from ssr_connector.connectors import build_connector
+from ssr_connector.encoders.front_end import FrontEnd, WhisperUnpadded, encoder_part, let_positions_follow
+from ssr_connector.encoders.layer_mix import n_mixed
+from ssr_connector.encoders.pretrained import cut_to_layers, read_front_end
 from ssr_connector.errors import UserError
+from ssr_connector.model.adapter import add_adapter
+from ssr_connector.model.embeddings import TextEmbeddings, shortened
 from ssr_connector.model.memory import checkpoint_gradients
-from ssr_connector.training.footprint import Footprint, footprint, for_real, pretend
+from ssr_connector.training.footprint import Footprint, footprint, for_real, hollow, pretend
 from ssr_connector.training.learning import let_learn
+from ssr_connector.training.objectives import needs_llm
 from ssr_connector.training.sharding import units
 from ssr_connector.types import Frames, Segments
-from ssr_connector.units import FrameClock, seconds_to_samples
+from ssr_connector.units import seconds_to_samples
 
 GIB = 2**30
 CONTEXT_BYTES = int(0.7 * GIB)  # of CUDA, its libraries and the allocator's rounding
@@ -63,7 +69,7 @@ class Parts:
     """The modules that a stage needs, as they will be on a device."""
 
     encoder: Any
-    clock: FrameClock
+    front_end: FrontEnd
     connector: nn.Module
     llm: Any
 
@@ -81,6 +87,11 @@ def make_plan(recipe: Recipe, speech: Speech, gpus: int) -> Plan:
     with pretend():
         parts = assemble(recipe)
         step = of_step(parts, recipe, speech)
+        if isinstance(parts.llm, TextEmbeddings):
+            loaded, whole = weight_bytes(parts.llm), weight_bytes(new_llm(parts.llm.config, recipe.llm))
+            notes.append(
+                f"of the LLM only the input embeddings are loaded: {loaded / GIB:.2f} GiB instead of {whole / GIB:.2f}"
+            )
     learning = {name: count(module)[1] for name, module in parts.named().items()}
     trained = sum(learning.values())
     weights = {name: weight_bytes(module) for name, module in parts.named().items()}
@@ -113,7 +124,7 @@ def make_plan(recipe: Recipe, speech: Speech, gpus: int) -> Plan:
 
 def assemble(recipe: Recipe, llm_layers: int | None = None) -> Parts:
     """Build what the stage needs with new weights; `llm_layers` cuts the LLM short."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
 
     config = recipe.training
     if not recipe.encoder.name or not recipe.llm.name:
@@ -122,67 +133,53 @@ def assemble(recipe: Recipe, llm_layers: int | None = None) -> Parts:
         llm_config = AutoConfig.from_pretrained(recipe.llm.name)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the configuration of {recipe.llm.name!r}; check llm.name") from error
-    text_config = llm_config.get_text_config()
-    if llm_layers is not None:
-        text_config.num_hidden_layers = min(llm_layers, text_config.num_hidden_layers)
-        if getattr(text_config, "layer_types", None):
-            text_config.layer_types = text_config.layer_types[: text_config.num_hidden_layers]
-    encoder, clock = encoder_of(recipe)
+    encoder, front_end = encoder_of(recipe.encoder)
     shape = dataclasses.replace(recipe.connector, attention="causal")  # block-wise looks into the segments
-    connector = build_connector(shape, encoder.config.hidden_size, llm_config)
-    llm = AutoModelForCausalLM.from_config(llm_config, dtype=getattr(torch, recipe.llm.dtype))
-    if "llm" in config.train and config.lora_rank:
-        add_low_rank(llm, config.lora_rank)
+    mixed = n_mixed(recipe.encoder.layer)
+    connector = build_connector(shape, mixed * encoder.config.hidden_size, llm_config, mixed)
+    llm = llm_of(recipe, llm_config if llm_layers is None else shortened(llm_config, llm_layers))
     let_learn({"connector": connector, "llm": llm}, config)
     if config.gradient_checkpointing:
         checkpoint_gradients(connector)
         checkpoint_gradients(llm)
-    return Parts(encoder, clock, connector, llm)
+    return Parts(encoder, front_end, connector, llm)
 
 
-class LowRank(nn.Module):
-    """A linear layer with a low-rank addition, as peft makes them; peft itself cannot move fake tensors."""
-
-    def __init__(self, base: nn.Linear, rank: int) -> None:
-        super().__init__()
-        self.base = base
-        self.lora_A = nn.Linear(base.in_features, rank, bias=False, dtype=torch.float32)
-        self.lora_B = nn.Linear(rank, base.out_features, bias=False, dtype=torch.float32)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Their sum, in the layer's own precision."""
-        added: Tensor = self.lora_B(self.lora_A(x.float()))
-        whole: Tensor = self.base(x) + added.to(x.dtype)
-        return whole
+def llm_of(recipe: Recipe, llm_config: Any) -> Any:
+    """What the stage loads of the LLM, with new weights, and its additions where they learn in its place."""
+    config = recipe.training
+    if embeddings_suffice(config):
+        table = new_llm(shortened(llm_config, 0), recipe.llm).get_input_embeddings()
+        return TextEmbeddings(table.requires_grad_(False), llm_config)
+    if "llm" not in config.train or config.adapter == "none":
+        return new_llm(llm_config, recipe.llm).requires_grad_("llm" in config.train)
+    addition = (config.adapter, config.adapter_rank, config.adapter_alpha)
+    return hollow(lambda: add_adapter(new_llm(llm_config, recipe.llm), *addition))
 
 
-def add_low_rank(llm: Any, rank: int) -> None:
-    """To every linear layer but the output."""
-    for module in list(llm.base_model.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, nn.Linear):
-                setattr(module, name, LowRank(child, rank))
+def new_llm(llm_config: Any, section: LLMSection) -> Any:
+    """With new weights, in the precision that the recipe keeps them in."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_config(llm_config, dtype=getattr(torch, section.dtype))
 
 
-def encoder_of(recipe: Recipe) -> tuple[Any, FrameClock]:
-    """The encoder up to its layer, with new weights, and its clock, from its configuration and its extractor."""
-    from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
+def embeddings_suffice(config: TrainingSection) -> bool:
+    """Whether a stage loads the LLM's input embeddings alone: stage 2 starts from a whole model."""
+    return config.start_from is None and not needs_llm(config)
 
-    from ssr_connector.encoders.front_end import FRONT_ENDS, encoder_part
-    from ssr_connector.encoders.pretrained import drop_layers_above
 
-    try:
-        config = AutoConfig.from_pretrained(recipe.encoder.name)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read the configuration of {recipe.encoder.name!r}; check encoder.name") from error
-    if config.model_type not in FRONT_ENDS:
-        raise UserError(f"{recipe.encoder.name} is a {config.model_type!r}, not one of {', '.join(FRONT_ENDS)}")
+def encoder_of(section: EncoderSection) -> tuple[Any, FrontEnd]:
+    """The encoder up to its layer, with new weights, and its front end, from its configuration and its extractor."""
+    from transformers import AutoModel
+
     with for_real():  # Parakeet's extractor holds its filterbank
-        extractor = AutoFeatureExtractor.from_pretrained(recipe.encoder.name)
+        config, front_end = read_front_end(section.name, section.padded)
     model = encoder_part(AutoModel.from_config(config)).requires_grad_(False)
-    if recipe.encoder.layer is not None and recipe.encoder.layer < model.config.num_hidden_layers:
-        drop_layers_above(model, recipe.encoder.layer)
-    return model, FRONT_ENDS[config.model_type].build(model.config, extractor).clock
+    cut_to_layers(model, section.layer)
+    if isinstance(front_end, WhisperUnpadded):
+        let_positions_follow(model)
+    return model, front_end
 
 
 def count(module: nn.Module) -> tuple[int, int]:
@@ -254,24 +251,28 @@ def loss_of_step(parts: Parts, recipe: Recipe, speech: Speech) -> Tensor:
 
 def batch_of(parts: Parts, recipe: Recipe, speech: Speech, B: int, S: int) -> tuple[Frames, Segments]:
     """Frames and segments of `B` utterances of `S` tokens each, through the encoder where it runs."""
-    clock = parts.clock
+    clock = parts.front_end.clock
     T = max(S, clock.boundary_at(speech.utterance_s))
-    values = torch.zeros(B, T, parts.encoder.config.hidden_size)
+    values = torch.zeros(B, T, n_mixed(recipe.encoder.layer) * parts.encoder.config.hidden_size)
     if recipe.data.frames is None:  # else they are cached
         with torch.no_grad():
-            run_encoder(parts.encoder, B, speech.utterance_s, clock)
+            run_encoder(
+                parts.encoder, B, seconds_to_samples(speech.utterance_s, clock.sampling_rate_hz), parts.front_end
+            )
     ends = ((torch.arange(S) + 1) * (T // S)).expand(B, S)
     segments = Segments(torch.zeros(B, S, dtype=torch.long), ends - T // S, ends, torch.full((B,), S))
     return Frames(values, torch.full((B,), T), clock), segments
 
 
-def run_encoder(encoder: Any, B: int, utterance_s: float, clock: FrameClock) -> None:
-    """A forward pass over silence."""
-    kind, config = encoder.config.model_type, encoder.config
-    samples = seconds_to_samples(utterance_s, clock.sampling_rate_hz)
-    if kind == "whisper":
-        windows = B * math.ceil(samples / (2 * config.max_source_positions * clock.hop_samples / 2))
-        encoder(torch.zeros(windows, config.num_mel_bins, 2 * config.max_source_positions))
+def run_encoder(encoder: Any, B: int, samples: int, front_end: FrontEnd) -> None:
+    """A forward pass over silence, `B` times so many samples."""
+    kind, config, clock = encoder.config.model_type, encoder.config, front_end.clock
+    if front_end.max_samples:  # Whisper
+        windows = math.ceil(samples / front_end.max_samples)
+        frames = front_end.n_frames(front_end.max_samples if front_end.filled_up else samples // windows)
+        together = B * windows if front_end.batched else 1
+        for _ in range(B * windows // together):
+            encoder(input_features=torch.zeros(together, config.num_mel_bins, 2 * frames))
     elif kind == "wav2vec2-bert":
         encoder(torch.zeros(B, samples // clock.hop_samples, config.feature_projection_input_dim))
     elif kind == "parakeet_encoder":
@@ -323,9 +324,10 @@ def measure_rate(recipe: Recipe, speech: Speech, steps: int = 3, note: Callable[
 
 def speech_of(recipe: Recipe, utterance_s: float, tokens_per_s: float) -> Speech:
     """What the training data is like, where it is there; else what is assumed."""
-    if not recipe.data.train or not Path(recipe.data.train).is_file():
+    manifests = paths_of(recipe.data.train)
+    if not manifests or not all(path.exists() for path in manifests):
         return Speech(None, utterance_s, tokens_per_s)
-    from ssr_connector.training.stages import load_cuts
+    from ssr_connector.training.data import load_cuts
 
     cuts, texts = load_cuts(recipe.data.train, recipe.aligner.text_form)
     seconds = [cut.duration for cut in cuts]

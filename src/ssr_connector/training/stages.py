@@ -8,32 +8,40 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ssr_connector.aligners import Material, Tokenize, TrainableAligner, Unalignable, aligner_class
 from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
-from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.aligners.words import end_differences_s, timed_words
-from ssr_connector.config import LLMSection, Recipe, TrainingSection
-from ssr_connector.data.cuts import known_words, read_cuts, speech_texts
-from ssr_connector.data.documents import read_documents
-from ssr_connector.data.text import Form
+from ssr_connector.config import LLMSection, Recipe, TrainingSection, paths_of
+from ssr_connector.data.cuts import known_words
+from ssr_connector.encoders.layer_mix import LayerMix, Layers, n_mixed
 from ssr_connector.encoders.source import FrameSource, frame_source
 from ssr_connector.errors import UserError
 from ssr_connector.files import write_rejected
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
+from ssr_connector.model.adapter import ADAPTERS, add_adapter, merge_adapter
 from ssr_connector.model.checkpoint import build, load_tokenizer
-from ssr_connector.model.lora import add_lora, merge_lora
+from ssr_connector.model.embeddings import load_embeddings
 from ssr_connector.model.memory import checkpoint_gradients
-from ssr_connector.training.batches import Batches, SpeechBatches, TextBatches
+from ssr_connector.training.batches import Batches
+from ssr_connector.training.data import (
+    augmentation_of,
+    check_alignments,
+    load_cuts,
+    read_fitting,
+    speech_batches,
+    text_batches,
+)
 from ssr_connector.training.learning import let_learn
 from ssr_connector.training.loop import Progress, Student, Weighted, train
-from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM
+from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM, needs_llm
 from ssr_connector.training.processes import processes
-from ssr_connector.training.rehearsal import REHEARSAL, SELF, write_rehearsal
+from ssr_connector.training.rehearsal import REHEARSAL, SELF
 from ssr_connector.training.retention import check_guard
 from ssr_connector.training.run import inherit, open_run
 from ssr_connector.training.sharding import is_sharded
-from ssr_connector.types import Alignment, Logged
+from ssr_connector.types import Logged
 from ssr_connector.units import FrameClock
 
 
@@ -46,11 +54,13 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(out, recipe):
         return {}
-    source, width, clock = frame_source(recipe.data.frames, recipe.encoder.name, recipe.encoder.layer)
-    section = recipe.aligner
+    augmentation = augmentation_of(recipe)
+    encoder, section = recipe.encoder, recipe.aligner
+    frames = paths_of(recipe.data.frames)
+    source, width, clock = frame_source(frames, encoder.name, encoder.layer, encoder.padded)
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
-    others = read_fitting(section.boundaries, transcripts, tokenize, clock) if section.boundaries else None
+    others = read_fitting([Path(section.boundaries)], transcripts, tokenize, clock) if section.boundaries else None
     everything = speech_batches(recipe, cuts, source, transcripts, others)
     material = Material(
         transcripts.values(),
@@ -59,25 +69,26 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
         clock,
         lambda: (source.frames(group) for group in everything.plan(0)),
         recipe.seed,
+        n_mixed(encoder.layer),
     )
     try:
         aligner = aligner_class(section.type).untrained(section, material)
     except ValueError as error:
         raise UserError(f"aligner.type: {error}") from error
-    fitting, infeasible = fitting_cuts(cuts, transcripts, aligner, tokenize, clock)
+    fastest = augmentation.fastest if augmentation else 1.0
+    fitting, infeasible = fitting_cuts(cuts, transcripts, aligner, tokenize, clock, fastest)
     write_rejected(out / "infeasible.tsv", infeasible)
     student = Student(aligner, [Weighted(section.type, 1.0, AlignerLoss(aligner, tokenize))])
-    batches = speech_batches(recipe, fitting, source, transcripts, others)
+    batches = speech_batches(recipe, fitting, source, transcripts, others, augmentation)
     figures = train(student, Batches(batches, None), recipe.training, out, recipe.seed, progress)
     figures |= {"left_out": float(batches.n_left_out), "infeasible": float(len(infeasible))}
     aligner.eval().cpu()
     if recipe.data.dev:
         figures |= fit_delay(recipe, aligner, source, tokenize, clock)
     if processes().is_main_process:
-        save_aligner(
-            out / "aligner", aligner, recipe.encoder.name, recipe.encoder.layer, recipe.llm.name, section.text_form
-        )
-    return figures
+        ears = (encoder.name, encoder.layer, recipe.llm.name, section.text_form, encoder.padded)
+        save_aligner(out / "aligner", aligner, *ears)
+    return figures | layer_shares(aligner, encoder.layer)
 
 
 def fitting_cuts(
@@ -86,16 +97,18 @@ def fitting_cuts(
     aligner: TrainableAligner,
     tokenize: Tokenize,
     clock: FrameClock,
+    speed: float = 1.0,
 ) -> tuple[list[Any], list[tuple[str, str]]]:
-    """The cuts that are long enough for their transcripts, and why each other one is not."""
+    """The cuts that are long enough for their transcripts, even at a speed, and why each other one is not."""
     fitting: list[Any] = []
     infeasible: list[tuple[str, str]] = []
+    at_speed = "" if speed == 1 else f" at speed {speed:g}"
     for cut in cuts:
-        needed, there = aligner.needed_frames(transcripts[cut.id], tokenize), clock.boundary_at(cut.duration)
+        needed, there = aligner.needed_frames(transcripts[cut.id], tokenize), clock.boundary_at(cut.duration / speed)
         if needed <= there:
             fitting.append(cut)
         else:
-            infeasible.append((cut.id, f"the transcript needs {needed} frames, the recording has {there}"))
+            infeasible.append((cut.id, f"the transcript needs {needed} frames, the recording has {there}{at_speed}"))
     if not fitting:
         raise UserError(f"no recording is long enough for its transcript; the first: {': '.join(infeasible[0])}")
     return fitting, infeasible
@@ -118,29 +131,6 @@ def fit_delay(
     return {"delay_frames": float(aligner.config.delay_frames)}
 
 
-def read_fitting(folder: str, transcripts: Mapping[str, str], tokenize: Tokenize, clock: FrameClock) -> dict[str, Any]:
-    """The alignments of a folder of `ssr align`. Raises UserError where they were made for something else."""
-    made_for, found = read_alignments(Path(folder) / FILE)
-    if made_for != clock:
-        raise UserError(f"the frames of {folder} happen at other times than this encoder's; run `ssr align` again")
-    check_alignments(folder, found, transcripts, tokenize)
-    return found
-
-
-def check_alignments(
-    where: str, alignments: Mapping[str, Alignment], transcripts: Mapping[str, str], tokenize: Tokenize
-) -> None:
-    """Raise UserError where alignments were made for other transcripts or another tokenizer."""
-    keys = [key for key in transcripts if key in alignments]
-    for key in keys:
-        text = transcripts[key]
-        if alignments[key].text != text:
-            raise UserError(f"{where}: {key} is aligned to other words than {text!r}; run `ssr align` again")
-    for key in keys[:1]:
-        if list(alignments[key].token_ids) != tokenize(transcripts[key])[0]:
-            raise UserError(f"{where} was made with another tokenizer than that of this LLM; run `ssr align` again")
-
-
 def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     """Stage 1: a new connector on a frozen LLM, along the alignments of a trained aligner."""
     out = Path(recipe.out)
@@ -153,6 +143,7 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     config = SSRConfig(
         encoder_name=recipe.encoder.name,
         encoder_layer=recipe.encoder.layer,
+        encoder_padded=recipe.encoder.padded,
         llm_name=recipe.llm.name,
         aligner=aligner.to_dict(),
         connector=dataclasses.asdict(recipe.connector),
@@ -161,10 +152,15 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     for what, ours, its in (
         ("aligner.text_form", recipe.aligner.text_form, made_for["text_form"]),
         ("encoder.layer", recipe.encoder.layer, made_for["encoder_layer"]),
+        ("encoder.padded", recipe.encoder.padded, made_for.get("encoder_padded", True)),
     ):
         if ours != its:
             raise UserError(f"{recipe.training.aligner} was trained with {what} {its}, not {ours}; give --{what} {its}")
-    model = build(SSRForConditionalGeneration, config, **weights(recipe.llm))
+    how = weights(recipe.llm)
+    if needs_llm(recipe.training):
+        model = build(SSRForConditionalGeneration, config, **how)
+    else:
+        model = build(SSRForConditionalGeneration, config, load_embeddings(recipe.llm.name, how["dtype"]))
     if model.encoder.width != made_for["encoder_width"]:
         raise UserError(
             f"{recipe.training.aligner} was trained on frames {made_for['encoder_width']} wide, but the encoder "
@@ -182,10 +178,11 @@ def finetune(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(Path(recipe.out), recipe):
         return {}
-    if "llm" in recipe.training.train and not recipe.training.lora_rank and recipe.llm != LLMSection(recipe.llm.name):
+    whole = "llm" in recipe.training.train and recipe.training.adapter == "none"
+    if whole and recipe.llm != LLMSection(recipe.llm.name):
         raise UserError(
             "an LLM that learns as a whole is kept in float32: --training.precision bf16 makes its arithmetic cheaper, "
-            "--training.lora_rank 16 learns additions to one that is kept in fewer bits"
+            "--training.adapter lora learns additions to one that is kept in fewer bits"
         )
     model = SSRForConditionalGeneration.from_pretrained(str(recipe.training.start_from), **weights(recipe.llm))
     return train_model(recipe, model, progress)
@@ -228,8 +225,8 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
             f"connector.type {recipe.connector.type!r} learns how many vectors to emit from the objective {needed}; "
             f"add --training.objectives.{needed} 0.1"
         )
-    if "llm" in config.train and config.lora_rank:
-        start_lora(model, config)
+    if "llm" in config.train and config.adapter != "none":
+        start_adapter(model, config)
         parts["llm"] = model.llm
     for pattern in let_learn(parts, config):
         raise UserError(f"training.freeze: no parameter that learns matches {pattern!r}")
@@ -242,19 +239,22 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     if "transcribe" in config.objectives:
         model.config.transcribe_prompt = config.transcribe_prompt
     model.config.llm_trained = model.config.llm_trained or "llm" in config.train
-    source, _, clock = frame_source(
-        recipe.data.frames, model.config.encoder_name, model.config.encoder_layer, model.encoder
-    )
+    augmentation = augmentation_of(recipe)
+    ears = (model.config.encoder_name, model.config.encoder_layer, model.config.encoder_padded)
+    source, _, clock = frame_source(paths_of(recipe.data.frames), *ears, model.encoder)
     cuts, transcripts = load_cuts(recipe.data.train, model.config.text_form)
-    alignments = read_fitting(recipe.data.alignments, transcripts, model.tokenize, clock)
-    speech = speech_batches(recipe, cuts, source, transcripts, alignments)
-    text = text_batches(recipe, model, recipe.data.text) if {"text", "ewc"} & set(config.objectives) else None
+    folders = paths_of(recipe.data.alignments)
+    alignments = read_fitting(folders, transcripts, model.tokenize, clock)
+    speech = speech_batches(recipe, cuts, source, transcripts, alignments, augmentation)
+    text = None
+    if {"text", "ewc"} & set(config.objectives):
+        text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
     objectives = [Weighted(n, w, OBJECTIVES[n](model, config, text)) for n, w in config.objectives.items()]
     student = Student(model, objectives)
     evaluate, watched = None, False
     if recipe.data.dev:
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
-        check_alignments(recipe.data.alignments, alignments, dev_texts, model.tokenize)
+        check_alignments(", ".join(map(str, folders)), alignments, dev_texts, model.tokenize)
         held_out = speech_batches(recipe, dev, source, dev_texts, alignments)
         measured = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
         dev_text = None
@@ -265,11 +265,24 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         watched = dev_text is not None
     check_guard(config.max_text_drop, config.evaluate_every, watched)
     figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
-    if config.lora_rank and config.lora_merge:
-        model.llm, model.config.lora = merge_lora(model.llm), {}
+    malformed = text.text.malformed if text else []
+    if malformed:
+        write_rejected(out / "malformed_text.tsv", malformed)
+        figures["malformed_text"] = float(len(malformed))
+    if model.config.adapter and config.adapter_merge:
+        model.llm, model.config.adapter = merge_adapter(model.llm), {}
     if processes().is_main_process:
         model.save_pretrained(str(out / "model"))
+    figures |= layer_shares(model.connector, model.config.encoder_layer)
     return {**figures, "left_out": float(speech.n_left_out), "connector_parameters": model.connector.n_parameters}
+
+
+def layer_shares(module: nn.Module, layer: Layers) -> Logged:
+    """What each of the encoder's layers counts in what a module mixes of them."""
+    if not isinstance(layer, list):
+        return {}
+    mixes = [part for part in module.modules() if isinstance(part, LayerMix)]
+    return {f"share_of_layer_{k}": share for mix in mixes for k, share in zip(layer, mix.shares(), strict=True)}
 
 
 def to_device(model: SSRForConditionalGeneration) -> None:
@@ -279,14 +292,17 @@ def to_device(model: SSRForConditionalGeneration) -> None:
         part.to(processes().device)
 
 
-def start_lora(model: SSRForConditionalGeneration, config: TrainingSection) -> None:
+def start_adapter(model: SSRForConditionalGeneration, config: TrainingSection) -> None:
     """Wrap the LLM in additions, which alone learn."""
-    if model.config.lora:
+    if model.config.adapter:
         raise UserError(
-            f"{config.start_from} has low-rank additions already: train it with --training.lora_merge true first"
+            f"{config.start_from} has additions ({model.config.adapter['type']}) already: train it with "
+            "--training.adapter_merge true first"
         )
-    model.config.lora = {"rank": config.lora_rank, "alpha": config.lora_alpha}
-    model.llm = add_lora(model.llm, **model.config.lora)
+    if config.adapter_merge and not ADAPTERS[config.adapter].merges:
+        raise UserError(f"training.adapter {config.adapter} cannot be merged: leave --training.adapter_merge false")
+    model.config.adapter = {"type": config.adapter, "rank": config.adapter_rank, "alpha": config.adapter_alpha}
+    model.llm = add_adapter(model.llm, **model.config.adapter)
 
 
 def check_sharding(recipe: Recipe) -> None:
@@ -296,7 +312,7 @@ def check_sharding(recipe: Recipe) -> None:
     if recipe.llm.quantize != "none":
         reason = f"llm.quantize {recipe.llm.quantize}: a quantised LLM is not divided; use --llm.dtype bfloat16"
     elif "ewc" in config.objectives:
-        reason = "the objective ewc, which looks at all weights at once; use text_kl or training.lora_rank"
+        reason = "the objective ewc, which looks at all weights at once; use text_kl or training.adapter"
     elif recipe.data.text == SELF and not (Path(recipe.out) / REHEARSAL).is_file():
         reason = f"data.text {SELF}: let one process without sharding write {Path(recipe.out) / REHEARSAL} first"
     if reason:
@@ -318,42 +334,3 @@ class DevLoss:
                 for name, value in self.student(next(stream)[2], self.objectives)[1].items():
                     totals[name] = totals.get(name, 0.0) + value / self.n_batches
         return totals
-
-
-def load_cuts(path: str, text_form: Form) -> tuple[list[Any], dict[str, str]]:
-    """The cuts of a manifest, and their speech text by id."""
-    if not path:
-        raise UserError("data.train is not given: name the cuts of `ssr prepare`, --data.train DIR/cuts.jsonl.gz")
-    cuts = list(read_cuts(Path(path)))
-    return cuts, speech_texts(cuts, text_form)
-
-
-def speech_batches(
-    recipe: Recipe,
-    cuts: Sequence[Any],
-    source: FrameSource,
-    texts: Mapping[str, str],
-    alignments: Mapping[str, Any] | None,
-) -> SpeechBatches:
-    """Batches as the recipe wants them, for this process among all."""
-    state = processes()
-    return SpeechBatches(
-        cuts, source, texts, alignments, recipe.training.batch_s, recipe.seed, state.process_index, state.num_processes
-    )
-
-
-def text_batches(recipe: Recipe, model: SSRForConditionalGeneration, path: str) -> TextBatches:
-    """Documents, each with its BOS and EOS, packed."""
-    if not path:
-        raise UserError("the objective `text` needs text data: --data.text FILE (one document a line, or JSON lines)")
-    if path == SELF:
-        section = recipe.training
-        file = Path(recipe.out) / REHEARSAL
-        path = str(write_rehearsal(model, file, section.rehearsal_tokens, section.text_block, recipe.seed))
-    ids: list[int] = []
-    for document in read_documents(Path(path)):
-        ids += model.prefix_ids + model.tokenize(document)[0] + model.end_ids
-    section, state = recipe.training, processes()
-    return TextBatches(
-        ids, section.text_block, section.batch_tokens, recipe.seed, state.process_index, state.num_processes
-    )
