@@ -58,7 +58,7 @@ def test_every_remedy_is_there_with_and_without_stage_1_and_is_what_it_is_called
     arms = {arm.name: arm for arm in FORGETTING.arms}
     remedies = [name for name in arms if f"{name}_alone" in arms]
     assert set(arms) == {"stage_1", *remedies, *(f"{name}_alone" for name in remedies)}
-    assert {"vanilla", "lora", "multitask", "rehearsal", "text_kl", "ewc"} <= set(remedies)
+    assert {"vanilla", "lora", "adapters", "multitask", "rehearsal", "text_kl", "ewc"} <= set(remedies)
     for name in remedies:
         after, alone = arms[name], arms[f"{name}_alone"]
         assert (after.connector, alone.connector) == ({}, {"training.steps": 0})

@@ -24,6 +24,7 @@ ARMS = (
     Arm("last", "the recipe's layer"),
     Arm("layer_0", "before its layers", encoder={"encoder.layer": 0}),
     *(Arm(f"layer_{k}", f"after layer {k}", encoder={"encoder.layer": k}) for k in MIXED),
+    Arm("mixture", f"mixture of layers {MIXED[0]} to {MIXED[-1]}", encoder={"encoder.layer": MIXED}),
     Arm("untrained", "untrained encoder", encoder={"encoder.name": UNTRAINED}),
 )
 

@@ -29,7 +29,7 @@ KEPT = Frontier(GAINS, TEXT_TASKS, "change of the text task that fares worst, po
 
 LONG = {"training.steps": Times(4), "training.lr": Times(3)}
 ALONE = {**LONG, "training.steps": Times(6), "training.train": ("connector", "llm")}
-LORA = {"training.lora_rank": 8}
+LORA = {"training.adapter": "lora"}
 VANILLA = {"speech_lm": 1.0, "transcribe": 1.0}
 
 
@@ -41,6 +41,7 @@ def objectives(**more: float) -> dict[str, Any]:
 REMEDIES: dict[str, tuple[str, dict[str, Any]]] = {
     "vanilla": ("vanilla", objectives()),
     "lora": ("LoRA", {**objectives(), **LORA}),
+    "adapters": ("bottleneck adapters", {**objectives(), "training.adapter": "bottleneck"}),
     "multitask": ("multitask", objectives(text=1.0)),
     "rehearsal": ("rehearsal of its own text", {**objectives(text=1.0), "data.text": "self"}),
     "text_kl": ("KL to the text model", objectives(text_kl=1.0)),
