@@ -120,7 +120,7 @@ def spared(results: "Results", gain: Gain) -> str:
         for side, verb in ((1, "stage 1 helps"), (0, "no difference is told apart for"), (-1, "stage 1 harms"))
         if sides[side]
     ]
-    return f"In {gain.what} {'; '.join(parts)}."
+    return f"In {gain.what} {'; '.join(parts) or 'nothing was compared with and without stage 1'}."
 
 
 FORGETTING = Study(
