@@ -30,7 +30,7 @@ def test_it_is_met_where_speech_is_gained_and_nothing_is_lost(results_of):
     assert verdict(results, "arm", "stage_1")[1] == []
     said = paragraph(results)
     assert said[0] == "The goal is met by the arm."
-    assert said[1].startswith("The arm, met: gain in StoryCloze S (difference 40.0, 95 % interval")
+    assert said[1].startswith("The arm, met: StoryCloze S (40.0, 95 % interval")
     assert "The goal asks for 4000 items" in said[2]
     assert "StoryCloze S 400" in said[2]
 
@@ -38,10 +38,10 @@ def test_it_is_met_where_speech_is_gained_and_nothing_is_lost(results_of):
 @pytest.mark.parametrize(
     ("arm", "missed"),
     [
-        ({**BETTER, "blimp_text": 0.4}, "BLiMP kept"),
+        ({**BETTER, "blimp_text": 0.4}, "BLiMP as text kept"),
         ({**BETTER, "spoken_mmlu_cloze": 0.4}, "spoken MMLU kept"),
-        ({**BETTER, "storycloze_s": 0.5}, "gain in StoryCloze S"),
-        ({**BETTER, "asr_wer": 0.8}, "gain in transcription by prompt"),
+        ({**BETTER, "storycloze_s": 0.5}, "StoryCloze S"),
+        ({**BETTER, "asr_wer": 0.8}, "transcription by prompt"),
     ],
 )
 def test_each_part_that_is_missed_is_named(results_of, arm, missed):
@@ -57,14 +57,14 @@ def test_as_good_on_other_items_does_not_exclude_a_lost_point(results_of):
     for run in results.row("arm").runs:
         run["blimp_text"] = {**run["blimp_text"], "sums": run["blimp_text"]["sums"][::-1]}
     (missed,) = verdict(results, "arm", "stage_1")[1]
-    assert missed.startswith("BLiMP kept (difference 0.0, 95 % interval −")
+    assert missed.startswith("BLiMP as text kept (0.0, 95 % interval −")
 
 
 def test_what_was_not_measured_is_not_met(results_of):
     results = results_of(**BETTER)
     for run in results.row("arm").runs:
         del run["wuggy_text"]
-    assert verdict(results, "arm", "stage_1")[1] == ["WUGGY kept (not measured)"]
+    assert verdict(results, "arm", "stage_1")[1] == ["WUGGY as text kept (not measured)"]
 
 
 def test_more_steps_of_stage_1_are_beside_every_arm_that_hears_as_much():

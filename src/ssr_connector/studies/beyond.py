@@ -9,18 +9,18 @@ names and facts are. `longer` is the control: the same steps of stage 1 alone.
 
 from typing import TYPE_CHECKING, Any
 
-from ssr_connector.evaluation.labels import capital
+from ssr_connector.evaluation.labels import capital, interval, number
 from ssr_connector.studies.forgetting import LORA, SPEECH, SPEECH_TASKS, TASKS, TEXT_TASKS
 from ssr_connector.studies.frontier import gained_on, lower_bound
 from ssr_connector.studies.study import Arm, Column, Frontier, Gain, Part, Study, Times
-from ssr_connector.studies.words import listed, margin_of
+from ssr_connector.studies.words import listed
 
 if TYPE_CHECKING:
-    from ssr_connector.studies.results import Results
+    from ssr_connector.studies.results import Difference, Results
 
 MARGIN_POINTS, ENOUGH = 1.0, 4000  # a loss that counts as none; items that tell so small a one apart
 TO_GAIN = (Gain("storycloze_s", "StoryCloze S"), Gain("asr_wer", "transcription by prompt", higher_is_better=False))
-TO_KEEP = {**TEXT_TASKS, "spoken_mmlu_cloze": "spoken MMLU"}
+TO_KEEP = {**{figure: f"{title} as text" for figure, title in TEXT_TASKS.items()}, "spoken_mmlu_cloze": "spoken MMLU"}
 
 ALL_SPEECH = {"data.train": Part("train"), "training.steps": Times(4)}
 LIKE_TEXT = {"distil": 1.0, "text_kl": 1.0, "continuation": 1.0}
@@ -83,19 +83,27 @@ def paragraph(results: "Results") -> list[str]:
 
 
 def verdict(results: "Results", name: str, first: str) -> tuple[list[str], list[str]]:
-    """What of the goal an arm meets and what it misses, each with its difference from stage 1 (positive: better)."""
+    """What of the goal an arm meets, and what it misses by how much: the change from stage 1, positive where better."""
     met: list[str] = []
     missed: list[str] = []
     for gain in TO_GAIN:
         change = gained_on(results, name, first, gain)
-        (met if change and change.sign > 0 else missed).append(
-            f"gain in {gain.what}{margin_of(change, 'points') if change else ' (not measured)'}"
-        )
+        (met if change and change.sign > 0 else missed).append(f"{gain.what} {in_short(change)}")
     for figure, title in TO_KEEP.items():
         change = results.difference(name, first, figure)
-        kept = change is not None and lower_bound(change) > -MARGIN_POINTS
-        (met if kept else missed).append(f"{title} kept{margin_of(change, 'points') if change else ' (not measured)'}")
+        if change and lower_bound(change) > -MARGIN_POINTS:
+            met.append(f"{title} kept")
+        else:
+            missed.append(f"{title} kept {in_short(change)}")
     return met, missed
+
+
+def in_short(change: "Difference | None") -> str:
+    """`(−8.3, 95 % interval −41.7 to 25.2)`."""
+    if change is None:
+        return "(not measured)"
+    around = f", 95 % interval {interval(change.ci95, 'points')}" if change.ci95 else ""
+    return f"({number(change.value, 'points')}{around})"
 
 
 BEYOND = Study(
