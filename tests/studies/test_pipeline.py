@@ -212,4 +212,5 @@ def test_an_untrained_encoder_is_made_first_and_heard_at_the_recipe_s_layer(pipe
     assert pipeline.hears(arm)["encoder.name"].parent.name == frames.before[0].name
     named = Arm("n", "N", encoder={"encoder.name": "facebook/hubert-base-ls960", "encoder.layer": 9})
     assert pipeline.frames(named).before == ()
+    assert "facebook/hubert-base-ls960#9" in pipeline.frames(named).inputs
     assert pipeline.hears(named)["encoder.name"] == "facebook/hubert-base-ls960"

@@ -68,7 +68,8 @@ class Pipeline:
             return {"encoder": encoder_key(encoder, layer)}
 
         before = (self.untrained(),) if name == UNTRAINED else ()
-        return Step("frames", f"{arm.title}: frames", [*self.base, name, layer], before, work, self.rates.encode)
+        inputs = [*self.base, encoder_key(name, layer) if name else "", layer]
+        return Step("frames", f"{arm.title}: frames", inputs, before, work, self.rates.encode)
 
     def untrained(self) -> Step:
         """The demo's encoder before it learnt anything."""
