@@ -51,6 +51,7 @@ def test_a_model_pairs_with_itself_and_one_without_tokens_keeps_none_of_its_scor
     model.save_pretrained(str(tmp_path / "stack"))
     first, stack, again = (ears.scores(p, Damage())["figures"] for p in (tiny_model, tmp_path / "stack", tiny_model))
     assert {"cosine", "storycloze_s2t", "storycloze_s", "asr_wer", "positions_per_s"} <= set(first)
+    assert first["storycloze_text"] == stack["storycloze_text"]  # of the same LLM
     assert {"storycloze_s2t", "asr_wer"} <= set(stack)
     assert not {"cosine", "storycloze_s", "storycloze_t2s"} & set(stack)
     assert first == again

@@ -9,7 +9,7 @@ from ssr_connector.config import load_recipe
 from ssr_connector.studies.cache import Forecast
 from ssr_connector.studies.pipeline import Pipeline, Size, content, with_options
 from ssr_connector.studies.rates import Rates
-from ssr_connector.studies.study import Arm, Column, Made, Picture, Study
+from ssr_connector.studies.study import UNTRAINED, Arm, Column, Made, Part, Picture, Study, Times
 from ssr_connector.tiny.demo import Demo
 
 SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.yaml"
@@ -156,3 +156,61 @@ def test_options_are_laid_over_a_recipe():
     assert "aligner" not in content(recipe, "distill")
     with pytest.raises(TypeError, match="typ"):
         with_options(recipe, {"connector.typ": "conv"})
+
+
+def test_options_may_be_times_what_the_recipe_has(pipeline_of):
+    recipe = with_options(load_recipe(SMOKE, "multitask"), {"training.steps": Times(2.5), "training.lr": Times(3)})
+    assert (recipe.training.steps, recipe.training.lr) == (20, pytest.approx(3e-3))
+    arm = Arm("m", "M", finetune={"training.steps": Times(4)})
+    assert pipeline_of(arm).model(arm, 0).inputs[1]["training"]["steps"] == 32
+    training = pipeline_of(arm, share=0.5).model(arm, 0).inputs[1]["training"]  # a quick form cuts these, too
+    assert (training["steps"], training["warmup_steps"]) == (16, 4)
+
+
+def test_without_stage_1_its_connector_takes_no_step(pipeline_of):
+    arm = Arm("m", "M", connector={"training.steps": 0}, finetune={"training.train": ("connector", "llm")})
+    pipeline = pipeline_of(arm, share=0.5)
+    first = pipeline.connector(arm, 0)
+    assert (first.inputs[1]["training"]["steps"], first.seconds) == (0, 0.0)
+    assert pipeline.model(arm, 0).inputs[1]["training"]["train"] == ["connector", "llm"]
+
+
+def test_what_stage_2_hears_and_reads_is_in_its_key(pipeline_of):
+    arms = [
+        Arm(f"a{k}", f"A{k}", finetune=f)
+        for k, f in enumerate(
+            ({}, {"data.train": Part("train")}, {"data.text": "self"}, {"training.steps": Times(1.0)})
+        )
+    ]
+    pipeline = pipeline_of(*arms)
+    keys = [pipeline.model(arm, 0).key for arm in arms]
+    assert len(set(keys[:3])) == 3
+    assert keys[3] == keys[0]
+
+
+def test_another_layer_has_frames_an_aligner_and_a_connector_of_its_own(pipeline_of):
+    plain, other = Arm("a", "A"), Arm("b", "B", encoder={"encoder.layer": 1})
+    pipeline = pipeline_of(plain, other)
+    aligner = pipeline.aligner(other, 0)
+    assert [step.stage for step in aligner.before] == ["frames"]
+    assert pipeline.aligner(plain, 0).before == ()
+    assert aligner.key != pipeline.aligner(plain, 0).key
+    assert aligner.before[0].key == pipeline.aligner(other, 1).before[0].key  # heard once for all seeds
+    assert pipeline.connector(other, 0).inputs[1]["encoder"]["layer"] == 1
+    paths = pipeline.hears(other)
+    assert paths["encoder.name"] == pipeline.demo.encoder
+    assert paths["data.frames"].name == aligner.before[0].name
+    assert pipeline.hears(plain) == {}
+
+
+def test_an_untrained_encoder_is_made_first_and_heard_at_the_recipe_s_layer(pipeline_of):
+    arm = Arm("u", "U", encoder={"encoder.name": UNTRAINED})
+    pipeline = pipeline_of(arm)
+    frames = pipeline.frames(arm)
+    assert [step.stage for step in frames.before] == ["encoder"]
+    assert frames.inputs[-1] == 3
+    assert pipeline.hears(arm)["encoder.name"].parent.name == frames.before[0].name
+    named = Arm("n", "N", encoder={"encoder.name": "facebook/hubert-base-ls960", "encoder.layer": 9})
+    assert pipeline.frames(named).before == ()
+    assert "facebook/hubert-base-ls960#9" in pipeline.frames(named).inputs
+    assert pipeline.hears(named)["encoder.name"] == "facebook/hubert-base-ls960"

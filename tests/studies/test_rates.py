@@ -28,6 +28,15 @@ def test_a_stage_takes_its_steps_and_those_of_its_trials(tmp_path):
     assert rates.training("distill", demo.stage_recipe("distill", ["--training.steps=5"])) == 10.0
     assert rates.training("distill", demo.stage_recipe("stack_layers")) == 24.0
     assert rates.training("distill", demo.stage_recipe("stack_plain")) is None
+    assert rates.training("multitask", demo.stage_recipe("vanilla")) == 8.0  # nothing better is known
+
+
+def test_stage_2_on_speech_alone_takes_less(tmp_path):
+    demo = rates_of(tmp_path, SECONDS | {"vanilla": 4.0, "encode": 11.0})
+    rates = Rates.of(demo)
+    assert rates.training("multitask", demo.stage_recipe("vanilla")) == 4.0
+    assert rates.training("multitask", demo.stage_recipe("multitask")) == 8.0
+    assert rates.encode == 11.0
 
 
 def test_what_the_demo_has_not_finished_is_not_known(tmp_path):

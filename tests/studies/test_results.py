@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssr_connector.studies.results import BESIDE, Difference, Results, Row, over_seeds
+from ssr_connector.studies.results import BESIDE, Difference, Results, Row, mean_of, over_seeds
 
 RATIO = {"value": 0.5, "ids": ["a", "b"], "sums": [1.0, 2.0], "weights": [2.0, 4.0]}
 
@@ -86,3 +86,19 @@ def test_a_row_is_compared_with_the_first_of_its_own_table():
     results = Results([*rows, Row("e", "e", BESIDE, [figure([1.0])])], 50)
     assert [results.reference(name) for name in "abcde"] == ["a", "a", "c", "c", "a"]
     assert [row["reference"] for row in results.to_dict()] == ["a", "a", "c", "c", "a"]
+
+
+def test_the_mean_of_tasks_counts_every_task_the_same_whatever_its_items():
+    few = {"value": 100.0, "unit": "%", "chance": 50.0, "ids": ["a"], "sums": [100.0], "weights": [1.0]}
+    many = {"value": 25.0, "unit": "%", "chance": 25.0, "ids": list("abcd"), "sums": [0, 0, 0, 100.0]}
+    many["weights"] = [1.0] * 4
+    run = {"few": few, "many": many}
+    found = mean_of(run, ["few", "many"])
+    assert (found["value"], found["chance"], found["unit"]) == (62.5, 37.5, "%")
+    assert sum(found["sums"]) / sum(found["weights"]) == pytest.approx(62.5)
+    assert len(set(found["ids"])) == 5
+    assert found["clusters"] == ["a", "a", "b", "c", "d"]  # an item of both tasks is drawn once for both
+    worse = {"x": {**found}, "y": mean_of(run | {"many": {**many, "sums": [0.0] * 4, "value": 0.0}}, ["few", "many"])}
+    results = results_of([{"x": worse["x"]}], [{"x": worse["y"]}])
+    assert results.difference("r0", "r1", "x").value == pytest.approx(12.5)
+    assert mean_of(run, ["few", "other"]) is None

@@ -14,22 +14,26 @@ from ssr_connector.evaluation.tasks import TASKS
 from ssr_connector.studies import STUDIES
 from ssr_connector.studies.picture import draw
 from ssr_connector.studies.pipeline import heard_damage, with_options
-from ssr_connector.studies.study import Made
+from ssr_connector.studies.study import Frontier, Made, Part
 from ssr_connector.studies.table import markdown
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-CLAIMS = re.compile(r"\bis better\b|\bis worse\b|best mean in .*, told apart from")
+CLAIMS = re.compile(
+    r"\bis better\b|\bis worse\b|best mean in .*, told apart from"
+    r"|forgets: |told apart from an arm on it|stage 1 helps|stage 1 harms|goal is met"
+)
 
 each_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 
 
 @each_study
 def test_every_key_is_one_of_the_recipe_and_every_connector_can_be_built(study):
-    for variant, kind in (("aligner", "aligner"), ("distill", "connector"), ("multitask", "finetune")):
+    kinds = [("aligner", "aligner"), ("distill", "connector"), ("multitask", "finetune"), ("distill", "encoder")]
+    for variant, kind in kinds:
         usual = load_recipe(RECIPES / "tiny.yaml", variant)
         wanted = {json.dumps(o, default=str): o for arm in study.arms if (o := getattr(arm, kind))}
         for options in wanted.values():
-            plain = {k: "somewhere" if isinstance(v, Made) else v for k, v in options.items()}
+            plain = {k: "somewhere" if isinstance(v, Made | Part) else v for k, v in options.items()}
             given = with_options(usual, plain)
             assert parse(to_dict(given), [], study.name) == given  # of the right types, too
             check_connector(given.connector)
@@ -63,7 +67,10 @@ def test_names_are_those_of_arms_tasks_and_tables(study):
 
 
 def figures_of(study):
-    return [c.figure for c in study.columns] + [study.picture.y, *([study.picture.x] if study.picture.x else [])]
+    columns, picture = [c.figure for c in study.columns], study.picture
+    if isinstance(picture, Frontier):
+        return [*columns, *(gain.figure for gain in picture.gains), *picture.kept]
+    return [*columns, picture.y, *([picture.x] if picture.x else [])]
 
 
 @each_study

@@ -1,6 +1,6 @@
 """Sentences say no more than intervals do."""
 
-from ssr_connector.studies.words import compared, extreme, margin
+from ssr_connector.studies.words import caution, compared, extreme, margin
 
 X = ("x",)
 
@@ -55,3 +55,9 @@ def test_what_was_not_measured_is_not_judged(planted):
     assert extreme(results, ["a", "b"], "y", "W") == "Nothing was measured in W."
     assert margin(results, "a", ["b"], "y", "W") == "No rival was scored in W."
     assert "were not compared" in compared(results, "a", "b", "y", "W")
+
+
+def test_few_items_are_a_reason_to_be_careful(planted):
+    assert caution(planted({"a": 0.5}, X, n=100), X) == []
+    assert "as few as 12 items" in caution(planted({"a": 0.5}, X, n=12), ["y", "x"])[0]
+    assert caution(planted({"a": 0.5}, X, n=12), ["y"]) == []

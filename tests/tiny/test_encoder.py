@@ -7,7 +7,13 @@ import torch
 from transformers import AutoFeatureExtractor, AutoModel
 
 from ssr_connector.errors import UserError
-from ssr_connector.tiny.encoder import EncoderTrainingConfig, augment, learning_rate_factor, train_encoder
+from ssr_connector.tiny.encoder import (
+    EncoderTrainingConfig,
+    augment,
+    learning_rate_factor,
+    save_untrained,
+    train_encoder,
+)
 from ssr_connector.tiny.speak import render
 from ssr_connector.tiny.voices import TRAIN_VOICES
 
@@ -119,3 +125,14 @@ def test_augmentation_without_strength_changes_nothing():
     for field, strength in (("vocal_tract_warp", 0.1), ("time_masks_per_s", 9.0), ("mel_mask_bins", 60)):
         strong = replace(TINY, **{field: strength})
         assert not torch.equal(augment(features, mask, strong, np.random.default_rng(0)), features)
+
+
+def test_an_untrained_encoder_is_one_that_can_be_heard_and_the_same_for_a_seed(tmp_path):
+    from ssr_connector.encoders import PretrainedEncoder
+
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        save_untrained(tmp_path / name, replace(TINY, seed=seed))
+    a, b, c = ((tmp_path / name / "model.safetensors").read_bytes() for name in "abc")
+    assert a == b != c
+    encoder = PretrainedEncoder.from_pretrained(str(tmp_path / "a"), 1)
+    assert (encoder.width, encoder.clock.rate_hz) == (64, 50)

@@ -11,6 +11,7 @@ from ssr_connector.training.batches import Batch
 from ssr_connector.training.objectives import (
     ContinueLikeText,
     Distil,
+    PredictLikeText,
     Quantity,
     SpeechLM,
     TextLM,
@@ -144,6 +145,23 @@ def test_continuations_are_written_once_and_end_with_eos(model, batch, monkeypat
     monkeypatch.setattr(model.llm, "generate", None)  # would fail if it were called
     objective(batch)
     assert objective._written == written
+
+
+@pytest.mark.parametrize("kind", [ContinueLikeText, PredictLikeText])
+def test_the_teacher_is_the_llm_as_it_was(model, batch, kind):
+    plant(model)
+    model.llm.requires_grad_(True)
+    objective = kind(model)
+    assert objective.teacher is not model.llm
+    before, _ = objective(batch)
+    assert before.item() == pytest.approx(0, abs=1e-5)
+    with torch.no_grad():
+        for parameter in model.llm.model.layers.parameters():
+            parameter.mul_(1.5)
+    after, _ = objective(batch.to(batch.speech.frames.values.device))
+    assert after.item() > 1e-4  # a teacher that learnt along would agree
+    model.llm.requires_grad_(False)
+    assert kind(model).teacher is model.llm  # no copy of what does not learn
 
 
 def test_text_is_scored_as_transformers_does(model):

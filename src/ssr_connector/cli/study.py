@@ -18,6 +18,7 @@ studies
 examples
   ssr study aligners --seeds 1                              on runs/demo
   ssr study connectors --quick                              at most a quarter of an hour on 2 cores
+  ssr study encoders --encoders facebook/hubert-base-ls960:9,openai/whisper-small
   ssr study connectors --config smoke --demo runs/smoke
 """
 
@@ -40,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="one seed, fewer arms, items and steps: at most 15 minutes on 2 cores"
     )
+    parser.add_argument(
+        "--encoders",
+        metavar="NAME[:LAYER],…",
+        type=lambda text: text.split(","),
+        help="study encoders: more of them, hub names or folders, each with its last layer or the one given",
+    )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the results (default: DEMO/studies/STUDY)")
 
 
@@ -49,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ssr_connector.errors import UserError
     from ssr_connector.studies import STUDIES
+    from ssr_connector.studies.encoders import with_encoders
     from ssr_connector.studies.run import carry_out
     from ssr_connector.tiny.demo import Demo
 
@@ -56,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--seeds {args.seeds}: give 1 or more")
     console = Console(highlight=False, markup=False)
     study = STUDIES[args.study]
+    if args.encoders:
+        study = with_encoders(study, args.encoders)
     out = args.out or args.demo / "studies" / f"{study.name}{'-quick' if args.quick else ''}"
     console.print(f"{study.name}: {study.question}\nin {out}, on {args.demo}", soft_wrap=True)
     found = carry_out(study, Demo(args.config, args.demo, args.overrides, console), out, args.seeds, args.quick)

@@ -28,9 +28,9 @@ sys.exit(status)
 """
 
 
-def align_speech(demo: Demo, aligner: Path, out: Path) -> Facts:
+def align_speech(demo: Demo, aligner: Path, frames: Path, out: Path) -> Facts:
     """All that is trained on, by a trained aligner from the encoder's stored frames."""
-    return aligned(demo, PARTS, out, ["--aligner", aligner, "--frames", demo.out / "frames"])
+    return aligned(demo, PARTS, out, ["--aligner", aligner, "--frames", frames])
 
 
 def align_words(demo: Demo, source: str, out: Path) -> Facts:

@@ -42,6 +42,7 @@ class Ears:
         self.measures.hear(lambda _, done, total: report(done, total, {}))
         self.heard = {name: hearing.heard for name, hearing in hearings.items()}  # as the aligner has it
         self.forced = self.measures.forced
+        self.untouched: dict[str, Any] | None = None  # scores in writing of the LLM that nothing was trained on
 
     def hear_through(self, damage: Damage) -> None:
         """Damage what was heard, and what was forced along the transcripts."""
@@ -63,8 +64,7 @@ class Ears:
         else:
             known = read_alignments(along / FILE)[1]
             measures.forced = {key: known[key] for key in measures.cuts if key in known}
-        if model.config.llm_trained:
-            suite.score_text(model, SYSTEM)
+        spoken = self.accuracies(SYSTEM)
         start = len(measures.figures)
         measures.add(SYSTEM, model, detailed=True)
         found = {f["name"].removesuffix(f"_{SYSTEM}"): dict(f) for f in measures.figures[start:]}
@@ -72,9 +72,20 @@ class Ears:
         figures = {name: {**figure, **per_item.get(name, {})} for name, figure in found.items()}
         if along is not None:
             figures = {name: figure for name, figure in figures.items() if name not in AUDIO_ALONE}
-        figures |= self.accuracies(SYSTEM)
+        figures |= spoken | self.written(model)
         figures["parameters"] = {"value": model.connector.n_parameters, "unit": ""}
         return {"figures": figures}
+
+    def written(self, model: SSRForConditionalGeneration) -> dict[str, Any]:
+        """Scores in writing; where the LLM is untouched, they are the same for all models."""
+        if model.config.llm_trained or self.untouched is None:
+            suite = self.fresh()
+            suite.score_text(model, SYSTEM)
+            found = self.accuracies(SYSTEM)
+            if model.config.llm_trained:
+                return found
+            self.untouched = found
+        return self.untouched
 
     @torch.no_grad()
     def beside(self, folder: Path) -> Mapping[str, Any]:

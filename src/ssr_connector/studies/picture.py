@@ -1,4 +1,4 @@
-"""A study's picture: one figure of every row with its interval, alone or against another figure."""
+"""A study's picture: one figure of every row with its interval, alone or against another; or gained against lost."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,12 +6,65 @@ from typing import Any
 
 from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing
 from ssr_connector.files import replace_file
+from ssr_connector.studies.frontier import ahead, means_of, points
 from ssr_connector.studies.results import BESIDE, Figure, Results
-from ssr_connector.studies.study import Picture
+from ssr_connector.studies.study import Frontier, Gain, Picture
+
+MARKERS = "osD^v<>P*Xhpd"  # rows of a frontier: with ten colours, no two look the same
+LEGEND_INCHES = 2.6
 
 
-def draw(results: Results, picture: Picture, path: Path) -> None:
-    """Points with 95 % intervals, seeds as small ticks, as PNG. Rows without the figure are left out."""
+def draw(results: Results, picture: Picture | Frontier, path: Path) -> None:
+    """As PNG."""
+    if isinstance(picture, Frontier):
+        draw_frontier(results, picture, path)
+    else:
+        draw_rows(results, picture, path)
+
+
+def draw_frontier(results: Results, picture: Frontier, path: Path) -> None:
+    """A panel for each gain: points with paired 95 % intervals as bars, and a line through those that are ahead."""
+    n = len(picture.gains)
+    width = 5.0 * n + LEGEND_INCHES
+    with drawing(width, 4.6) as figure:
+        panels = figure.subplots(1, n, sharey=True, squeeze=False)[0]
+        for axes, gain in zip(panels, picture.gains, strict=True):
+            panel(axes, results, picture, gain)
+            axes.set_xlabel(f"gained in {gain.what}, points")
+        panels[0].set_ylabel(picture.kept_label)
+        known: dict[str, Any] = {}
+        for axes in panels:
+            handles, texts = axes.get_legend_handles_labels()
+            known |= dict(zip(texts, handles, strict=True))
+        figure.tight_layout(rect=(0, 0, 1 - LEGEND_INCHES / width, 1))
+        figure.legend(known.values(), known.keys(), loc="center right", frameon=False, fontsize=8)
+        save(figure, path)
+
+
+def panel(axes: Any, results: Results, picture: Frontier, gain: Gain) -> None:
+    """Every row that can be paired with the first one, which is at 0."""
+    found = points(results, picture, gain)
+    places = means_of(found)
+    order = [row.name for row in results.rows]
+    for name, (x, y) in places.items():
+        k = order.index(name)
+        colour, marker = f"C{k % 10}", MARKERS[k % len(MARKERS)]
+        axes.plot(found[name].gain.ci95 or (x, x), [y, y], color=colour, alpha=0.3)
+        axes.plot([x, x], found[name].kept.ci95 or (y, y), color=colour, alpha=0.3)
+        axes.plot(x, y, linestyle="", color=colour, marker=marker, label=label(results, name))
+    line = [places[name] for name in ahead(places)]
+    axes.plot([x for x, _ in line], [y for _, y in line], color=MUTED, linestyle="--", zorder=0)
+    axes.grid(visible=True)
+
+
+def save(figure: Any, path: Path) -> None:
+    """Whole or not at all."""
+    with replace_file(path) as new:
+        figure.savefig(new, format="png", dpi=160, facecolor="white")
+
+
+def draw_rows(results: Results, picture: Picture, path: Path) -> None:
+    """Points with 95 % intervals, seeds as small ticks. Rows without the figure are left out."""
     rows = [row.name for row in results.rows if results.has(row.name, picture.y)]
     if picture.x:
         rows = [row for row in rows if results.has(row, picture.x)]
@@ -21,8 +74,7 @@ def draw(results: Results, picture: Picture, path: Path) -> None:
         (scatter if picture.x else dots)(axes, results, picture, rows)
         axes.grid(visible=True)
         figure.tight_layout()
-        with replace_file(path) as new:
-            figure.savefig(new, format="png", dpi=160, facecolor="white")
+        save(figure, path)
 
 
 def dots(axes: Any, results: Results, picture: Picture, rows: Sequence[str]) -> None:

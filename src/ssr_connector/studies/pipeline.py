@@ -1,4 +1,4 @@
-"""From an arm and a seed to steps: aligner → alignments → stage 1 (→ stage 2) → scores."""
+"""From an arm and a seed to steps: (encoder → frames →) aligner → alignments → stage 1 (→ stage 2) → scores."""
 
 import dataclasses
 import json
@@ -11,11 +11,12 @@ from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.damage import Damage
 from ssr_connector.studies.rates import Rates
-from ssr_connector.studies.study import Arm, Made, Options, Study
+from ssr_connector.studies.study import UNTRAINED, Arm, Made, Options, Part, Study, Times
 from ssr_connector.tiny.demo import Demo
 
 RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a tuned arm chooses
 TRIAL_SHARE = 0.15  # of the steps
+ENCODE_S = 200.0  # seconds of audio in a batch
 TOLERANCE = 0.02  # converged: twice the steps lower the development loss by less than this share of it
 MOST_DOUBLINGS = 2
 ELSEWHERE = {  # values that do not change what is computed, or are paths to what the keys of steps before stand for
@@ -50,10 +51,54 @@ class Pipeline:
 
     # --- steps ---
 
+    def frames(self, arm: Arm) -> Step | None:
+        """Of all training speech, where they are not the demo's; the same for all seeds."""
+        if not arm.encoder:
+            return None
+        from ssr_connector.encoders.corpus import encode_cuts
+        from ssr_connector.encoders.store import encoder_key
+
+        demo, layer = self.demo, self.recipe("aligner", layer_of(arm)).encoder.layer
+        name = arm.encoder.get("encoder.name", "")
+        manifests = [demo.cuts(part) for part in ("train", "stories", "dev")]
+
+        def work(folder: Path, report: Report) -> Facts:
+            encoder = str(self.hears(arm)["encoder.name"])
+            encode_cuts(manifests, encoder, layer, folder, ENCODE_S, report)
+            return {"encoder": encoder_key(encoder, layer)}
+
+        before = (self.untrained(),) if name == UNTRAINED else ()
+        inputs = [*self.base, encoder_key(name, layer) if name else "", layer]
+        return Step("frames", f"{arm.title}: frames", inputs, before, work, self.rates.encode)
+
+    def untrained(self) -> Step:
+        """The demo's encoder before it learnt anything."""
+        from ssr_connector.tiny.encoder import EncoderTrainingConfig, save_untrained
+
+        config = EncoderTrainingConfig(**{"seed": self.demo.recipe.seed, **self.demo.tiny.encoder})
+
+        def work(folder: Path, _: Report) -> Facts:
+            save_untrained(folder / "encoder", config)
+            return {}
+
+        return Step("encoder", "an encoder that learnt nothing", dataclasses.asdict(config), (), work, 1.0)
+
+    def hears(self, arm: Arm) -> Options:
+        """The paths of an arm's own encoder and its frames."""
+        frames = self.frames(arm)
+        if frames is None:
+            return {}
+        name = arm.encoder.get("encoder.name", self.demo.encoder)
+        if frames.before:
+            name = self.maker.folder(frames.before[0]) / "encoder"
+        return {"encoder.name": name, "data.frames": self.maker.folder(frames)}
+
     def aligner(self, arm: Arm, seed: int) -> Step:
         """Training on transcripts."""
         if (arm.name, seed) not in self.aligners:
-            step = self.training("aligner", f"aligner of {arm.title}", arm.aligner, seed, ())
+            frames, options = self.frames(arm), {**arm.aligner, **layer_of(arm)}
+            before = (frames,) if frames else ()
+            step = self.training("aligner", f"aligner of {arm.title}", options, seed, before, self.hears(arm))
             self.aligners[arm.name, seed] = step
         return self.aligners[arm.name, seed]
 
@@ -69,9 +114,10 @@ class Pipeline:
 
             return Step("align", f"{arm.title}: alignment", [*self.base, arm.words], (), by_words, seconds)
         aligner = self.aligner(arm, seed)
+        frames = Path(self.hears(arm).get("data.frames", demo.out / "frames"))
 
         def by_aligner(folder: Path, _: Report) -> Facts:
-            return aligning.align_speech(demo, self.maker.folder(aligner) / "aligner", folder)
+            return aligning.align_speech(demo, self.maker.folder(aligner) / "aligner", frames, folder)
 
         made = Step("align", f"{arm.title}, seed {seed}: alignment", [], (aligner,), by_aligner, seconds)
         if not arm.damage.get("taught"):
@@ -107,8 +153,8 @@ class Pipeline:
         first = self.connector(arm, seed)
         if arm.finetune is None:
             return first
-        options = {"training.steps": self.n_steps("multitask", arm.finetune), **arm.finetune}
-        return self.training("multitask", f"{arm.title}: stage 2", options, seed, (first,))
+        options = {**arm.finetune, "training.steps": self.n_steps("multitask", arm.finetune)}
+        return self.training("multitask", f"{arm.title}: stage 2", options, seed, (first,), self.hears(arm))
 
     def scores(self, arm: Arm, seed: int) -> Step:
         """Of every item, from audio alone; along given word times what can be measured so."""
@@ -138,8 +184,9 @@ class Pipeline:
     # --- budgets ---
 
     def n_steps(self, variant: str, options: Options) -> int:
-        """Of the recipe, or its share in a quick form."""
-        return max(1, round(self.recipe(variant, options).training.steps * self.size.share))
+        """Of the recipe, or its share in a quick form; none stay none."""
+        steps = self.recipe(variant, options).training.steps
+        return max(1, round(steps * self.size.share)) if steps else 0
 
     def tuned_rate(self, arm: Arm) -> float:
         """The learning rate with the lowest development loss after short trials of the first seed."""
@@ -207,18 +254,23 @@ class Pipeline:
     def stage_1(self, arm: Arm, options: Options, seed: int, what: str) -> Step:
         """A connector of these options along the arm's alignments."""
         before = (self.aligner(arm, seed), self.alignments(arm, seed))
-        return self.training("distill", f"{arm.title}: {what}", options, seed, before)
+        options = {**options, **layer_of(arm)}
+        return self.training("distill", f"{arm.title}: {what}", options, seed, before, self.hears(arm))
 
-    def training(self, variant: str, what: str, options: Options, seed: int, before: tuple[Step, ...]) -> Step:
+    def training(
+        self, variant: str, what: str, options: Options, seed: int, before: tuple[Step, ...], hears: Options
+    ) -> Step:
         """`ssr train` with a variant of the recipe; what its options borrow from other arms comes before it."""
         borrowed = {key: self.borrow(value, seed) for key, value in options.items() if isinstance(value, Made)}
-        own = {"seed": seed, **{key: value for key, value in options.items() if key not in borrowed}}
+        parts = {key: value for key, value in options.items() if isinstance(value, Part)}
+        own = {"seed": seed, **{k: value for k, value in options.items() if k not in {*borrowed, *parts}}}
         own |= self.warmup(variant, own)
         recipe = self.recipe(variant, own)
         before = (*before, *borrowed.values())
 
         def work(folder: Path, report: Report) -> Facts:
-            paths: dict[str, Any] = {"out": folder}
+            cuts = {key: self.demo.cuts(part.name) for key, part in parts.items()}
+            paths: dict[str, Any] = {"out": folder, **hears, **cuts}
             for key, step in borrowed.items():
                 made = self.maker.folder(step)
                 paths[key] = made / "aligner" if step.stage == "aligner" else made
@@ -226,9 +278,10 @@ class Pipeline:
             return run_training(variant, self.recipe(variant, {**own, **paths}), report)
 
         data = {key: value for key, value in own.items() if key.startswith("data.")}  # of the arm itself
+        data |= {key: part.name for key, part in parts.items()}
         inputs = [self.base, content(recipe, variant), sorted(borrowed), data]
         seconds = self.rates.training(variant, recipe)
-        guess = {"dev_loss": 1 / recipe.training.steps}  # so that a forecast takes it to go on improving
+        guess = {"dev_loss": 1 / max(1, recipe.training.steps)}  # so that a forecast takes it to go on improving
         return Step(STAGES[variant], f"{what}, seed {seed}", inputs, before, work, seconds, guess)
 
     def warmup(self, variant: str, options: Options) -> Options:
@@ -288,6 +341,11 @@ class Pipeline:
 STAGES = {"aligner": "aligner", "distill": "stage1", "multitask": "stage2"}
 
 
+def layer_of(arm: Arm) -> Options:
+    """Which hidden state an arm hears, where not the recipe's."""
+    return {key: value for key, value in arm.encoder.items() if key == "encoder.layer"}
+
+
 def heard_damage(arm: Arm) -> Damage:
     """What an arm does to alignments."""
     return Damage(**{key: value for key, value in arm.damage.items() if key != "taught"})
@@ -310,6 +368,9 @@ def with_options(recipe: Recipe, options: Options) -> Recipe:
     for key, value in options.items():
         section, _, name = key.rpartition(".")
         given = str(value) if isinstance(value, Path) else value
+        if isinstance(value, Times):
+            before = getattr(getattr(recipe, section), name)
+            given = type(before)(before * value.factor)
         changed: dict[str, Any] = {name: given}
         if section:
             changed = {section: dataclasses.replace(getattr(recipe, section), **changed)}

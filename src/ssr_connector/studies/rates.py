@@ -8,14 +8,17 @@ from pathlib import Path
 from ssr_connector.config import Recipe
 from ssr_connector.tiny.demo import STAGE_2, Demo
 
+SPEECH_ALONE = {"speech_lm", "transcribe"}  # objectives of the demo's stage 2 without text
+
 
 @dataclass(frozen=True)
 class Rates:
-    """Seconds of the demo's stages: of a training step by variant, of aligning, and of scoring one system."""
+    """Seconds of the demo's stages: of a training step by variant, of aligning, scoring one system, and encoding."""
 
     per_step: Mapping[str, float]
     align: float | None
     scores: float | None
+    encode: float | None = None
 
     @classmethod
     def of(cls, demo: Demo) -> "Rates":
@@ -28,13 +31,16 @@ class Rates:
                 taken = demo.stage_recipe(name).training.steps + len(trials["lrs"]) * trials["trial_steps"]
                 per_step[name] = seconds[name] / taken
         systems = 1 + len(demo.tiny.baselines) + len(STAGE_2)
-        return cls(per_step, seconds.get("align"), seconds["evaluate"] / systems if "evaluate" in seconds else None)
+        scores = seconds["evaluate"] / systems if "evaluate" in seconds else None
+        return cls(per_step, seconds.get("align"), scores, seconds.get("encode"))
 
     def training(self, variant: str, recipe: Recipe) -> float | None:
         """Of a run with its own number of steps: that of the demo's stage with like objectives."""
         like = variant
         if variant == "distill" and "distil" not in recipe.training.objectives:
             like = "stack_layers" if recipe.connector.layers else "stack_plain"
+        if variant == "multitask" and not set(recipe.training.objectives) - SPEECH_ALONE and "vanilla" in self.per_step:
+            like = "vanilla"
         rate = self.per_step.get(like)
         return None if rate is None else rate * recipe.training.steps
 

@@ -173,6 +173,25 @@ def item_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
     return {"ids": common, "sums": [whole + s for s in sums], "weights": [1.0] * len(common), "clusters": clusters}
 
 
+def mean_of(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
+    """A figure of the items of several figures, each figure counting the same; None where the run lacks one.
+
+    What an item of one figure shares with an item of another, its cluster, is drawn with it.
+    """
+    if any("ids" not in run.get(name, {}) for name in names):
+        return None
+    parts = [run[name] for name in names]
+    found: dict[str, list[Any]] = {"ids": [], "sums": [], "weights": [], "clusters": []}
+    for name, part in zip(names, parts, strict=True):
+        share = 1 / sum(part["weights"])
+        for key, (total, weight, cluster) in by_id(part).items():
+            item = f"{name} {key}", share * total, share * weight, cluster
+            for column, value in zip(found.values(), item, strict=True):
+                column.append(value)
+    mean_of_all = {key: sum(part[key] for part in parts) / len(parts) for key in ("value", "chance")}
+    return {**found, **mean_of_all, "unit": parts[0]["unit"]}
+
+
 Item = tuple[float, float, str]  # sum, weight, cluster
 
 

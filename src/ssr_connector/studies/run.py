@@ -13,9 +13,10 @@ from ssr_connector.studies.cache import Cache, Forecast, Maker
 from ssr_connector.studies.picture import draw
 from ssr_connector.studies.pipeline import Pipeline, Size
 from ssr_connector.studies.rates import Rates
-from ssr_connector.studies.results import BESIDE, Results, Row
+from ssr_connector.studies.results import BESIDE, Results, Row, mean_of
 from ssr_connector.studies.study import Arm, Study
 from ssr_connector.studies.table import markdown
+from ssr_connector.studies.words import caution
 from ssr_connector.tiny.demo import Demo
 
 QUICK_S, QUICK_ITEMS, LEAST_SHARE = 900.0, 100, 1 / 16
@@ -131,7 +132,8 @@ def figures_of(pipeline: Pipeline, maker: Maker, arm: Arm, seed: int) -> dict[st
     figures |= {name: {"value": made[name]} for name in ("audio_s_per_s", "memory_mib", "lost") if name in made}
     if not arm.words:
         figures["aligner_seconds"] = {"value": maker.make(pipeline.aligner(arm, seed))["seconds"]}
-    return figures
+    means = {name: mean_of(figures, parts) for name, parts in pipeline.study.means.items()}
+    return figures | {name: found for name, found in means.items() if found}
 
 
 # --- what came of it ---
@@ -141,7 +143,8 @@ def write(study: Study, results: Results, size: Size, said: Sequence[str], out: 
     """All files, each whole or not at all."""
     files = (out / "results.json", out / "table.md", out / f"{study.name}.png", out / "paragraph.md")
     table = markdown(results, study.columns, study.tables)
-    paragraph = " ".join(study.paragraph(results))
+    careful = caution(results, [column.figure for column in study.columns if column.paired])
+    paragraph = " ".join([*careful, *study.paragraph(results)])
     write_json(files[0], {**about(study, size, said), "rows": results.to_dict(), "paragraph": paragraph})
     for path, text in ((files[1], "\n\n".join([*said, table])), (files[3], paragraph + "\n")):
         with replace_file(path) as new:

@@ -24,12 +24,30 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Times:
+    """As the value of an option: so many times what the recipe has."""
+
+    factor: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """As the value of an option: the cuts of a part of the demo's speech, `train` or `stories`."""
+
+    name: str
+
+
+UNTRAINED = "untrained"  # as `encoder.name`: the demo's encoder with the weights that it began with
+
+
+@dataclass(frozen=True)
 class Arm:
     """One row: what it does differently from the recipe. Arms share every stage in which they do not differ."""
 
     name: str
     title: str
     table: str = ""  # which of the study's tables it stands in; empty: the only one
+    encoder: Options = field(default_factory=dict)  # `encoder.name` and `encoder.layer`, where not the demo's
     aligner: Options = field(default_factory=dict)  # over the recipe's variant `aligner`
     words: str = ""  # align by words instead, as `ssr align --aligner` names it, or "gold": an oracle, hears nothing
     damage: Options = field(default_factory=dict)  # of the boundaries, in training and when heard: see `damage.py`
@@ -61,6 +79,24 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Gain:
+    """A figure in which rows gain something on the first row, and what that is called."""
+
+    figure: str
+    what: str
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """What rows gain on the first row, a panel for each gain, against what they lose in the figure that fares worst."""
+
+    gains: tuple[Gain, ...]
+    kept: Mapping[str, str]  # figures of which none is to get worse, and what each is called
+    kept_label: str
+
+
+@dataclass(frozen=True)
 class Study:
     """A question, and all that it takes to answer it."""
 
@@ -68,9 +104,10 @@ class Study:
     question: str
     arms: Sequence[Arm]  # the first one of each table is the reference that its others are compared with
     columns: Sequence[Column]
-    picture: Picture
+    picture: Picture | Frontier
     paragraph: Callable[["Results"], list[str]]  # sentences that follow from the figures
     tasks: tuple[str, ...] = ("storycloze", "spoken_mmlu_cloze")  # the same ones are scored once for all studies
+    means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name: figures of tasks; of all their items
     snr_db: tuple[float, ...] = ()
     beside: tuple[str, ...] = ()  # rows of no arm: "text model", "hard cascade", "another item's audio", "no context"
     tables: Mapping[str, str] = field(default_factory=lambda: {"": ""})  # name: heading

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ssr_connector.evaluation.findings import FEW_ITEMS
 from ssr_connector.evaluation.labels import capital, interval, number
 
 if TYPE_CHECKING:
@@ -71,6 +72,18 @@ def extreme(results: "Results", names: Sequence[str], figure: str, what: str, le
         return f"No arm is told apart from {title}, whose mean in {what} is the best."
     rest = f"; not told apart from it: {listed(level)}" if level else ""
     return f"{capital(title)} has the best mean in {what}, told apart from {listed(beaten)}{rest}."
+
+
+def caution(results: "Results", figures: Sequence[str]) -> list[str]:
+    """What to be careful about, where any of these figures is over few items."""
+    found = [results.figure(row.name, figure) for row in results.rows for figure in figures]
+    counts = [figure.n for figure in found if figure and figure.n]
+    if not counts or min(counts) >= FEW_ITEMS:
+        return []
+    return [
+        f"Careful: some figures are over as few as {min(counts)} items, and intervals over so few are too narrow: "
+        "what follows shows that the study works, not what it finds."
+    ]
 
 
 def listed(titles: Sequence[str]) -> str:

@@ -67,15 +67,13 @@ def train_encoder(
     ``out`` made from the same configuration and corpora is reused, and a run that was killed goes on. Raises UserError
     where a corpus is missing.
     """
-    from transformers import SeamlessM4TFeatureExtractor
-
     fingerprint = _fingerprint(config, [corpus_dir] + ([dev_dir] if dev_dir else []))
     facts_path = out / "training.json"
     if facts_path.is_file():
         saved: dict[str, Any] = json.loads(facts_path.read_text())
         if saved["fingerprint"] == fingerprint:
             return saved
-    extractor = SeamlessM4TFeatureExtractor(feature_size=FEATURES, num_mel_bins=FEATURES, stride=STACK)
+    extractor = build_extractor()
     corpus = PhoneCorpus.load(corpus_dir, LogMel(extractor))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -95,6 +93,21 @@ def train_encoder(
         shutil.rmtree(out)
     temporary.replace(out)
     return facts
+
+
+def save_untrained(out: Path, config: EncoderTrainingConfig) -> None:
+    """The encoder as training begins with it, in the form that ``train_encoder`` saves."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        build_model(config).save_pretrained(out)
+    build_extractor().save_pretrained(out)
+
+
+def build_extractor() -> Any:
+    """Stacked log-mel frames."""
+    from transformers import SeamlessM4TFeatureExtractor
+
+    return SeamlessM4TFeatureExtractor(feature_size=FEATURES, num_mel_bins=FEATURES, stride=STACK)
 
 
 def build_model(config: EncoderTrainingConfig) -> Any:

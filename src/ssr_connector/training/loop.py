@@ -21,7 +21,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file, write_json
 from ssr_connector.training.batches import Batch, Batches
 from ssr_connector.training.checkpoint import Position, load_state, save_state, trainable
-from ssr_connector.training.objectives import Objective, PredictLikeText
+from ssr_connector.training.objectives import ContinueLikeText, Objective, PredictLikeText
 from ssr_connector.training.processes import anywhere, on_cpu
 from ssr_connector.training.retention import TextGuard
 from ssr_connector.training.sharding import full, is_sharded, shard, unshard
@@ -47,8 +47,9 @@ class Student(nn.Module):
         super().__init__()
         self.learner = learner
         self.objectives = objectives
-        teachers = [o.objective.teacher for o in objectives if isinstance(o.objective, PredictLikeText)]
-        self.teachers = nn.ModuleList(teachers)
+        taught = [o.objective for o in objectives if isinstance(o.objective, PredictLikeText | ContinueLikeText)]
+        own = set(learner.modules())  # an LLM that does not learn is its own teacher
+        self.teachers = nn.ModuleList(objective.teacher for objective in taught if objective.teacher not in own)
 
     def forward(self, batch: Batch, objectives: Sequence[Weighted] | None = None) -> tuple[Tensor, Logged]:
         """The weighted loss of these objectives, or of its own, and what to log."""

@@ -135,11 +135,13 @@ class Transcribe:
 class ContinueLikeText:
     """KL of the next tokens after speech to those after its transcript, over a continuation that the LLM wrote.
 
-    How connectors that cannot be distilled token by token are taught (Ultravox, AudioChatLlama).
+    How connectors that cannot be distilled token by token are taught (Ultravox, AudioChatLlama). The teacher is the LLM
+    as it was at the start: a copy, where it learns.
     """
 
     def __init__(self, model: SSRForConditionalGeneration, new_tokens: int = 16) -> None:
         self.model, self.new_tokens = model, new_tokens
+        self.teacher = as_it_is(model.llm)
         self._written: dict[str, list[int]] = {}  # greedy, so that a resumed run writes the same again
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
@@ -153,18 +155,18 @@ class ContinueLikeText:
                 self._write([speech.ids[i] for i in asked], [contexts[i] for i in asked])
             endings = [Piece.text(self._written[key], scored=True) for key in speech.ids]
             pairs = [[c, e] for c, e in zip(contexts, endings, strict=True)]
-            teacher = scored_log_probs(self.model.llm, pairs, self.model.embed_tokens)
+            teacher = scored_log_probs(self.teacher, pairs)
         start = Piece.text(self.model.prefix_ids)
         heard = hear(self.model, speech)
         rows = [[start, Piece.speech(s), e] for s, e in zip(heard, endings, strict=True)]
-        student = scored_log_probs(self.model.llm, rows, self.model.embed_tokens)
+        student = scored_log_probs(self.model.llm, rows)
         loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
         return loss, {"continuation_kl": loss.item()}
 
     def _write(self, keys: Sequence[str], contexts: Sequence[Piece]) -> None:
-        batch = Sequences.build([[c] for c in contexts], self.model.embed_tokens, pad_left=True)
+        batch = Sequences.build([[c] for c in contexts], embedding_of(self.teacher), pad_left=True)
         eos = self.model.tokenizer.eos_token_id
-        new = self.model.llm.generate(
+        new = self.teacher.generate(
             inputs_embeds=batch.embeds,
             attention_mask=batch.mask,
             max_new_tokens=self.new_tokens,
@@ -242,7 +244,7 @@ class PredictLikeText:
 
     def __init__(self, model: SSRForConditionalGeneration) -> None:
         self.model = model
-        self.teacher = copy.deepcopy(model.llm).eval().requires_grad_(False)
+        self.teacher = as_it_is(model.llm)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Mean over tokens."""
@@ -254,10 +256,16 @@ class PredictLikeText:
         with torch.no_grad():
             as_text = [Piece.text(list(s.alignment.token_ids), scored=True) for s in heard]
             texts = [begun(self.model, [start, t]) for t in as_text]
-            teacher = scored_log_probs(self.teacher, texts, self.teacher.get_input_embeddings())
-        student = scored_log_probs(self.model.llm, rows, self.model.embed_tokens)
+            teacher = scored_log_probs(self.teacher, texts)
+        student = scored_log_probs(self.model.llm, rows)
         loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
         return loss, {"text_kl": loss.item()}
+
+
+def as_it_is(llm: Any) -> Any:
+    """The LLM while it is frozen, else a frozen copy of it."""
+    learns = any(p.requires_grad for p in llm.parameters())
+    return copy.deepcopy(llm).eval().requires_grad_(False) if learns else llm
 
 
 class Quantity:
@@ -309,9 +317,15 @@ def needs_llm(config: TrainingSection) -> bool:
     return "llm" in config.train or not set(config.objectives) <= {"distil", "quantity"}
 
 
-def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]], embed: Callable[[Tensor], Tensor]) -> Tensor:
+def embedding_of(llm: Any) -> Callable[[Tensor], Tensor]:
+    """Token ids of any shape and device → the LLM's input embeddings."""
+    table = llm.get_input_embeddings()
+    return lambda token_ids: table(token_ids.to(table.weight.device))
+
+
+def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]]) -> Tensor:
     """Next-token log-probabilities at every scored token of a batch of rows [tokens, V]."""
-    batch = Sequences.build(rows, embed)
+    batch = Sequences.build(rows, embedding_of(llm))
     logits: Tensor = llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
     return logits[:, :-1][batch.labels[:, 1:] != IGNORED].float().log_softmax(-1)
 
