@@ -55,3 +55,35 @@ def test_masks_follow_the_lengths():
 def test_frames_of_another_shape_are_refused(shape, n):
     with pytest.raises(ValueError, match=r"\[B, T, F\]"):
         Frames(torch.zeros(shape), torch.zeros(n, dtype=torch.long), FrameClock(16000, 320, 0.0))
+
+
+def test_an_alignment_at_the_same_speed_is_the_same():
+    assert GOOD.at_speed(1.0, FrameClock(16000, 320, 200.0), 6) == GOOD
+
+
+@pytest.mark.parametrize("first_centre", [0.0, 200.0, 400.0])
+@pytest.mark.parametrize("speed", [0.5, 0.9, 1.1, 2.0])
+def test_boundaries_lie_where_their_times_do_at_another_speed(speed, first_centre):
+    clock = FrameClock(16000, 320, first_centre)
+    ends = tuple(range(1, 200, 3))
+    starts = (0, *ends[:-1])
+    n = len(ends)
+    alignment = Alignment("x" * n, tuple(range(n)), starts, ends, tuple((i, i + 1) for i in range(n)), 200)
+    heard = alignment.at_speed(speed, clock, round(200 / speed))
+    assert heard.n_frames == round(200 / speed)
+    for old, new in zip(ends, heard.ends, strict=True):
+        if 1 < new < heard.n_frames:
+            assert abs(clock.edge_s(new) - clock.edge_s(old) / speed) <= clock.frame_s / 2 + 1e-9
+    assert (heard.token_ids, heard.char_spans, heard.text) == (
+        alignment.token_ids,
+        alignment.char_spans,
+        alignment.text,
+    )
+
+
+def test_tokens_that_lose_their_frames_share_one():
+    crowded = Alignment("abcd", (1, 2, 3, 4), (0, 1, 2, 3), (1, 2, 3, 4), ((0, 1), (1, 2), (2, 3), (3, 4)), 4)
+    heard = crowded.at_speed(2.0, FrameClock(16000, 320, 160.0), 2)
+    assert len(heard) == 4
+    assert heard.ends[-1] == 2
+    assert heard.shared == 2

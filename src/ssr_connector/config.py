@@ -17,6 +17,8 @@ import yaml
 
 from ssr_connector.errors import UserError
 
+Paths = tuple[str, ...] | str  # one path; or several, as a YAML list or parted by commas
+
 
 @dataclass(frozen=True)
 class EncoderSection:
@@ -79,12 +81,29 @@ class ConnectorConfig:
 class DataSection:
     """What is trained on: cuts, their encoder frames where cached, their alignments, and text for multitask."""
 
-    train: str = ""  # cuts.jsonl.gz of `ssr prepare`
-    dev: str = ""
-    frames: str | None = None  # folder of `ssr encode`; null: encode on the fly
-    alignments: str = ""  # folder of `ssr align`, for train and dev
-    text: str = ""  # plain text, one document a line, for `text` and `ewc`; "self": what the LLM writes itself
+    train: Paths = ""  # cuts.jsonl.gz, or a Shar folder, of `ssr prepare`; of several corpora: all of them
+    dev: Paths = ""
+    frames: Paths | None = None  # folders of `ssr encode`; null: encode on the fly
+    alignments: Paths = ""  # folders of `ssr align`, for train and dev
+    # For `text` and `ewc`: plain text, one document a line, or JSON lines with "text", either also as .gz; a folder of
+    # such files; a Hugging Face dataset on disk; or "self": what the LLM writes itself.
+    text: str = ""
     dev_text: str = ""
+
+
+@dataclass(frozen=True)
+class AugmentSection:
+    """How recordings that are trained on are changed, otherwise in every epoch: from audio only, without data.frames.
+
+    In this order: another speed (alignments are scaled along), a room, noise.
+    """
+
+    speed: tuple[float, ...] = ()  # factors, one of which is drawn for each utterance: [0.9, 1, 1.1]
+    reverb: str = ""  # folder of impulse responses; "generated": rooms at random
+    reverb_share: float = 0.5  # of the utterances
+    noise: str = ""  # folder, or table with the column audio, of noise recordings; "generated": speech-shaped noise
+    noise_share: float = 0.5
+    snr_db: tuple[float, float] = (5.0, 20.0)  # drawn between them; to the active speech level, as in evaluation.snr_db
 
 
 @dataclass(frozen=True)
@@ -154,6 +173,7 @@ class Recipe:
     aligner: AlignerSection = field(default_factory=AlignerSection)
     connector: ConnectorConfig = field(default_factory=ConnectorConfig)
     data: DataSection = field(default_factory=DataSection)
+    augment: AugmentSection = field(default_factory=AugmentSection)
     training: TrainingSection = field(default_factory=TrainingSection)
     evaluation: EvaluationSection = field(default_factory=EvaluationSection)
     tiny: dict[str, Any] = field(default_factory=dict)  # the tiny world, read by `ssr demo`
@@ -210,6 +230,12 @@ def read_tree(path: str | Path) -> dict[str, Any]:
 def variants_of(path: str | Path) -> list[str]:
     """Names of a recipe's variants."""
     return list(read_tree(path).get("variants") or {})
+
+
+def paths_of(value: Paths | None) -> list[Path]:
+    """One path, or several."""
+    names = value.split(",") if isinstance(value, str) else value or ()
+    return [Path(name.strip()) for name in names if name.strip()]
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

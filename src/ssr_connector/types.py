@@ -3,7 +3,7 @@
 Axis letters: B batch, T speech frames, S segments (= text tokens), F encoder width, D LLM width.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +88,16 @@ class Alignment:
 
     def __len__(self) -> int:
         return len(self.token_ids)
+
+    def at_speed(self, speed: float, clock: FrameClock, n_frames: int) -> "Alignment":
+        """The same for the recording played `speed` times as fast, which has `n_frames` of the same clock.
+
+        Every boundary lies at the edge nearest to its time over `speed`; tokens left without a frame share one.
+        """
+        ends = [min(max(1, clock.boundary_at(clock.edge_s(end) / speed)), n_frames) for end in self.ends]
+        starts = [clock.boundary_at(clock.edge_s(start) / speed) for start in self.starts]
+        starts = [min(start, end - 1) for start, end in zip(starts, ends, strict=True)]
+        return replace(self, starts=tuple(starts), ends=tuple(ends), n_frames=n_frames)
 
     @property
     def shared(self) -> int:

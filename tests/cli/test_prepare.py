@@ -48,6 +48,23 @@ def test_the_next_command_names_the_development_set(source: Path, capsys: pytest
     assert command[-4:] == ["--data.train", str(out / "train.jsonl.gz"), "--data.dev", str(out / "dev.jsonl.gz")]
 
 
+def test_shards_are_written_for_each_part_and_go_when_they_are_not_of_these_cuts(source: Path) -> None:
+    from ssr_connector.data.cuts import read_cuts
+
+    out = source.parent / "out"
+    words = (str(source), "--out", str(out), "--jobs", "1")
+    assert prepare.run(parse(*words, "--dev", "2", "--shar", "2")) == 0
+    for part, n_shards in (("train", 2), ("dev", 1)):
+        assert len(list((out / f"{part}-shar").glob("*.tar"))) == n_shards
+        manifest, shards = (read_cuts(out / f"{part}{end}") for end in (".jsonl.gz", "-shar"))
+        assert [c.id for c in shards] == [c.id for c in manifest]
+    assert not (out / "cuts-shar").exists()
+    assert prepare.run(parse(*words, "--shar", "1000")) == 0
+    assert [path.name for path in sorted(out.glob("*-shar"))] == ["cuts-shar"]
+    with pytest.raises(UserError, match="--shar 0: give the number of cuts"):
+        prepare.run(parse(*words, "--shar", "0"))
+
+
 def test_user_errors_come_through(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         prepare.run(parse(str(tmp_path / "none.tsv"), "--out", str(tmp_path / "out")))

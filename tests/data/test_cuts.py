@@ -9,7 +9,15 @@ import soundfile
 from lhotse import CutSet, MonoCut, MultiCut, SupervisionSet, validate
 
 from ssr_connector.data.audio import AudioError, inspect_audio
-from ssr_connector.data.cuts import cut_audio, in_groups, make_cut, make_recording, read_cuts, read_manifests
+from ssr_connector.data.cuts import (
+    cut_audio,
+    in_groups,
+    make_cut,
+    make_recording,
+    read_corpora,
+    read_cuts,
+    read_manifests,
+)
 from ssr_connector.data.entry import Entry
 from ssr_connector.data.words import WordTime
 from ssr_connector.errors import UserError
@@ -119,6 +127,20 @@ def test_manifests_are_read_together_and_the_shortest_comes_first(tmp_path: Path
     CutSet([long.with_id("5000")]).to_file(tmp_path / "b.jsonl.gz")
     with pytest.raises(UserError, match=r"b\.jsonl\.gz: the id 5000 is another cut elsewhere"):
         read_manifests(paths)
+
+
+def test_corpora_are_read_in_order_and_an_id_in_two_of_them_is_an_error_that_names_both(
+    tmp_path: Path, sound: np.ndarray
+) -> None:
+    cut = cut_of(tmp_path / "a.wav", sound)
+    paths = [tmp_path / f"{name}.jsonl.gz" for name in "abc"]
+    for path, ids in zip(paths, (("1", "2"), ("0",), ("3", "2")), strict=True):
+        CutSet([cut.with_id(id_) for id_ in ids]).to_file(path)
+    assert [c.id for c in read_corpora(paths[:2])] == ["1", "2", "0"]
+    with pytest.raises(UserError, match=r"the id 2 is in .*a\.jsonl\.gz and in .*c\.jsonl\.gz"):
+        read_corpora(paths)
+    with pytest.raises(UserError, match=r"the id 1 is in .*a\.jsonl\.gz twice"):
+        read_corpora([paths[0], paths[0]])
 
 
 def test_groups_hold_at_most_so_many_padded_seconds() -> None:

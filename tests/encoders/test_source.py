@@ -20,8 +20,8 @@ def frames(tiny_corpus, tiny_encoder, tmp_path_factory):
 
 
 def test_stored_and_encoded_frames_agree(frames, tiny_corpus, tiny_encoder):
-    stored, width, clock = frame_source(str(frames), tiny_encoder, None)
-    encoded, other_width, other_clock = frame_source(None, tiny_encoder, None)
+    stored, width, clock = frame_source([frames], tiny_encoder, None)
+    encoded, other_width, other_clock = frame_source([], tiny_encoder, None)
     assert isinstance(stored, StoredFrames)
     assert isinstance(encoded, EncodedFrames)
     assert (width, clock) == (other_width, other_clock)
@@ -33,11 +33,11 @@ def test_stored_and_encoded_frames_agree(frames, tiny_corpus, tiny_encoder):
 
 def test_frames_of_another_layer_are_refused(frames, tiny_encoder):
     with pytest.raises(UserError, match=r"was not made by .* layer 1"):
-        frame_source(str(frames), tiny_encoder, 1)
+        frame_source([frames], tiny_encoder, 1)
 
 
 def test_a_cut_that_was_not_encoded_has_no_frames(frames, tiny_corpus, tiny_encoder):
-    stored, _, _ = frame_source(str(frames), tiny_encoder, None)
+    stored, _, _ = frame_source([frames], tiny_encoder, None)
     (other, *_) = read_cuts(tiny_corpus / "dev.jsonl.gz")
     assert not stored.has(other)
     with pytest.raises(UserError, match=other.id):

@@ -48,6 +48,19 @@ def test_what_is_read_can_be_changed_without_touching_the_file(folder):
     assert FrameStore(folder).read(["a"]).values.any()
 
 
+def test_several_stores_are_one_unless_an_id_clashes_or_the_encoder_is_another(folder, tmp_path):
+    write_frames(tmp_path / "more", "hub/name#3", CLOCK, [(["m"], frames(4, seed=2))])
+    both = FrameStore(folder, tmp_path / "more")
+    assert both.read(["m", "a"]).lengths.tolist() == [4, 5]
+    assert both.digest() != FrameStore(folder).digest()
+    write_frames(tmp_path / "clash", "hub/name#3", CLOCK, [(["b"], frames(4))])
+    with pytest.raises(UserError, match=r"b has frames in .*clash and in .*frames; leave one out"):
+        FrameStore(folder, tmp_path / "clash")
+    write_frames(tmp_path / "other", "hub/name#4", CLOCK, [(["m"], frames(4))])
+    with pytest.raises(UserError, match=r"other is of another encoder than .*frames"):
+        FrameStore(folder, tmp_path / "other")
+
+
 def test_an_unknown_recording_is_named(folder):
     with pytest.raises(UserError, match="nobody is not among"):
         FrameStore(folder).read(["a", "nobody"])

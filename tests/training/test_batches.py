@@ -1,11 +1,18 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
+from ssr_connector.config import AugmentSection
+from ssr_connector.data.augment import Augmentation
 from ssr_connector.data.cuts import read_cuts
+from ssr_connector.data.documents import Documents
+from ssr_connector.data.packing import WINDOW_TOKENS, PackedText
 from ssr_connector.errors import UserError
 from ssr_connector.training.batches import Batches, SpeechBatch, SpeechBatches, TextBatches
+from ssr_connector.types import Alignment, Frames, Waveform
+from ssr_connector.units import FrameClock
 
 
 class Source:
@@ -86,33 +93,108 @@ def test_cuts_without_frames_or_alignment_are_counted(cuts):
         SpeechBatches(cuts, source, {}, {}, 7.0, 0)
 
 
+class EncodedSource(Source):
+    """A frame every 20 ms of the recordings, which are noise."""
+
+    def has(self, cut):
+        return cut.duration > 0.3
+
+    def frames(self, cuts, change=None):
+        rate, lengths = 16_000, []
+        for cut in cuts:
+            recording = Waveform(np.ones(round(cut.duration * rate), np.float32), rate)
+            lengths.append(len((change(cut.id, recording) if change else recording).samples) // 320)
+        return Frames(torch.zeros(len(cuts), max(lengths), 1), torch.tensor(lengths), FrameClock(rate, 320, 160.0))
+
+
+def aligned(cut):
+    """A token for every quarter of a second."""
+    n_frames = round(cut.duration * 16_000) // 320
+    ends = tuple(range(12, n_frames, 12))
+    n = len(ends)
+    spans = tuple((i, i + 1) for i in range(n))
+    return Alignment("x" * n, tuple(range(n)), (0, *ends[:-1]), ends, spans, n_frames)
+
+
+def test_at_other_speeds_alignments_fit_and_batches_hold_what_they_may(many):
+    alignments = {c.id: aligned(c) for c in many}
+    augmentation = Augmentation(AugmentSection(speed=(0.8, 1.0, 1.25)), 0)
+
+    def batches(**kwargs):
+        texts = {c.id: "" for c in many}
+        return SpeechBatches(many, EncodedSource(), texts, alignments, 7.0, 0, augmentation=augmentation, **kwargs)
+
+    speeds, sums = {}, []
+    for batch in batches().epoch(1):
+        sums.append(0.0)
+        for key, found, n in zip(batch.ids, batch.alignments, batch.frames.lengths.tolist(), strict=True):
+            assert found.n_frames == n
+            speeds[key] = speed = alignments[key].n_frames / n
+            sums[-1] += n * 0.02
+            for old, new in zip(alignments[key].ends, found.ends, strict=True):
+                assert abs(new - old / augmentation.speed(key, 1)) <= 0.5 + 1e-9
+            assert speed == pytest.approx(augmentation.speed(key, 1), rel=0.06)
+    assert set(speeds) == {c.id for c in many}
+    assert max(sums) <= 7.0
+    whole = [(b.ids, b.alignments) for b in batches().epoch(1)]
+    assert [(b.ids, b.alignments) for b in batches().epoch(1, skip=3)] == whole[3:]
+    ranks = [batches(rank=rank, world_size=2) for rank in (0, 1)]
+    shared = {i: a for r in ranks for b in r.epoch(1) for i, a in zip(b.ids, b.alignments, strict=True)}
+    assert shared == {i: a for ids, found in whole for i, a in zip(ids, found, strict=True)}
+
+
+def test_cuts_that_would_be_too_short_or_too_long_at_a_speed_are_seen_before(many):
+    def batches(*speed, cuts=many):
+        augmentation = Augmentation(AugmentSection(speed=speed), 0)
+        texts = {c.id: "" for c in cuts}
+        return SpeechBatches(cuts, EncodedSource(), texts, None, 2.0, 0, augmentation=augmentation)
+
+    assert batches(0.8, 1.0).n_left_out == 0
+    assert batches(1.0, 1.9).n_left_out == sum(c.duration / 1.9 <= 0.3 for c in many) > 0
+    with pytest.raises(UserError, match=r"longer than training\.batch_s=2 s"):
+        batches(0.5, 1.0)
+
+
 def test_a_cut_longer_than_a_batch_is_named(cuts):
     with pytest.raises(UserError, match=r"alone is longer than training\.batch_s=1 s"):
         speech(cuts, batch_s=1.0)
 
 
+def text_batches(folder, n, batch_tokens, *args, block=5, window_tokens=WINDOW_TOKENS):
+    """Batches of a text of n numbers, twelve on each line."""
+    numbers = [str(i) for i in range(n)]
+    lines = [" ".join(numbers[k : k + 12]) for k in range(0, n, 12)]
+    (folder / "numbers.txt").write_text("\n".join(lines))
+    documents = Documents(folder / "numbers.txt")
+    text = PackedText(documents, lambda line: [int(i) for i in line.split()], block, window_tokens=window_tokens)
+    return TextBatches(text, batch_tokens, *args)
+
+
+@pytest.mark.parametrize("window_tokens", [WINDOW_TOKENS, 40, 15])
 @pytest.mark.parametrize(("n_blocks", "per_batch"), [(12, 4), (10, 4), (7, 3), (3, 8)])
-def test_text_blocks_come_once_an_epoch(n_blocks, per_batch):
-    text = TextBatches(list(range(n_blocks * 5 + 3)), 5, per_batch * 5, seed=1)
-    size = min(per_batch, n_blocks)
+def test_text_blocks_come_once_an_epoch(n_blocks, per_batch, window_tokens, tmp_path):
+    text = text_batches(tmp_path, n_blocks * 5 + 3, per_batch * 5, 1, window_tokens=window_tokens)
+    size = min(per_batch, n_blocks, window_tokens // 5)
     assert text.batch(0).shape == (size, 5)
     stream = torch.cat([text.batch(k) for k in range(n_blocks)])[:, 0].tolist()  # `size` epochs
     epochs = [stream[k : k + n_blocks] for k in range(0, len(stream), n_blocks)]
     assert len(epochs) == size
     assert all(sorted(e) == [5 * b for b in range(n_blocks)] for e in epochs)
     assert len({tuple(e) for e in epochs}) > 1
-    assert torch.equal(text.batch(4), TextBatches(list(range(n_blocks * 5)), 5, per_batch * 5, seed=1).batch(4))
+    again = text_batches(tmp_path, n_blocks * 5 + 3, per_batch * 5, 1, window_tokens=window_tokens)
+    for step in (4, 0, 7):
+        assert torch.equal(text.batch(step), again.batch(step))
 
 
-def test_text_is_shared_by_processes():
-    ranks = [TextBatches(list(range(60)), 5, 15, 0, rank, 2) for rank in (0, 1)]
+def test_text_is_shared_by_processes(tmp_path):
+    ranks = [text_batches(tmp_path, 60, 15, 0, rank, 2) for rank in (0, 1)]
     stream = torch.cat([r.batch(k) for k in (0, 1) for r in ranks])[:, 0]
     assert sorted(stream.tolist()) == list(range(0, 60, 5))
 
 
-def test_too_little_text_is_an_error():
-    with pytest.raises(UserError, match="shorter than one block of 8"):
-        TextBatches([1, 2, 3], 8, 64, 0)
+def test_too_little_text_is_an_error(tmp_path):
+    with pytest.raises(UserError, match=r"numbers\.txt is shorter than one block of 8"):
+        text_batches(tmp_path, 3, 64, 0, block=8)
     with pytest.raises(UserError, match="neither speech nor text"):
         Batches(None, None)
 
@@ -124,8 +206,8 @@ class Epochs:
         return iter([SpeechBatch([f"{number}.{k}"], None, [], []) for k in range(skip, 3)])
 
 
-def test_positions_go_on_where_they_were():
-    batches = Batches(Epochs(), TextBatches(list(range(40)), 5, 10, 0))
+def test_positions_go_on_where_they_were(tmp_path):
+    batches = Batches(Epochs(), text_batches(tmp_path, 40, 10, 0))
 
     def take(n, *position):
         stream = batches.from_position(*position)

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from ssr_connector.config import TrainingSection
+from ssr_connector.data.documents import Documents
+from ssr_connector.data.packing import PackedText
 from ssr_connector.errors import UserError
 from ssr_connector.training import checkpoint
 from ssr_connector.training.batches import Batch, Batches, TextBatches
@@ -46,12 +48,19 @@ class Objective:
         return loss, {"toy": loss.item()}
 
 
+def numbers(folder):
+    """A text of fifty numbers, in blocks of five."""
+    folder.mkdir(exist_ok=True)
+    (folder / "numbers.txt").write_text(" ".join(map(str, range(50))))
+    return PackedText(Documents(folder / "numbers.txt"), lambda text: [int(word) for word in text.split()], 5)
+
+
 def run(out, progress=lambda *_: None, spoil=lambda step, loss: loss, evaluate=None, **settings):
     toy = Toy()
     config = TrainingSection(
         **{"steps": 8, "lr": 1e-2, "warmup_steps": 0, "log_every": 1, "checkpoint_every": 3} | settings
     )
-    batches = Batches(None, TextBatches(list(range(50)), 5, 10, seed=0))
+    batches = Batches(None, TextBatches(numbers(out), 10, seed=0))
     figures = train(
         Student(toy, [Weighted("toy", 2.0, Objective(toy, spoil))]), batches, config, out, 0, progress, evaluate
     )
@@ -130,7 +139,7 @@ def test_a_step_may_take_several_batches(tmp_path):
 
     def steps(out, per_batch, accumulate):
         toy = Plain()
-        batches = Batches(None, TextBatches(list(range(50)), 5, per_batch, seed=0))
+        batches = Batches(None, TextBatches(numbers(out), per_batch, seed=0))
         config = TrainingSection(steps=6, lr=1e-2, warmup_steps=0, log_every=1, accumulate=accumulate)
         train(Student(toy, [Weighted("toy", 1.0, Objective(toy))]), batches, config, out, 0, lambda *_: None)
         return [r["loss"] for r in rows(out)]
@@ -167,7 +176,7 @@ def test_a_run_that_forgets_too_much_goes_back_and_stops(tmp_path):
     config = TrainingSection(
         steps=20, lr=1e-2, warmup_steps=0, log_every=1, checkpoint_every=3, evaluate_every=2, max_text_drop=0.2
     )
-    batches = Batches(None, TextBatches(list(range(50)), 5, 10, seed=0))
+    batches = Batches(None, TextBatches(numbers(tmp_path), 10, seed=0))
     student = Student(toy, [Weighted("toy", 1.0, Objective(toy))])
     figures = train(student, batches, config, tmp_path, 0, watch, evaluate)
     assert figures["went_back_to"] == 4

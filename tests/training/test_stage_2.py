@@ -8,11 +8,19 @@ import torch
 from safetensors.torch import load_file
 
 from ssr_connector.config import load_recipe
+from ssr_connector.data.documents import Documents
+from ssr_connector.data.packing import PackedText
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training.batches import Batch, TextBatches
 from ssr_connector.training.objectives import ElasticWeights, PredictLikeText, TextLM
 from ssr_connector.training.stages import finetune
+
+
+def repeated(model, n, folder):
+    """Two sentences again and again, in blocks of 16 tokens."""
+    (folder / "text.txt").write_text("Tom wanted tea. Nobody knows.\n" * n)
+    return PackedText(Documents(folder / "text.txt"), lambda line: model.tokenize(line)[0], 16)
 
 
 def quiet(*_):
@@ -123,10 +131,10 @@ def test_the_kl_to_text_is_zero_where_speech_is_text_and_grows_as_the_llm_leaves
     assert not any(p.requires_grad for p in objective.teacher.parameters())
 
 
-def test_elastic_weights_hold_what_text_needs(model):
+def test_elastic_weights_hold_what_text_needs(model, tmp_path):
     torch.manual_seed(0)
     used = model.tokenize("Tom wanted tea. Nobody knows.")[0]
-    text = TextBatches(used * 30, 16, 32, 0)
+    text = TextBatches(repeated(model, 30, tmp_path), 32, 0)
     model.requires_grad_(False)
     model.llm.requires_grad_(True)
     objective = ElasticWeights(model, text, 4)
@@ -161,8 +169,8 @@ def test_elastic_weights_hold_what_text_needs(model):
     assert sum(float((p - start[k]).square().sum()) for k, p in model.llm.state_dict().items()) < distance
 
 
-def test_the_fisher_information_is_the_mean_square_of_gradients(model):
-    text = TextBatches(model.tokenize("Tom wanted tea. Nobody knows.")[0] * 20, 16, 16, 0)
+def test_the_fisher_information_is_the_mean_square_of_gradients(model, tmp_path):
+    text = TextBatches(repeated(model, 20, tmp_path), 16, 0)
     model.requires_grad_(False)
     model.llm.lm_head.requires_grad_(True)
     objective = ElasticWeights(model, text, 3)

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"there is no format {unknown[0]!r}: choose from {', '.join(FORMATS)}")
     if not first.exists():
         raise UserError(f"there is no recording, table or manifest {first}")
-    of_cuts = first.name.endswith((".jsonl", ".jsonl.gz"))
+    of_cuts = is_cuts(first)
     of_corpus = of_cuts or first.is_dir() or first.suffix in (".tsv", ".csv")
     for option, value, fits in (("--text", args.text, not of_corpus), ("--frames", args.frames, of_corpus)):
         if value is not None and not fits:
@@ -94,13 +94,20 @@ def run(args: argparse.Namespace) -> int:
     return align_corpus(args, manifests(args.sources, args.out, console), formats, console)
 
 
+def is_cuts(source: Path) -> bool:
+    """Whether it is cuts that `ssr prepare` made: a manifest or a Shar folder."""
+    from ssr_connector.data.shar import is_shar
+
+    return source.name.endswith((".jsonl", ".jsonl.gz")) or is_shar(source)
+
+
 def manifests(sources: Sequence[Path], out: Path, console: Any) -> list[Path]:
     """Cut manifests of the sources; a table or corpus is prepared under `out` first."""
     from ssr_connector.data.preparation import prepare
 
     found = []
     for number, source in enumerate(sources):
-        if source.name.endswith((".jsonl", ".jsonl.gz")):
+        if is_cuts(source):
             found.append(source)
             continue
         folder = out / "prepared" / str(number)

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Go through all stages; write results.json and report.html; print the table and the next commands."""
+    """Go through all stages; write results.json, report.html and report.md; print the table and the next commands."""
     from rich.console import Console
 
     from ssr_connector.errors import UserError
@@ -42,14 +42,12 @@ def run(args: argparse.Namespace) -> int:
         import espeakng_loader  # noqa: F401 - only whether it is there
     except ImportError as error:
         raise UserError("the tiny world's voices need eSpeak NG: pip install 'ssr-connector[tiny]'") from error
-    from ssr_connector.evaluation.report import print_summary, write_report
-    from ssr_connector.files import write_json
+    from ssr_connector.evaluation.report import print_summary, write_results
     from ssr_connector.tiny.demo import Demo
 
     console.print(f"Demo by {config} in {out}", soft_wrap=True)
     results = Demo(config, out, args.overrides, console).run()
-    write_json(out / "results.json", results)
-    write_report(results, out / "report.html")
+    page, text, figures = write_results(results, out)
     print_summary(results, console)
-    console.print(f"\nThe picture: {out / 'report.html'}\nThe figures: {out / 'results.json'}", soft_wrap=True)
+    console.print(f"\nThe picture: {page}\nThe figures: {figures}, {text}", soft_wrap=True)
     return 0

@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("cuts", metavar="CUTS", type=Path, nargs="+", help="cuts.jsonl.gz of `ssr prepare`")
+    parser.add_argument(
+        "cuts", metavar="CUTS", type=Path, nargs="+", help="cuts.jsonl.gz, or a Shar folder, of `ssr prepare`"
+    )
     parser.add_argument(
         "--encoder", metavar="NAME", required=True, help="hub name or folder of a transformers speech encoder"
     )

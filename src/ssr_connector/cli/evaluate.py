@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         required=True,
-        help="folder for results.json and report.html, and with --harness for harness.json",
+        help="folder for results.json, report.html and report.md, and with --harness for harness.json",
     )
     parser.add_argument(
         "--submission",
@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, and write results.json and report.html, harness.json, or all three."""
+    """Measure, and write results.json, report.html and report.md, or harness.json, or both."""
     check(args)
     from rich.console import Console
 
@@ -124,8 +124,7 @@ def run_tasks(
     """Tasks and transcribed speech."""
     from ssr_connector.config import to_dict
     from ssr_connector.evaluation.comparison import Spec, compare
-    from ssr_connector.evaluation.report import print_summary, write_report
-    from ssr_connector.files import write_json
+    from ssr_connector.evaluation.report import print_summary, write_results
     from ssr_connector.progress import bar
 
     cuts = args.cuts
@@ -140,10 +139,9 @@ def run_tasks(
         results = compare(spec, lambda line: console.print(f"  {line}"), lambda _, done, total: report(done, total, {}))
     results |= {"command": command(), "recipe": to_dict(recipe), "seed": recipe.seed}
     results |= {"cost": [], "curves": {}, "next": []}
-    write_json(args.out / "results.json", results)
-    write_report(results, args.out / "report.html")
+    files = write_results(results, args.out)
     print_summary(results, console)
-    console.print(f"{args.out / 'results.json'}\n{args.out / 'report.html'}", soft_wrap=True)
+    console.print("\n".join(map(str, files)), soft_wrap=True)
     return results
 
 

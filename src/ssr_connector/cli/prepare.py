@@ -46,6 +46,7 @@ examples
   ssr prepare LibriSpeech/train-clean-100 --out data/clean100 --jobs 8
   ssr prepare cv-corpus-17.0/cy --out data/cy --subset validated --min-duration-s 1
   ssr prepare LJSpeech-1.1 --out data/lj --words lj.ctm
+  ssr prepare LibriSpeech --out /scratch/ls --shar 1000       # then --data.train /scratch/ls/cuts-shar
 """
 
 
@@ -83,6 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="decode every recording from end to end, or only read its header: quick for a corpus of many thousand "
         "hours, but blind to NaN and to truncated FLAC and MP3 files (default: decode)",
     )
+    parser.add_argument(
+        "--shar",
+        metavar="N",
+        type=int,
+        help="also write the cuts with their audio (one channel, FLAC of 16 bits) as lhotse Shar, N cuts in a shard, "
+        "into DIR/cuts-shar, or DIR/train-shar and DIR/dev-shar: every command takes such a folder for a cuts.jsonl.gz",
+    )
     parser.add_argument("--jobs", metavar="N", type=int, help="recordings to check at once (default: every processor)")
 
 
@@ -106,11 +114,15 @@ def run(args: argparse.Namespace) -> int:
         min_duration_s=args.min_duration_s,
         max_duration_s=args.max_duration_s,
         seed=args.seed,
+        shar=args.shar,
         console=console,
     )
     console.print(summary_table(summary))
     if summary.rejected:
         console.print(f"Every rejected utterance and its reason: {args.out / 'rejected.tsv'}", soft_wrap=True)
+    if args.shar:
+        folders = " and ".join(str(folder) for folder in sorted(args.out.glob("*-shar")))
+        console.print(f"Shards with their audio: {folders}", soft_wrap=True)
     console.print(f"\nNext:\n  {next_command(args.out, summary)}", soft_wrap=True)
     return 0
 

@@ -11,6 +11,14 @@ A recipe (YAML) drives every stage. Its `variants` hold what is particular to a 
 name is taken unless --variant names another. Any value can be set on the command line: --training.lr 3e-4.
 A stopped run goes on where it was when the same command is given again.
 
+data.train, data.dev, data.frames and data.alignments may name several corpora, with commas or as a YAML list; ids must
+differ. data.text may be larger than memory: plain text, JSON lines, either with .gz, a folder of such files, or a
+Hugging Face dataset on disk. augment changes recordings (without data.frames), anew in every epoch and after a restart
+just as before:
+  --augment.speed [0.9,1,1.1]                 at one of these speeds; alignments are scaled along
+  --augment.reverb DIR --augment.reverb_share 0.3  in a room measured there; "generated": in a room at random
+  --augment.noise DIR --augment.snr_db [5,20] with a part of a recording there; "generated": speech-shaped noise
+
 examples
   ssr train aligner  --config recipes/own.yaml --out runs/mine/aligner --data.train data/mine/train.jsonl.gz
   ssr train distill  --config recipes/own.yaml --out runs/mine/distill --training.aligner runs/mine/aligner/aligner
@@ -61,6 +69,9 @@ def run(args: argparse.Namespace) -> int:
         figures = train(recipe, report)
     if figures.get("left_out"):
         console.print(f"{figures['left_out']:.0f} utterances were left out: no frames, or no alignment", soft_wrap=True)
+    if figures.get("malformed_text"):
+        n, listed = figures["malformed_text"], Path(recipe.out) / "malformed_text.tsv"
+        console.print(f"{n:.0f} lines of text were left out ({listed} says why)", soft_wrap=True)
     result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")
     console.print(f"{summary(figures) or 'already done'}\n{result}", soft_wrap=True)
     return 0

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lhotse import AudioSource, CutSet, MonoCut, MultiCut, Recording, SupervisionSegment
+from lhotse.audio.utils import AudioLoadingError, DurationMismatchError
 from lhotse.supervision import AlignmentItem
+from lhotse.utils import fastcopy
 
-from ssr_connector.data.audio import DEFAULT_SAMPLING_RATE_HZ, AudioFacts, load_audio, resample
+from ssr_connector.data.audio import DEFAULT_SAMPLING_RATE_HZ, AudioError, AudioFacts, load_audio, resample
 from ssr_connector.data.entry import Entry
+from ssr_connector.data.shar import SharCuts, is_in_shar, is_shar, taken_out, tar_of
 from ssr_connector.data.text import Form, SpeechText
 from ssr_connector.data.words import WordTime
 from ssr_connector.errors import UserError
@@ -68,13 +71,17 @@ def make_cut(entry: Entry, recording: Recording, words: tuple[WordTime, ...] | N
 
 
 def read_cuts(path: str | Path) -> CutSet:
-    """Open a cut manifest (JSON lines, gzipped or not) lazily: cuts are read whenever it is iterated.
+    """Open a cut manifest (JSON lines, gzipped or not) or a Shar folder lazily: read whenever it is iterated.
 
     Raises UserError naming the file: missing, not JSON lines, without cuts, or another kind of lhotse manifest.
     """
     path = Path(path)
+    if is_shar(path):
+        return CutSet(SharCuts(path))
     if not path.name.endswith((".jsonl.gz", ".jsonl")):
-        raise UserError(f"{path} is not a cut manifest: give a file ending in .jsonl.gz, as `ssr prepare` writes it")
+        raise UserError(
+            f"{path} is not a cut manifest: give a .jsonl.gz file or a Shar folder, as `ssr prepare` writes them"
+        )
     try:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as stream:
             line = stream.readline()
@@ -103,6 +110,20 @@ def read_manifests(paths: Iterable[str | Path]) -> list[Any]:
     return sorted(cuts.values(), key=lambda c: c.duration)
 
 
+def read_corpora(paths: Iterable[str | Path]) -> list[Any]:
+    """The cuts of several corpora, one after the other. Raises UserError where an id comes twice, and says where."""
+    cuts: list[Any] = []
+    seen: dict[str, str | Path] = {}
+    for path in paths:
+        for cut in read_cuts(path):
+            if cut.id in seen:
+                where = f"{seen[cut.id]} and in {path}" if seen[cut.id] != path else f"{path} twice"
+                raise UserError(f"the id {cut.id} is in {where}: every utterance needs an id of its own")
+            seen[cut.id] = path
+            cuts.append(cut)
+    return cuts
+
+
 def in_groups(
     items: Iterable[T], batch_s: float, duration_s: Callable[[T], float] = operator.attrgetter("duration")
 ) -> Iterator[list[T]]:
@@ -124,15 +145,31 @@ def cut_audio(cut: Any, sampling_rate_hz: int = DEFAULT_SAMPLING_RATE_HZ) -> Wav
     """The audio of a lhotse cut, the average of its channels (one for a MonoCut, all it names for a MultiCut).
 
     Files are read by `load_audio`, with its errors; what is not simply part of a file (mixed, padded or perturbed
-    cuts, audio in memory) is made by lhotse.
+    cuts, audio in memory or in Shar) is made by lhotse.
     """
+    if isinstance(cut, MonoCut | MultiCut) and is_in_shar(cut.recording):
+        return _shar_audio(cut, sampling_rate_hz)
     if not isinstance(cut, MonoCut | MultiCut) or cut.recording is None or not _is_one_file(cut.recording):
-        samples = cut.load_audio().mean(axis=0)  # [channels, n]
-        return Waveform(resample(samples, cut.sampling_rate, sampling_rate_hz), sampling_rate_hz)
+        return _lhotse_audio(cut, sampling_rate_hz)
     (source,) = cut.recording.sources
     wanted = [cut.channel] if isinstance(cut.channel, int) else cut.channel
     channels = None if list(wanted) == list(source.channels) else [source.channels.index(c) for c in wanted]
     return load_audio(source.source, sampling_rate_hz, cut.start, cut.end, channels=channels)
+
+
+def _lhotse_audio(cut: Any, sampling_rate_hz: int) -> Waveform:
+    samples = cut.load_audio().mean(axis=0)  # [channels, n]
+    return Waveform(resample(samples, cut.sampling_rate, sampling_rate_hz), sampling_rate_hz)
+
+
+def _shar_audio(cut: MonoCut | MultiCut, sampling_rate_hz: int) -> Waveform:
+    try:
+        return _lhotse_audio(fastcopy(cut, recording=taken_out(cut.recording)), sampling_rate_hz)
+    except FileNotFoundError:
+        raise AudioError(tar_of(cut.recording.sources[0])[0], "missing file", "correct its path") from None
+    except (OSError, AudioLoadingError, DurationMismatchError) as error:
+        tar = tar_of(cut.recording.sources[0])[0]
+        raise AudioError(tar, "truncated or damaged", f"{cut.id} in it cannot be read: copy it again") from error
 
 
 def _is_one_file(recording: Recording) -> bool:

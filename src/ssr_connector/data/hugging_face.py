@@ -9,6 +9,7 @@ become files of these very bytes; those that are only a path stay where they are
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,17 @@ def read_hugging_face(source: Path, *, folder: Path, subset: str | None = None) 
         yield from _read_dataset(source, name, parquet[name], folder)
 
 
+def dataset_files(source: Path) -> list[Path]:
+    """The files of a dataset, of its part `train` if it has several. Raises UserError where it has no such part."""
+    if (source / STATE).is_file():
+        return _arrow(source)
+    parts = _list(source / SUBSETS, "splits") if (source / SUBSETS).is_file() else list(_parquet(source))
+    name = parts[0] if len(parts) == 1 else "train"
+    if name not in parts:
+        raise UserError(f"{source} has the parts {', '.join(map(str, parts))}: give the folder of one of them")
+    return _arrow(source / name) if (source / SUBSETS).is_file() else _parquet(source)[name]
+
+
 def _arrow(source: Path) -> list[Path]:
     files = _list(source / STATE, "_data_files")
     return [source / str(file.get("filename") if isinstance(file, dict) else file) for file in files]
@@ -101,6 +113,23 @@ def _list(path: Path, key: str) -> list[Any]:
 
 def _rows(source: Path, path: Path) -> Iterator[tuple[dict[str, str], dict[str, Any] | None]]:
     """Which column is what, and a row, for every row of a file; None for a row that cannot be decoded."""
+    with opened_arrow(path) as (schema, batches):
+        columns = _columns(source, schema)
+        for batch in batches:
+            for i in range(batch.num_rows):  # one by one: a batch may hold a thousand recordings
+                try:
+                    row = batch.slice(i, 1).to_pylist()[0]
+                except ValueError:  # text that is not UTF-8
+                    row = None
+                yield columns, row
+
+
+@contextmanager
+def opened_arrow(path: Path) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """The schema of an Arrow stream or Parquet file, and its record batches, mapped into memory as they are read.
+
+    Raises UserError where pyarrow is missing, and where the file cannot be read, inside of the block, too.
+    """
     try:
         import pyarrow
         from pyarrow import ipc, parquet
@@ -110,18 +139,10 @@ def _rows(source: Path, path: Path) -> Iterator[tuple[dict[str, str], dict[str, 
         with pyarrow.memory_map(str(path)) as memory:
             if path.suffix == ".parquet":
                 file = parquet.ParquetFile(memory)
-                schema, batches = file.schema_arrow, file.iter_batches(batch_size=BATCH_ROWS)
+                yield file.schema_arrow, file.iter_batches(batch_size=BATCH_ROWS)
             else:
-                batches = ipc.open_stream(memory)
-                schema = batches.schema
-            columns = _columns(source, schema)
-            for batch in batches:
-                for i in range(batch.num_rows):  # one by one: a batch may hold a thousand recordings
-                    try:
-                        row = batch.slice(i, 1).to_pylist()[0]
-                    except ValueError:  # text that is not UTF-8
-                        row = None
-                    yield columns, row
+                stream = ipc.open_stream(memory)
+                yield stream.schema, iter(stream)
     except (OSError, pyarrow.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} cannot be read ({reason}): save the dataset again with `save_to_disk`") from None

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -18,6 +19,7 @@ from ssr_connector.data.audio import AudioError, AudioFacts, inspect_audio
 from ssr_connector.data.cuts import make_cut, make_recording
 from ssr_connector.data.entry import Entry, Rejected
 from ssr_connector.data.output import write_together
+from ssr_connector.data.shar_output import write_shar
 from ssr_connector.data.split import check_dev, choose_dev
 from ssr_connector.data.summary import Summary, summarise
 from ssr_connector.data.text import SpeechText, is_speakable
@@ -47,6 +49,7 @@ def prepare(
     min_duration_s: float = 0.0,
     max_duration_s: float = MAX_DURATION_S,
     seed: int = 0,
+    shar: int | None = None,
     console: Console | None = None,
 ) -> Summary:
     """Turn a corpus into lhotse cuts under ``out``; recordings stay where they are.
@@ -54,7 +57,9 @@ def prepare(
     Writes ``cuts.jsonl.gz``, ``rejected.tsv`` and ``summary.json``, with ``dev`` (a number of cuts, or a share below
     1) also ``train.jsonl.gz`` and ``dev.jsonl.gz``: all of them complete, or none. ``subset`` names a part of a corpus
     that has parts. ``words`` is a CTM file; its times go before those of the corpus. Recordings that are no files yet
-    (in Arrow or Parquet files) are written to ``out/audio``. Progress is shown on ``console``, if there is one.
+    (in Arrow or Parquet files) are written to ``out/audio``. With ``shar`` the cuts are also written with their audio
+    inside, so many in a shard, into ``out/cuts-shar``, or ``train-shar`` and ``dev-shar``. Progress is shown on
+    ``console``, if there is one.
 
     Raises UserError where the source cannot be read, where every utterance is rejected (then ``rejected.tsv`` alone
     is written) and where ``out`` cannot be written.
@@ -68,6 +73,8 @@ def prepare(
         raise UserError(f"--subset {subset}: the layout {corpus} has no named subsets, only {names} have; leave it out")
     if min_duration_s > max_duration_s:
         raise UserError(f"--min-duration-s {min_duration_s} is more than --max-duration-s {max_duration_s}: lower it")
+    if shar is not None and shar < 1:
+        raise UserError(f"--shar {shar}: give the number of cuts in a shard, for example 1000")
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: give a folder for the cuts")
     if dev is not None:
@@ -111,7 +118,26 @@ def prepare(
     if dev_ids is None:
         for name in ("train.jsonl.gz", "dev.jsonl.gz"):  # of an earlier run, they no longer belong to these cuts
             (out / name).unlink(missing_ok=True)
+    parts = {"cuts": cuts}
+    if dev_ids is not None:
+        parts = {"train": [c for c in cuts if c.id not in dev_ids], "dev": [c for c in cuts if c.id in dev_ids]}
+    for name in ("cuts", "train", "dev"):
+        folder = out / f"{name}-shar"
+        if shar and name in parts:
+            shard(parts[name], folder, shar, console)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)  # of an earlier run, too
     return summary
+
+
+def shard(cuts: Sequence[Any], folder: Path, cuts_a_shard: int, console: Console | None) -> None:
+    """Write cuts with their audio as Shar. Raises UserError where it cannot be done."""
+    with _progress(console) as progress:
+        task = progress.add_task(f"Writing {folder.name}", total=len(cuts))
+        try:
+            write_shar(cuts, folder, cuts_a_shard, lambda: progress.advance(task))
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written ({error.strerror}): make room for the recordings") from error
 
 
 def detect(source: Path) -> str:
@@ -171,14 +197,7 @@ def inspect_files(paths: Sequence[Path], check: Check, jobs: int | None, console
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs {jobs}: give 1 or more")
     files = iter(dict.fromkeys(paths))
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=console is None,
-    )
+    progress = _progress(console)
     facts: Facts = {}
     executor = ThreadPoolExecutor(jobs or os.cpu_count())
     try:
@@ -191,6 +210,11 @@ def inspect_files(paths: Sequence[Path], check: Check, jobs: int | None, console
     finally:
         executor.shutdown(cancel_futures=True)  # on Ctrl-C, files that wait are not read any more
     return facts
+
+
+def _progress(console: Console | None) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=console is None)
 
 
 def _inspect(path: Path, check: Check) -> AudioFacts | AudioError:

@@ -41,7 +41,7 @@ def read_table(source: Path) -> Iterator[Entry | Rejected]:
     suffix = source.suffix.lower()
     if suffix not in SUFFIXES:
         raise UserError(f"{source} is not a table: give a file ending in {', '.join(SUFFIXES)}")
-    rows = _json_rows(source) if suffix in SUFFIXES[2:] else _separated_rows(source, "\t" if suffix == ".tsv" else ",")
+    rows = _rows(source, REQUIRED)
     seen: set[frozenset[str]] = set()
     is_empty = True
     for number, row in rows:
@@ -57,6 +57,17 @@ def read_table(source: Path) -> Iterator[Entry | Rejected]:
         yield _entry(source, number, row)
     if is_empty:
         raise UserError(f"{source} holds no rows: write one line for each recording, with its audio path and its text")
+
+
+def audio_of_table(source: Path) -> list[Path]:
+    """The recordings that a table names, whole and each once; raises UserError for a line that has none."""
+    paths: dict[Path, None] = {}
+    for number, row in _rows(source, REQUIRED[:1]):
+        audio = None if isinstance(row, Rejected) else row.get("audio")
+        if not isinstance(audio, str) or not audio.strip() or "\0" in audio:
+            raise UserError(f"{source} line {number} has no path in a column 'audio': correct it")
+        paths[source.parent / audio] = None
+    return list(paths)
 
 
 def check_columns(source: Path, columns: Iterable[str], required: Iterable[str] = REQUIRED) -> None:
@@ -79,7 +90,14 @@ def _resembles(column: str, name: str) -> bool:
     return len(name) > 3 and difflib.SequenceMatcher(None, folded, name).ratio() >= SIMILAR
 
 
-def _separated_rows(source: Path, delimiter: str) -> Iterator[tuple[int, Row | Rejected]]:
+def _rows(source: Path, required: Iterable[str]) -> Iterator[tuple[int, Row | Rejected]]:
+    suffix = source.suffix.lower()
+    if suffix in SUFFIXES[2:]:
+        return _json_rows(source)
+    return _separated_rows(source, "\t" if suffix == ".tsv" else ",", required)
+
+
+def _separated_rows(source: Path, delimiter: str, required: Iterable[str]) -> Iterator[tuple[int, Row | Rejected]]:
     lines = (line + "\n" for line in read_lines(source))
     if delimiter == "\t":
         reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
@@ -92,7 +110,7 @@ def _separated_rows(source: Path, delimiter: str) -> Iterator[tuple[int, Row | R
         if len(set(header)) != len(header):
             twice = next(name for name in header if header.count(name) > 1)
             raise UserError(f"{source} has two columns {twice!r}: rename or remove one")
-        check_columns(source, header)
+        check_columns(source, header, required)
         for fields in reader:
             number = reader.line_num
             if len(fields) == len(header):

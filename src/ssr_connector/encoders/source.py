@@ -1,6 +1,6 @@
 """Where the frames of cuts come from: a store of `ssr encode`, or the encoder on the fly."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,8 @@ from ssr_connector.errors import UserError
 from ssr_connector.types import Frames, Waveform
 from ssr_connector.units import FrameClock, seconds_to_samples
 
+Change = Callable[[str, Waveform], Waveform]  # of the recording of a cut, by the cut's id
+
 
 class FrameSource(Protocol):
     """Where the frames of cuts come from: a store, or the encoder itself."""
@@ -18,8 +20,8 @@ class FrameSource(Protocol):
     def has(self, cut: Any) -> bool:
         """Whether a cut has frames: one may be too short for the encoder."""
 
-    def frames(self, cuts: Sequence[Any]) -> Frames:
-        """Frames of a batch of cuts."""
+    def frames(self, cuts: Sequence[Any], change: Change | None = None) -> Frames:
+        """Frames of a batch of cuts, of their recordings as `change` leaves them."""
 
 
 class StoredFrames:
@@ -32,8 +34,10 @@ class StoredFrames:
         """Whether it was encoded."""
         return cut.id in self.store
 
-    def frames(self, cuts: Sequence[Any]) -> Frames:
+    def frames(self, cuts: Sequence[Any], change: Change | None = None) -> Frames:
         """Read by cut id."""
+        if change is not None:
+            raise ValueError("frames that are stored are of recordings as they were")
         return self.store.read([cut.id for cut in cuts])
 
 
@@ -47,22 +51,24 @@ class EncodedFrames:
         """Whether it is long enough."""
         return bool(self.encoder.hears(seconds_to_samples(cut.duration, self.encoder.clock.sampling_rate_hz)))
 
-    def frames(self, cuts: Sequence[Any]) -> Frames:
+    def frames(self, cuts: Sequence[Any], change: Change | None = None) -> Frames:
         """Load the audio of each cut and encode it."""
         rate = self.encoder.clock.sampling_rate_hz
         recordings: list[Waveform] = [cut_audio(cut, rate) for cut in cuts]
+        if change is not None:
+            recordings = [change(cut.id, recording) for cut, recording in zip(cuts, recordings, strict=True)]
         frames: Frames = self.encoder(recordings)
         return frames
 
 
 def frame_source(
-    frames: str | None, name: str, layer: int | None, encoder: PretrainedEncoder | None = None
+    folders: Sequence[Path], name: str, layer: int | None, encoder: PretrainedEncoder | None = None
 ) -> tuple[FrameSource, int, FrameClock]:
-    """Where frames come from (a folder of `ssr encode`, or an encoder), how wide they are, and when they happen."""
-    if frames:
-        store = FrameStore(Path(frames))
+    """Where frames come from (folders of `ssr encode`, or an encoder), how wide they are, and when they happen."""
+    if folders:
+        store = FrameStore(*folders)
         if store.encoder != encoder_key(name, layer):
-            raise UserError(f"{frames} was not made by {name}, layer {layer}, as it is now; run `ssr encode` again")
+            raise UserError(f"{folders[0]} was not made by {name}, layer {layer}, as it is now; run `ssr encode` again")
         return StoredFrames(store), store.width, store.clock
     encoder = encoder or PretrainedEncoder.from_pretrained(name, layer)
     return EncodedFrames(encoder), encoder.width, encoder.clock

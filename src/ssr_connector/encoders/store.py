@@ -21,20 +21,35 @@ VALUES, INDEX, SHARDS = "frames.f16", "index.json", "shards"
 
 
 class FrameStore:
-    """Frames by recording id."""
+    """Frames by recording id, of one folder of `ssr encode` or of several together.
 
-    def __init__(self, folder: Path) -> None:
-        if not (folder / INDEX).is_file():
-            raise UserError(f"{folder} holds no encoded frames; make them with `ssr encode`")
-        self.folder = folder
-        index = read_index(folder)
-        self.clock, self.encoder, self.width = index.clock, index.encoder, index.width
+    Raises UserError where folders are of different encoders, or hold frames of the same id.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self.folders = folders
         self._places: dict[str, tuple[Path, int, int]] = {}  # file, first frame, how many
+        for k, folder in enumerate(folders):
+            if not (folder / INDEX).is_file():
+                raise UserError(f"{folder} holds no encoded frames; make them with `ssr encode`")
+            index = read_index(folder)
+            if k == 0:
+                self.clock, self.encoder, self.width = index.clock, index.encoder, index.width
+            elif (index.clock, index.encoder, index.width) != (self.clock, self.encoder, self.width):
+                raise UserError(f"{folder} is of another encoder than {folders[0]}; encode again")
+            found = self._read(folder, index)
+            for key in found.keys() & self._places.keys():
+                raise UserError(f"{key} has frames in {folder} and in {self._places[key][0].parent}; leave one out")
+            self._places |= found
+
+    def _read(self, folder: Path, index: "Index") -> dict[str, tuple[Path, int, int]]:
+        places: dict[str, tuple[Path, int, int]] = {}
         for part in [folder] if index.shards is None else [folder / SHARDS / name for name in index.shards]:
             found = index if index.shards is None else read_index(part)
             if found.places and (found.encoder, found.width) != (self.encoder, self.width):
                 raise UserError(f"{part} is of another encoder than {folder / INDEX}; encode again")
-            self._places |= {key: (part / VALUES, *place) for key, place in found.places.items()}
+            places |= {key: (part / VALUES, *place) for key, place in found.places.items()}
+        return places
 
     def __contains__(self, recording_id: str) -> bool:
         return recording_id in self._places
@@ -42,16 +57,20 @@ class FrameStore:
     def __len__(self) -> int:
         return len(self._places)
 
+    @property
+    def _names(self) -> str:
+        return ", ".join(map(str, self.folders))
+
     def digest(self) -> str:
         """What tells it from a store of other encoders or recordings."""
-        return digest_of([self.folder / INDEX])
+        return digest_of(folder / INDEX for folder in self.folders)
 
     def read(self, recording_ids: Sequence[str]) -> Frames:
         """Frames of recordings [B, T, F] in float32. Raises UserError for one that was not encoded."""
         rows = []
         for key in recording_ids:
             if key not in self._places:
-                raise UserError(f"{key} is not among the encoded frames in {self.folder}; run `ssr encode` on its cuts")
+                raise UserError(f"{key} is not among the encoded frames in {self._names}; run `ssr encode` on its cuts")
             file, start, n = self._places[key]
             # Shards may be many: none is kept open.
             flat = np.fromfile(file, np.float16, n * self.width, offset=2 * start * self.width)

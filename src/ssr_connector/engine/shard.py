@@ -63,10 +63,14 @@ def content(cut: Any, *, with_text: bool) -> list[Any]:
 
 def _files(cut: Any) -> Iterator[Path]:
     """Files of a simple cut; those that others are mixed from are told apart by their names alone."""
+    from ssr_connector.data.shar import KIND, tar_of
+
     recording = getattr(cut, "recording", None)
     for source in recording.sources if recording else []:
         if source.type == "file":
             yield Path(source.source)
+        elif source.type == KIND:
+            yield tar_of(source)[0]
 
 
 def _state(path: Path) -> list[int] | None:

@@ -11,11 +11,21 @@ from rich.text import Text
 
 from ssr_connector.evaluation.findings import findings
 from ssr_connector.evaluation.labels import interval, number, system_name, task_name, with_unit
+from ssr_connector.evaluation.markdown import write_markdown
 from ssr_connector.evaluation.page import join, page
 from ssr_connector.evaluation.pivot import Cell, Line, Pivot, pivot, read_interval
-from ssr_connector.files import replace_file
+from ssr_connector.files import replace_file, write_json
 
 WIDTH = 100  # columns of the terminal's tables
+
+
+def write_results(results: Mapping[str, Any], out: Path) -> list[Path]:
+    """Write report.html, report.md and results.json into `out`. Returns their paths."""
+    files = [out / "report.html", out / "report.md", out / "results.json"]
+    write_report(results, files[0])
+    write_markdown(results, files[1])
+    write_json(files[2], results)
+    return files
 
 
 def write_report(results: Mapping[str, Any], path: Path) -> None:

@@ -4,12 +4,15 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ssr_connector.data.augment import Augmentation
+from ssr_connector.data.packing import PackedText
 from ssr_connector.encoders.source import FrameSource
 from ssr_connector.errors import UserError
 from ssr_connector.model.sequence import Speech
@@ -57,31 +60,37 @@ class SpeechBatches:
         seed: int,
         rank: int = 0,
         world_size: int = 1,
+        augmentation: Augmentation | None = None,
     ) -> None:
-        usable = [c for c in cuts if source.has(c) and (alignments is None or c.id in alignments)]
+        shortest = augmentation.shortest if augmentation else lambda cut: cut
+        usable = [c for c in cuts if source.has(shortest(c)) and (alignments is None or c.id in alignments)]
         if not usable:
             raise UserError("no utterance is left to train on: no cut has frames and an alignment")
-        too_long = [c.id for c in usable if c.duration > batch_s]
+        slowest = augmentation.slowest if augmentation else 1.0
+        too_long = [c.id for c in usable if c.duration / slowest > batch_s]
         if too_long:
             raise UserError(f"{too_long[0]} alone is longer than training.batch_s={batch_s:g} s ({len(too_long)} such)")
         self.n_left_out = len(cuts) - len(usable)
         self.cuts, self.source, self.transcripts, self.alignments = usable, source, transcripts, alignments
         self.batch_s, self.seed, self.rank, self.world_size = batch_s, seed, rank, world_size
+        self.augmentation = augmentation
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[SpeechBatch]:
         """Batches of an epoch, the first `skip` of them passed over without reading anything."""
         for k, group in enumerate(self.plan(number)):
             if k >= skip:
-                yield self.batch(group)
+                yield self.batch(group, number)
 
     def plan(self, epoch: int) -> Iterator[list[Any]]:
-        """The cuts of each batch."""
+        """The cuts of each batch, as they are; it is their durations at the epoch's speeds that fill a batch."""
         from lhotse import CutSet
         from lhotse.dataset import DynamicBucketingSampler, SimpleCutSampler
 
         shared = {"max_duration": self.batch_s, "shuffle": True, "seed": self.seed, "drop_last": False}
         shared |= {"rank": self.rank, "world_size": self.world_size}
         cuts = CutSet.from_cuts(self.cuts)
+        if self.augmentation and self.augmentation.section.speed:
+            cuts = cuts.map(partial(self.augmentation.at_speed, epoch=epoch))
         n_buckets = min(20, len(self.cuts) // 50)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You are using DynamicBucketingSampler with an eagerly read CutSet")
@@ -94,40 +103,47 @@ class SpeechBatches:
         for group in sampler:  # where processes outnumber what is left, lhotse hands some out twice, renamed
             yield [known[c.id if c.id in known else re.sub(r"_dup\d+$", "", c.id)] for c in group]
 
-    def batch(self, cuts: Sequence[Any]) -> SpeechBatch:
-        """Frames and labels of some cuts."""
+    def batch(self, cuts: Sequence[Any], epoch: int) -> SpeechBatch:
+        """Frames and labels of some cuts, as an epoch hears them."""
         ids = [c.id for c in cuts]
         found = [] if self.alignments is None else [self.alignments[i] for i in ids]
-        return SpeechBatch(ids, self.source.frames(cuts), [self.transcripts[i] for i in ids], found)
+        transcripts = [self.transcripts[i] for i in ids]
+        if self.augmentation is None:
+            return SpeechBatch(ids, self.source.frames(cuts), transcripts, found)
+        frames = self.source.frames(cuts, partial(self.augmentation, epoch))
+        speeds = [self.augmentation.speed(i, epoch) for i in ids]
+        found = [
+            alignment if speed == 1 else alignment.at_speed(speed, frames.clock, n)
+            for alignment, speed, n in zip(found, speeds, frames.lengths.tolist(), strict=False)  # or none is known
+        ]
+        return SpeechBatch(ids, frames, transcripts, found)
 
 
 class TextBatches:
-    """Token ids packed into blocks; each epoch visits every block once, in another order."""
+    """Blocks of packed text; each epoch visits every block once, in another order within each window."""
 
-    def __init__(
-        self,
-        token_ids: Sequence[int],
-        block: int,
-        batch_tokens: int,
-        seed: int,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        n = len(token_ids) // block
-        if n == 0:
-            raise UserError(f"the text data is shorter than one block of {block} tokens")
-        self.blocks = torch.tensor(token_ids[: n * block], dtype=torch.long).view(n, block)
-        self.per_batch = max(1, min(n, batch_tokens // block))
+    def __init__(self, text: PackedText, batch_tokens: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+        self.text = text
+        self.per_batch = max(1, min(text.first_blocks, batch_tokens // text.block))
         self.seed, self.rank, self.world_size = seed, rank, world_size
 
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens of a batch."""
+        return self.per_batch * self.text.block
+
     def batch(self, step: int) -> Tensor:
-        """The batch of a step [N, block]; one at the end of an epoch goes on into the next."""
-        n = len(self.blocks)
+        """The batch of a step [N, block]; one at the end of a window goes on into the next."""
         first = (step * self.world_size + self.rank) * self.per_batch
-        epochs = range(first // n, (first + self.per_batch - 1) // n + 1)
-        order = np.concatenate([np.random.default_rng([self.seed, e]).permutation(n) for e in epochs])
-        start = first - epochs[0] * n
-        return self.blocks[order[start : start + self.per_batch]]
+        rows: list[Tensor] = []
+        missing = self.per_batch
+        while missing:
+            epoch, window, at = self.text.find(first + self.per_batch - missing)
+            blocks = self.text.blocks(window)
+            order = np.random.default_rng([self.seed, epoch, window]).permutation(len(blocks))
+            rows.append(blocks[order[at : at + missing]])
+            missing -= len(rows[-1])
+        return torch.cat(rows)
 
 
 class Batches:

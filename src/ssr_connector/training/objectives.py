@@ -290,7 +290,7 @@ class ElasticWeights:
         for step in range(n_batches):
             loss, _ = on_text(Batch(None, text.batch(step)))
             for total, gradient in zip(self.fisher, torch.autograd.grad(loss, self.parameters), strict=True):
-                total += gradient.square() * (loss.new_tensor(text.blocks[0].numel() * text.per_batch) / n_batches)
+                total += gradient.square() * (loss.new_tensor(text.batch_tokens) / n_batches)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:  # noqa: ARG002 - it depends on the weights alone
         """The penalty."""

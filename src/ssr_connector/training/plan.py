@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.config import Recipe
+from ssr_connector.config import Recipe, paths_of
 from ssr_connector.connectors import build_connector
 from ssr_connector.errors import UserError
 from ssr_connector.model.lora import KEY
@@ -327,9 +327,10 @@ def measure_rate(recipe: Recipe, speech: Speech, steps: int = 3, note: Callable[
 
 def speech_of(recipe: Recipe, utterance_s: float, tokens_per_s: float) -> Speech:
     """What the training data is like, where it is there; else what is assumed."""
-    if not recipe.data.train or not Path(recipe.data.train).is_file():
+    manifests = paths_of(recipe.data.train)
+    if not manifests or not all(path.exists() for path in manifests):
         return Speech(None, utterance_s, tokens_per_s)
-    from ssr_connector.training.stages import load_cuts
+    from ssr_connector.training.data import load_cuts
 
     cuts, texts = load_cuts(recipe.data.train, recipe.aligner.text_form)
     seconds = [cut.duration for cut in cuts]

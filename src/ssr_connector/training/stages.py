@@ -12,12 +12,9 @@ import torch
 
 from ssr_connector.aligners import Material, Tokenize, TrainableAligner, Unalignable, aligner_class
 from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
-from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.aligners.words import end_differences_s, timed_words
-from ssr_connector.config import LLMSection, Recipe, TrainingSection
-from ssr_connector.data.cuts import known_words, read_cuts, speech_texts
-from ssr_connector.data.documents import read_documents
-from ssr_connector.data.text import Form
+from ssr_connector.config import LLMSection, Recipe, TrainingSection, paths_of
+from ssr_connector.data.cuts import known_words
 from ssr_connector.encoders.source import FrameSource, frame_source
 from ssr_connector.errors import UserError
 from ssr_connector.files import write_rejected
@@ -25,14 +22,21 @@ from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
 from ssr_connector.model.checkpoint import build, load_tokenizer
 from ssr_connector.model.lora import add_lora, merge_lora
 from ssr_connector.model.memory import checkpoint_gradients
-from ssr_connector.training.batches import Batches, SpeechBatches, TextBatches
+from ssr_connector.training.batches import Batches
+from ssr_connector.training.data import (
+    augmentation_of,
+    check_alignments,
+    load_cuts,
+    read_fitting,
+    speech_batches,
+    text_batches,
+)
 from ssr_connector.training.loop import Progress, Student, Weighted, train
 from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM
 from ssr_connector.training.processes import processes
-from ssr_connector.training.rehearsal import SELF, write_rehearsal
 from ssr_connector.training.retention import check_guard
 from ssr_connector.training.run import inherit, open_run
-from ssr_connector.types import Alignment, Logged
+from ssr_connector.types import Logged
 from ssr_connector.units import FrameClock
 
 
@@ -45,11 +49,12 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(out, recipe):
         return {}
-    source, width, clock = frame_source(recipe.data.frames, recipe.encoder.name, recipe.encoder.layer)
+    augmentation = augmentation_of(recipe)
+    source, width, clock = frame_source(paths_of(recipe.data.frames), recipe.encoder.name, recipe.encoder.layer)
     section = recipe.aligner
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
-    others = read_fitting(section.boundaries, transcripts, tokenize, clock) if section.boundaries else None
+    others = read_fitting([Path(section.boundaries)], transcripts, tokenize, clock) if section.boundaries else None
     everything = speech_batches(recipe, cuts, source, transcripts, others)
     material = Material(
         transcripts.values(),
@@ -63,10 +68,11 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
         aligner = aligner_class(section.type).untrained(section, material)
     except ValueError as error:
         raise UserError(f"aligner.type: {error}") from error
-    fitting, infeasible = fitting_cuts(cuts, transcripts, aligner, tokenize, clock)
+    fastest = augmentation.fastest if augmentation else 1.0
+    fitting, infeasible = fitting_cuts(cuts, transcripts, aligner, tokenize, clock, fastest)
     write_rejected(out / "infeasible.tsv", infeasible)
     student = Student(aligner, [Weighted(section.type, 1.0, AlignerLoss(aligner, tokenize))])
-    batches = speech_batches(recipe, fitting, source, transcripts, others)
+    batches = speech_batches(recipe, fitting, source, transcripts, others, augmentation)
     figures = train(student, Batches(batches, None), recipe.training, out, recipe.seed, progress)
     figures |= {"left_out": float(batches.n_left_out), "infeasible": float(len(infeasible))}
     aligner.eval().cpu()
@@ -85,16 +91,18 @@ def fitting_cuts(
     aligner: TrainableAligner,
     tokenize: Tokenize,
     clock: FrameClock,
+    speed: float = 1.0,
 ) -> tuple[list[Any], list[tuple[str, str]]]:
-    """The cuts that are long enough for their transcripts, and why each other one is not."""
+    """The cuts that are long enough for their transcripts, even at a speed, and why each other one is not."""
     fitting: list[Any] = []
     infeasible: list[tuple[str, str]] = []
+    at_speed = "" if speed == 1 else f" at speed {speed:g}"
     for cut in cuts:
-        needed, there = aligner.needed_frames(transcripts[cut.id], tokenize), clock.boundary_at(cut.duration)
+        needed, there = aligner.needed_frames(transcripts[cut.id], tokenize), clock.boundary_at(cut.duration / speed)
         if needed <= there:
             fitting.append(cut)
         else:
-            infeasible.append((cut.id, f"the transcript needs {needed} frames, the recording has {there}"))
+            infeasible.append((cut.id, f"the transcript needs {needed} frames, the recording has {there}{at_speed}"))
     if not fitting:
         raise UserError(f"no recording is long enough for its transcript; the first: {': '.join(infeasible[0])}")
     return fitting, infeasible
@@ -115,29 +123,6 @@ def fit_delay(
         return {}
     aligner.set_delay(statistics.median(delays), clock)
     return {"delay_frames": float(aligner.config.delay_frames)}
-
-
-def read_fitting(folder: str, transcripts: Mapping[str, str], tokenize: Tokenize, clock: FrameClock) -> dict[str, Any]:
-    """The alignments of a folder of `ssr align`. Raises UserError where they were made for something else."""
-    made_for, found = read_alignments(Path(folder) / FILE)
-    if made_for != clock:
-        raise UserError(f"the frames of {folder} happen at other times than this encoder's; run `ssr align` again")
-    check_alignments(folder, found, transcripts, tokenize)
-    return found
-
-
-def check_alignments(
-    where: str, alignments: Mapping[str, Alignment], transcripts: Mapping[str, str], tokenize: Tokenize
-) -> None:
-    """Raise UserError where alignments were made for other transcripts or another tokenizer."""
-    keys = [key for key in transcripts if key in alignments]
-    for key in keys:
-        text = transcripts[key]
-        if alignments[key].text != text:
-            raise UserError(f"{where}: {key} is aligned to other words than {text!r}; run `ssr align` again")
-    for key in keys[:1]:
-        if list(alignments[key].token_ids) != tokenize(transcripts[key])[0]:
-            raise UserError(f"{where} was made with another tokenizer than that of this LLM; run `ssr align` again")
 
 
 def train_connector(recipe: Recipe, progress: Progress) -> Logged:
@@ -240,19 +225,23 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     if "transcribe" in config.objectives:
         model.config.transcribe_prompt = config.transcribe_prompt
     model.config.llm_trained = model.config.llm_trained or "llm" in config.train
+    augmentation = augmentation_of(recipe)
     source, _, clock = frame_source(
-        recipe.data.frames, model.config.encoder_name, model.config.encoder_layer, model.encoder
+        paths_of(recipe.data.frames), model.config.encoder_name, model.config.encoder_layer, model.encoder
     )
     cuts, transcripts = load_cuts(recipe.data.train, model.config.text_form)
-    alignments = read_fitting(recipe.data.alignments, transcripts, model.tokenize, clock)
-    speech = speech_batches(recipe, cuts, source, transcripts, alignments)
-    text = text_batches(recipe, model, recipe.data.text) if {"text", "ewc"} & set(config.objectives) else None
+    folders = paths_of(recipe.data.alignments)
+    alignments = read_fitting(folders, transcripts, model.tokenize, clock)
+    speech = speech_batches(recipe, cuts, source, transcripts, alignments, augmentation)
+    text = None
+    if {"text", "ewc"} & set(config.objectives):
+        text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
     objectives = [Weighted(n, w, OBJECTIVES[n](model, config, text)) for n, w in config.objectives.items()]
     student = Student(model, objectives)
     evaluate, watched = None, False
     if recipe.data.dev:
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
-        check_alignments(recipe.data.alignments, alignments, dev_texts, model.tokenize)
+        check_alignments(", ".join(map(str, folders)), alignments, dev_texts, model.tokenize)
         held_out = speech_batches(recipe, dev, source, dev_texts, alignments)
         measured = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
         dev_text = None
@@ -263,6 +252,10 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         watched = dev_text is not None
     check_guard(config.max_text_drop, config.evaluate_every, watched)
     figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
+    malformed = text.text.malformed if text else []
+    if malformed:
+        write_rejected(out / "malformed_text.tsv", malformed)
+        figures["malformed_text"] = float(len(malformed))
     if config.lora_rank and config.lora_merge:
         model.llm, model.config.lora = merge_lora(model.llm), {}
     if processes().is_main_process:
@@ -315,42 +308,3 @@ class DevLoss:
                 for name, value in self.student(next(stream)[2])[1].items():
                     totals[name] = totals.get(name, 0.0) + value / self.n_batches
         return totals
-
-
-def load_cuts(path: str, text_form: Form) -> tuple[list[Any], dict[str, str]]:
-    """The cuts of a manifest, and their speech text by id."""
-    if not path:
-        raise UserError("data.train is not given: name the cuts of `ssr prepare`, --data.train DIR/cuts.jsonl.gz")
-    cuts = list(read_cuts(Path(path)))
-    return cuts, speech_texts(cuts, text_form)
-
-
-def speech_batches(
-    recipe: Recipe,
-    cuts: Sequence[Any],
-    source: FrameSource,
-    texts: Mapping[str, str],
-    alignments: Mapping[str, Any] | None,
-) -> SpeechBatches:
-    """Batches as the recipe wants them, for this process among all."""
-    state = processes()
-    return SpeechBatches(
-        cuts, source, texts, alignments, recipe.training.batch_s, recipe.seed, state.process_index, state.num_processes
-    )
-
-
-def text_batches(recipe: Recipe, model: SSRForConditionalGeneration, path: str) -> TextBatches:
-    """Documents, each with its BOS and EOS, packed."""
-    if not path:
-        raise UserError("the objective `text` needs text data: --data.text FILE (one document a line, or JSON lines)")
-    if path == SELF:
-        section = recipe.training
-        file = Path(recipe.out) / "rehearsal.jsonl"
-        path = str(write_rehearsal(model, file, section.rehearsal_tokens, section.text_block, recipe.seed))
-    ids: list[int] = []
-    for document in read_documents(Path(path)):
-        ids += model.prefix_ids + model.tokenize(document)[0] + model.end_ids
-    section, state = recipe.training, processes()
-    return TextBatches(
-        ids, section.text_block, section.batch_tokens, recipe.seed, state.process_index, state.num_processes
-    )

@@ -1,0 +1,119 @@
+"""What a stage is trained on, as its recipe says: cuts, alignments, and batches of speech and of text."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.aligners import Tokenize
+from ssr_connector.aligners.record import FILE, read_alignments
+from ssr_connector.config import Paths, Recipe, paths_of
+from ssr_connector.data.augment import Augmentation
+from ssr_connector.data.cuts import read_corpora, speech_texts
+from ssr_connector.data.documents import Documents
+from ssr_connector.data.packing import WINDOW_TOKENS, PackedText, WindowRecord
+from ssr_connector.data.text import Form
+from ssr_connector.encoders.source import FrameSource
+from ssr_connector.errors import UserError
+from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.training.batches import SpeechBatches, TextBatches
+from ssr_connector.training.processes import processes
+from ssr_connector.training.rehearsal import SELF, write_rehearsal
+from ssr_connector.types import Alignment
+from ssr_connector.units import FrameClock
+
+
+def load_cuts(manifests: Paths, text_form: Form) -> tuple[list[Any], dict[str, str]]:
+    """The cuts of a manifest, or of several, and their speech text by id."""
+    paths = paths_of(manifests)
+    if not paths:
+        raise UserError("data.train is not given: name the cuts of `ssr prepare`, --data.train DIR/cuts.jsonl.gz")
+    cuts = read_corpora(paths)
+    return cuts, speech_texts(cuts, text_form)
+
+
+def augmentation_of(recipe: Recipe) -> Augmentation | None:
+    """What `augment` asks for, if anything. Raises UserError where there is no audio that it could change."""
+    section = recipe.augment
+    if not (section.speed or section.reverb or section.noise):
+        return None
+    if recipe.data.frames:
+        raise UserError(
+            "augment changes recordings, and data.frames holds what the encoder made of them before: leave one out "
+            "(--data.frames null encodes on the fly)"
+        )
+    return Augmentation(section, recipe.seed)
+
+
+def read_fitting(
+    folders: Sequence[Path], transcripts: Mapping[str, str], tokenize: Tokenize, clock: FrameClock
+) -> dict[str, Alignment]:
+    """The alignments of folders of `ssr align`.
+
+    Raises UserError where they were made for something else, or where two folders have one of the same id.
+    """
+    if not folders:
+        raise UserError("data.alignments is not given: name the folder of `ssr align`, --data.alignments DIR")
+    alignments: dict[str, Alignment] = {}
+    where: dict[str, Path] = {}
+    for folder in folders:
+        made_for, found = read_alignments(folder / FILE)
+        if made_for != clock:
+            raise UserError(f"the frames of {folder} happen at other times than this encoder's; run `ssr align` again")
+        for key in found.keys() & alignments.keys():
+            raise UserError(f"{key} is aligned in {where[key]} and in {folder}; leave one out")
+        check_alignments(str(folder), found, transcripts, tokenize)
+        alignments |= found
+        where |= dict.fromkeys(found, folder)
+    return alignments
+
+
+def check_alignments(
+    where: str, alignments: Mapping[str, Alignment], transcripts: Mapping[str, str], tokenize: Tokenize
+) -> None:
+    """Raise UserError where alignments were made for other transcripts or another tokenizer."""
+    keys = [key for key in transcripts if key in alignments]
+    for key in keys:
+        text = transcripts[key]
+        if alignments[key].text != text:
+            raise UserError(f"{where}: {key} is aligned to other words than {text!r}; run `ssr align` again")
+    for key in keys[:1]:
+        if list(alignments[key].token_ids) != tokenize(transcripts[key])[0]:
+            raise UserError(f"{where} was made with another tokenizer than that of this LLM; run `ssr align` again")
+
+
+def speech_batches(
+    recipe: Recipe,
+    cuts: Sequence[Any],
+    source: FrameSource,
+    texts: Mapping[str, str],
+    alignments: Mapping[str, Alignment] | None,
+    augmentation: Augmentation | None = None,
+) -> SpeechBatches:
+    """Batches as the recipe wants them, for this process among all."""
+    state, batch_s = processes(), recipe.training.batch_s
+    rank, world_size = state.process_index, state.num_processes
+    return SpeechBatches(cuts, source, texts, alignments, batch_s, recipe.seed, rank, world_size, augmentation)
+
+
+def text_batches(
+    recipe: Recipe, model: SSRForConditionalGeneration, path: str, record_in: Path | None = None
+) -> TextBatches:
+    """Documents, each with its BOS and EOS, packed; a file, if one is given, keeps the places in a long text."""
+    if not path:
+        raise UserError("the objective `text` needs text data: --data.text FILE (one document a line, or JSON lines)")
+    if path == SELF:
+        section = recipe.training
+        file = Path(recipe.out) / "rehearsal.jsonl"
+        path = str(write_rehearsal(model, file, section.rehearsal_tokens, section.text_block, recipe.seed))
+    section, state, documents = recipe.training, processes(), Documents(Path(path))
+    window_tokens = max(WINDOW_TOKENS, section.batch_tokens)
+    record = None
+    if record_in is not None:
+        key = [documents.state(), section.text_block, window_tokens, recipe.llm.name, section.start_from]
+        record = WindowRecord(record_in, key, writes=state.is_main_process)
+
+    def encode(document: str) -> list[int]:
+        return model.prefix_ids + model.tokenize(document)[0] + model.end_ids
+
+    text = PackedText(documents, encode, section.text_block, record, window_tokens)
+    return TextBatches(text, section.batch_tokens, recipe.seed, state.process_index, state.num_processes)
