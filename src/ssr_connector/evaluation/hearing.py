@@ -16,6 +16,7 @@ from ssr_connector.data.audio import AudioError, load_audio
 from ssr_connector.data.cuts import cut_audio, in_groups
 from ssr_connector.data.noise import add_noise
 from ssr_connector.encoders.front_end import pad_frames
+from ssr_connector.encoders.source import Change
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Speech
 from ssr_connector.types import Alignment, Frames, Waveform
@@ -34,10 +35,12 @@ class Heard:
 
 
 class Hearing:
-    """Encodes and aligns each recording once, at one signal-to-noise ratio (None: as it is)."""
+    """Encodes and aligns each recording once, at one signal-to-noise ratio (None: as it is), or changed otherwise."""
 
-    def __init__(self, bundle: AlignerBundle, batch_s: float, snr_db: float | None = None) -> None:
-        self.bundle, self.batch_s, self.snr_db = bundle, batch_s, snr_db
+    def __init__(
+        self, bundle: AlignerBundle, batch_s: float, snr_db: float | None = None, change: Change | None = None
+    ) -> None:
+        self.bundle, self.batch_s, self.snr_db, self.change = bundle, batch_s, snr_db, change
         self.heard: dict[str, Heard] = {}
         self.rejected: dict[str, str] = {}  # key: why
 
@@ -81,6 +84,8 @@ class Hearing:
         except AudioError as error:
             self.rejected[key] = str(error)
             return None
+        if self.change is not None:
+            waveform = self.change(Path(key).name, waveform)
         if not self.bundle.encoder.hears(len(waveform.samples)):
             self.rejected[key] = f"{key} is too short for the encoder"
             return None

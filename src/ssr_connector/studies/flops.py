@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ssr_connector.config import Recipe
+from ssr_connector.config import Recipe, paths_of
 
 
 def flops_of_step(recipe: Recipe, model: Path) -> int:
@@ -13,18 +13,18 @@ def flops_of_step(recipe: Recipe, model: Path) -> int:
     from ssr_connector.encoders.source import frame_source
     from ssr_connector.model import SSRForConditionalGeneration
     from ssr_connector.training.batches import Batch
+    from ssr_connector.training.data import load_cuts, read_fitting, speech_batches
     from ssr_connector.training.footprint import count_flops
     from ssr_connector.training.loop import Student, Weighted
     from ssr_connector.training.objectives import OBJECTIVES
-    from ssr_connector.training.stages import load_cuts, read_fitting, speech_batches
 
     trained = SSRForConditionalGeneration.from_pretrained(str(model))
     trained.requires_grad_(False)
     trained.connector.requires_grad_(True)
     config = trained.config
-    source, _, clock = frame_source(recipe.data.frames, config.encoder_name, config.encoder_layer, trained.encoder)
+    source, _, clock = frame_source(paths_of(recipe.data.frames), config.encoder_name, config.encoder_layer, trained.encoder)
     cuts, texts = load_cuts(recipe.data.train, config.text_form)
-    alignments = read_fitting(recipe.data.alignments, texts, trained.tokenize, clock)
+    alignments = read_fitting(paths_of(recipe.data.alignments), texts, trained.tokenize, clock)
     batch = Batch(next(speech_batches(recipe, cuts, source, texts, alignments).epoch(0)), None)
     weights = recipe.training.objectives
     student = Student(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ssr_connector.evaluation.stats import Estimate, mean
+from ssr_connector.evaluation.stats import Estimate, mean, sign_flip_p
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Difference:
         return side if all(side * seed > 0 for seed in self.seeds) else 0
 
 
-Run = Mapping[str, Mapping[str, Any]]  # figures of one seed: `value`, `unit`; where of items `ids`, `sums`, `weights`
+Items = Mapping[str, Any]  # a figure: `value`, `unit`; where it is of items `ids`, `sums`, `weights`, `clusters`
+Run = Mapping[str, Items]  # the figures of one seed
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,27 @@ class Results:
 
     def difference(self, name: str, other: str, figure: str) -> Difference | None:
         """Of a row from another, over the items of both; None where one has no items of that figure."""
-        pairs = [
-            (a[figure], b[figure])
-            for a, b in zip(self.row(name).runs, self.row(other).runs, strict=False)
-            if "ids" in a.get(figure, {}) and "ids" in b.get(figure, {})
-        ]
-        pairs = [(a, b) for a, b in pairs if set(a["ids"]) & set(b["ids"])]
-        return over_pairs(pairs, self.resamples) if pairs else None
+        runs = zip(self.row(name).runs, self.row(other).runs, strict=False)
+        return self._over([(a.get(figure), b.get(figure)) for a, b in runs])
+
+    def within(self, name: str, figure: str, other: str) -> Difference | None:
+        """Of a row's figure from another figure of the same row, over the items of both."""
+        return self._over([(run.get(figure), run.get(other)) for run in self.row(name).runs])
+
+    def p_within(self, name: str, figure: str, other: str) -> float | None:
+        """How likely so large a difference would be if it were chance alone: the sign-flip test over the same items."""
+        changes = [change for run in self.row(name).runs if (change := minus(run.get(figure), run.get(other)))]
+        return sign_flip_p(list(by_cluster(averaged(changes))[0].values())) if changes else None
+
+    def growth(self, name: str, reference: str, figure: str, other: str) -> Difference | None:
+        """By how much a row's figure has grown more than another one has, since a reference row: over common items."""
+        runs = zip(self.row(name).runs, self.row(reference).runs, strict=False)
+        margins = [[minus(run.get(figure), run.get(other)) for run in pair] for pair in runs]
+        return self._over([(now, then) for now, then in margins])
+
+    def _over(self, pairs: Sequence[tuple[Items | None, Items | None]]) -> Difference | None:
+        found = [(a, b) for a, b in pairs if a and b and set(a.get("ids", ())) & set(b.get("ids", ()))]
+        return over_pairs(found, self.resamples) if found else None
 
     def best(self, names: Iterable[str], figure: str, least: bool = False) -> str | None:
         """The row with the highest (or least) value among those that have the figure."""
@@ -141,18 +156,25 @@ def over_seeds(runs: Sequence[Mapping[str, Any]], resamples: int) -> Figure:
     return Figure(value, values, estimate.ci95, len(items), **about)
 
 
-def over_pairs(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], resamples: int) -> Difference:
+def over_pairs(pairs: Sequence[tuple[Items, Items]], resamples: int) -> Difference:
     """The same of differences over the items that both runs of every seed have."""
-    changes: list[dict[str, Any]] = []
-    for a, b in pairs:
-        ours, theirs = by_id(a), by_id(b)
-        common = [key for key in ours if key in theirs]
-        sums = [ours[key][0] - theirs[key][0] for key in common]
-        weights, clusters = [ours[key][1] for key in common], [ours[key][2] for key in common]
-        changes.append({"ids": common, "sums": sums, "weights": weights, "clusters": clusters})
+    changes = [change for a, b in pairs if (change := minus(a, b))]
     seeds = tuple(sum(c["sums"]) / sum(c["weights"]) for c in changes)
     items = averaged(changes)
     return Difference(sum(seeds) / len(seeds), seeds, clustered(items, resamples).ci95, len(items))
+
+
+def minus(a: Items | None, b: Items | None) -> Items | None:
+    """The difference of two figures item by item; None where they have no items in common."""
+    if not a or not b or "ids" not in a or "ids" not in b:
+        return None
+    ours, theirs = by_id(a), by_id(b)
+    common = [key for key in ours if key in theirs]
+    if not common:
+        return None
+    sums = [ours[key][0] - theirs[key][0] for key in common]
+    weights, clusters = [ours[key][1] for key in common], [ours[key][2] for key in common]
+    return {"ids": common, "sums": sums, "weights": weights, "clusters": clusters}
 
 
 Item = tuple[float, float, str]  # sum, weight, cluster
@@ -176,9 +198,15 @@ def averaged(runs: Sequence[Mapping[str, Any]]) -> list[Item]:
 
 def clustered(items: Sequence[Item], resamples: int) -> Estimate:
     """Σ sums / Σ weights, by drawing whole clusters."""
+    sums, weights = by_cluster(items)
+    return mean(list(sums.values()), resamples, list(weights.values()))
+
+
+def by_cluster(items: Sequence[Item]) -> tuple[dict[str, float], dict[str, float]]:
+    """Sums and weights of the items that are drawn together."""
     sums: dict[str, float] = {}
     weights: dict[str, float] = {}
     for total, weight, cluster in items:
         sums[cluster] = sums.get(cluster, 0.0) + total
         weights[cluster] = weights.get(cluster, 0.0) + weight
-    return mean(list(sums.values()), resamples, list(weights.values()))
+    return sums, weights

@@ -29,6 +29,9 @@ class Arm:
     aligner: Options = field(default_factory=dict)  # over the recipe's variant `aligner`
     words: str = ""  # align by words instead, as `ssr align --aligner` names it, or "gold": an oracle, hears nothing
     damage: Options = field(default_factory=dict)  # of the boundaries, in training and when heard: see `damage.py`
+    surroundings: Options = field(default_factory=dict)  # of the tests' recordings when heard: see `surroundings.py`
+    domain: Options = field(default_factory=dict)  # how the tests are spoken, if not as the demo's: see `speaking.py`
+    cuts: str = ""  # transcribed cuts to hear in place of the tests: measures alone, no tasks
     connector: Options = field(default_factory=dict)  # over the variant `distill`
     tuned: bool = False  # choose the learning rate on development data
     budget: Budget = "steps"  # as many steps as the recipe says, as many FLOPs as the reference, or until it converges
@@ -43,17 +46,46 @@ class Column:
     heading: str
     style: str
     paired: bool = False  # with a column of paired differences from the reference
+    minus: str = ""  # shown as the paired difference from this figure of the same row
+
+
+@dataclass(frozen=True)
+class Line:
+    """A figure that a picture shows beside its own: what it is called, and a name of `figures.COLOURS`."""
+
+    figure: str
+    label: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Arms along an axis."""
+
+    title: str
+    x_label: str
+    arms: Mapping[str, float]  # and where each stands
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure of every row: alone, or against another one."""
+    """One figure of every row: alone, against another one, or in panels along an axis; others in the same axes."""
 
     y: str
     y_label: str
     x: str = ""
     x_label: str = ""
     x_log: bool = False
+    lines: tuple[Line, ...] = ()  # beside it in every row; not where there is an x
+    panels: tuple[Panel, ...] = ()
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a user adds to a study."""
+
+    noises: str = ""  # folder or table of recordings
+    cuts: Mapping[str, str] = field(default_factory=dict)  # name: manifest of transcribed cuts
 
 
 @dataclass(frozen=True)
@@ -70,6 +102,8 @@ class Study:
     tasks: tuple[str, ...] = ("storycloze", "spoken_mmlu_cloze")  # the same ones are scored once for all studies
     snr_db: tuple[float, ...] = ()
     beside: tuple[str, ...] = ()  # rows of no arm: "text model", "hard cascade", "another item's audio", "no context"
+    each: tuple[str, ...] = ()  # "hard cascade", "text model": scored with every arm, as its figures …_cascade, …_text
+    extended: Callable[["Study", Own], "Study"] | None = None  # with what a user adds; none: nothing can be added
     tables: Mapping[str, str] = field(default_factory=lambda: {"": ""})  # name: heading
     quick: tuple[str, ...] = ()  # arms of the quick form; empty: all
 

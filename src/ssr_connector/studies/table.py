@@ -24,13 +24,16 @@ BESIDE = "beside"  # the table of rows that stand below every table
 
 def one_table(results: Results, rows: Sequence[str], columns: Sequence[Column]) -> str:
     """One line a row: its title, then its figures, and differences from the reference beside those that are paired."""
-    used = [c for c in columns if any(results.has(row, c.figure) for row in rows)]
+    used = [c for c in columns if any(all(results.has(row, f) for f in (c.figure, c.minus) if f) for row in rows)]
     titles = [title for c in used for title in ([c.heading, "− reference"] if c.paired else [c.heading])]
     lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
     for row in rows:
         cells = []
         for c in used:
-            cells.append(cell(results.figure(row, c.figure), c.style))
+            if c.minus:
+                cells.append(change_cell(results.within(row, c.figure, c.minus), c.style))
+            else:
+                cells.append(cell(results.figure(row, c.figure), c.style))
             if c.paired:
                 same = row == results.reference
                 cells.append(
