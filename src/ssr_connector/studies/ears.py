@@ -1,7 +1,7 @@
 """What one aligner hears of the tests, and what models that hear through it score: item by item, so that it pairs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +10,49 @@ import torch
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.config import EvaluationSection
+from ssr_connector.data.augment import perturbed
+from ssr_connector.encoders.source import Change
 from ssr_connector.evaluation.comparison import plain_model
 from ssr_connector.evaluation.figure_names import score_name
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.measures import Measures
-from ssr_connector.evaluation.suite import TEXT_MODEL, Suite, clusters_of, weights_of
+from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite, clusters_of, weights_of
 from ssr_connector.evaluation.tasks import TASKS, TEXT
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.progress import Report
 from ssr_connector.studies.damage import Damage
-from ssr_connector.tiny.demo import Demo
 
 SYSTEM = "ssr"  # what a model is called while it is scored
 AUDIO_ALONE = ("embedding_wer", "cosine_best_path", "length_error", "ctc_wer")  # what an aligner of words cannot have
+EACH = {CASCADE: "_cascade", TEXT_MODEL: "_model"}  # what may be scored with every arm: the end of its figures' names
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is heard: tasks in a folder, transcribed cuts, and what is done to the recordings of both."""
+
+    folder: Path
+    tasks: Sequence[str]
+    cuts: Path
+    change: Change | None = None
+    speed: float = 1.0  # at which `change` plays them
 
 
 class Ears:
     """Recordings heard once, for all models that are then scored."""
 
-    def __init__(
-        self, demo: Demo, folder: Path, tasks: Sequence[str], config: EvaluationSection, report: Report
-    ) -> None:
+    def __init__(self, heard: Material, folder: Path, config: EvaluationSection, report: Report) -> None:
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
         bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
-        hearings = {"clean": Hearing(bundle, config.batch_s)}
-        hearings |= {f"{snr:g} dB": Hearing(bundle, config.batch_s, snr) for snr in config.snr_db}
-        self.suite = Suite(demo.out / "speech" / "tests", config, tasks, hearings)
-        self.measures = Measures(demo.cuts("test"), config, hearings["clean"], lambda _: None)
+        hearings = {"clean": Hearing(bundle, config.batch_s, change=heard.change)}
+        hearings |= {f"{snr:g} dB": Hearing(bundle, config.batch_s, snr, heard.change) for snr in config.snr_db}
+        self.suite = Suite(heard.folder, config, heard.tasks, hearings)
+        self.measures = Measures(heard.cuts, config, hearings["clean"], lambda _: None)
         self.suite.listen(lambda _, done, total: report(done, total, {}))
         self.suite.drop_unheard()
         self.measures.hear(lambda _, done, total: report(done, total, {}))
+        if heard.speed != 1:  # their words are where they are heard
+            self.measures.cuts = {key: perturbed(cut, heard.speed) for key, cut in self.measures.cuts.items()}
         self.heard = {name: hearing.heard for name, hearing in hearings.items()}  # as the aligner has it
         self.forced = self.measures.forced
 
@@ -53,8 +66,13 @@ class Ears:
         self.measures.forced = {key: damage(key, alignment) for key, alignment in self.forced.items()}
 
     @torch.no_grad()
-    def scores(self, folder: Path, damage: Damage, along: Path | None = None) -> Mapping[str, Any]:
-        """Items and figures of a model; `along` the alignments of a folder, which know the transcripts: no tasks."""
+    def scores(
+        self, folder: Path, damage: Damage, along: Path | None = None, each: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
+        """Items and figures of a model; `along` the alignments of a folder, which know the transcripts: no tasks.
+
+        `each`: of `EACH`, scored on the same items beside it.
+        """
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
         suite, measures = self.fresh(), self.measures
         self.hear_through(damage)
@@ -73,6 +91,12 @@ class Ears:
         if along is not None:
             figures = {name: figure for name, figure in figures.items() if name not in AUDIO_ALONE}
         figures |= self.accuracies(SYSTEM)
+        if each:
+            plain = plain_model(model) if model.config.llm_trained else model
+            score = {CASCADE: suite.score_cascade, TEXT_MODEL: lambda m: suite.score_text(m, TEXT_MODEL)}
+            for system in each:
+                score[system](plain)
+                figures |= {f"{name}{EACH[system]}": figure for name, figure in self.accuracies(system).items()}
         figures["parameters"] = {"value": model.connector.n_parameters, "unit": ""}
         return {"figures": figures}
 

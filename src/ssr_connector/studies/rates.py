@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssr_connector.config import Recipe
-from ssr_connector.tiny.demo import STAGE_2, Demo
+from ssr_connector.tiny.demo import STAGE_2, Demo, test_utterances
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Rates:
     per_step: Mapping[str, float]
     align: float | None
     scores: float | None
+    recording: float | None = None  # spoken by eSpeak
 
     @classmethod
     def of(cls, demo: Demo) -> "Rates":
@@ -28,7 +29,13 @@ class Rates:
                 taken = demo.stage_recipe(name).training.steps + len(trials["lrs"]) * trials["trial_steps"]
                 per_step[name] = seconds[name] / taken
         systems = 1 + len(demo.tiny.baselines) + len(STAGE_2)
-        return cls(per_step, seconds.get("align"), seconds["evaluate"] / systems if "evaluate" in seconds else None)
+        scores = seconds["evaluate"] / systems if "evaluate" in seconds else None
+        recording = seconds["voices"] / recordings(demo) if "voices" in seconds else None
+        return cls(per_step, seconds.get("align"), scores, recording)
+
+    def speech(self, demo: Demo) -> float | None:
+        """Of speaking the tests once more."""
+        return None if self.recording is None else self.recording * tests(demo)
 
     def training(self, variant: str, recipe: Recipe) -> float | None:
         """Of a run with its own number of steps: that of the demo's stage with like objectives."""
@@ -37,6 +44,17 @@ class Rates:
             like = "stack_layers" if recipe.connector.layers else "stack_plain"
         rate = self.per_step.get(like)
         return None if rate is None else rate * recipe.training.steps
+
+
+def recordings(demo: Demo) -> int:
+    """How many the demo makes."""
+    world = demo.world
+    return tests(demo) + sum(map(len, (world.speech_train, world.speech_stories, world.speech_dev)))
+
+
+def tests(demo: Demo) -> int:
+    """How many of these are of tests."""
+    return len(test_utterances(demo.world.tests)[0])
 
 
 def finished(folder: Path) -> dict[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from ssr_connector.config import AugmentSection
-from ssr_connector.data.augment import GENERATED, Augmentation, Noise, find_recordings
+from ssr_connector.data.augment import Augmentation, Noise, find_recordings
 from ssr_connector.data.noise import Samples, active_power
 from ssr_connector.data.reverb import room
 from ssr_connector.encoders.source import Change
