@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ssr_connector.config import Recipe, to_dict
-from ssr_connector.data.augment import GENERATED
-from ssr_connector.data.cuts import read_cuts
-from ssr_connector.evaluation.tasks import TASKS
-from ssr_connector.files import digest_of
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.damage import Damage
+from ssr_connector.studies.heard import Heard
 from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import Arm, Made, Options, Study
-from ssr_connector.studies.surroundings import BABBLE, Surroundings
 from ssr_connector.tiny.demo import Demo
 from ssr_connector.tiny.stage import content_key
 
@@ -49,6 +45,7 @@ class Pipeline:
     def __init__(self, demo: Demo, study: Study, size: Size, maker: Maker, rates: Rates) -> None:
         self.demo, self.study, self.size, self.maker, self.rates = demo, study, size, maker, rates
         self.base = [demo.stages.keys["encode"], demo.stages.keys["LLM"]]
+        self.heard = Heard(demo, study, maker, rates)
         self.recipes: dict[str, Recipe] = {}  # of every stage, as the demo has them
         self.connectors: dict[tuple[str, int], Step] = {}
         self.ears: dict[str, Any] = {}  # of one aligner at a time: what is heard is shared by all that it is heard for
@@ -115,7 +112,7 @@ class Pipeline:
     def scores(self, arm: Arm, seed: int) -> Step:
         """Of every item, from audio alone; along given word times what can be measured so."""
         model, aligner, alignments = self.model(arm, seed), self.aligner(arm, seed), self.alignments(arm, seed)
-        heard, each = self.heard(arm), self.study.each
+        heard, each = self.heard.steps(arm), self.study.each
 
         def work(folder: Path, report: Report) -> Facts:  # noqa: ARG001 - facts are all that there is
             ears = self.ears_of(aligner, model, report, arm)
@@ -123,48 +120,9 @@ class Pipeline:
             return dict(ears.scores(self.maker.folder(model) / "model", heard_damage(arm), along, each))
 
         before = (model, aligner, *([alignments] if arm.words else []), *heard)
-        inputs = [self.scoring(), dict(arm.damage), bool(arm.words), self.surroundings(arm), arm_cuts(arm), list(each)]
+        inputs = [self.scoring(), dict(arm.damage), bool(arm.words), self.heard.content(arm), list(each)]
         seconds = None if self.rates.scores is None else self.rates.scores * (1 + len(each))
         return Step("scores", f"{arm.title}, seed {seed}: scores", inputs, before, work, seconds)
-
-    def heard(self, arm: Arm) -> tuple[Step, ...]:
-        """What has to be recorded before the arm's tests can be heard: the same for all seeds."""
-        from ssr_connector.studies import speaking, surroundings
-
-        demo, seed = self.demo, self.demo.recipe.seed
-        voices = self.demo.stages.keys["voices"]
-        steps = []
-        if arm.domain:
-            domain = speaking.Domain(**arm.domain)
-            names = [Path(TASKS[name].file).stem for name in self.study.tasks]
-
-            def speak(folder: Path, report: Report) -> Facts:
-                return speaking.speak_tests(demo, domain, names, folder, report)
-
-            inputs = [voices, vars(domain), names]
-            steps.append(Step("speech", f"speaking: {arm.title}", inputs, (), speak, self.rates.speech(demo)))
-        around = heard_surroundings(arm)
-        if around.noise == surroundings.BABBLE:
-
-            def babble(folder: Path, _: Report) -> Facts:
-                return surroundings.make_babble(demo.out / "speech" / "dev" / "audio", folder, seed)
-
-            steps.append(Step("babble", "babble of the world's other recordings", [voices, seed], (), babble, 5.0))
-        if around.decay_s:
-
-            def rooms(folder: Path, _: Report) -> Facts:
-                return surroundings.make_rooms(around.decay_s, folder, seed)
-
-            steps.append(Step("rooms", f"rooms of {around.decay_s:g} s", [around.decay_s, seed], (), rooms, 1.0))
-        return tuple(steps)
-
-    def surroundings(self, arm: Arm) -> Any:
-        """All that follows from an arm's surroundings, beside what was recorded for them."""
-        from ssr_connector.studies.surroundings import digest_of_noises
-
-        around = heard_surroundings(arm)
-        own = digest_of_noises(around.noise) if around.noise not in ("", GENERATED, BABBLE) else around.noise
-        return {**vars(around), "noise": own}
 
     def beside(self, seed: int) -> Step:
         """Of the text model, the cascade and the controls, with the reference arm's ears."""
@@ -317,27 +275,12 @@ class Pipeline:
         """What this aligner hears of an arm's tests, heard once for the arms that share both one after another."""
         from ssr_connector.studies.ears import Ears
 
-        key = content_key([dict(arm.domain), dict(arm.surroundings), arm.cuts], [aligner.key])
+        key = content_key(self.heard.content(arm), [aligner.key, *(step.key for step in self.heard.steps(arm))])
         if key not in self.ears:
             config = dataclasses.replace(self.demo.recipe.evaluation, snr_db=self.study.snr_db, items=self.size.items)
             folder = self.maker.folder(model) / "model"
-            self.ears = {key: Ears(self.material(arm), folder, config, report)}
+            self.ears = {key: Ears(self.heard.material(arm), folder, config, report)}
         return self.ears[key]
-
-    def material(self, arm: Arm) -> Any:
-        """The recordings that an arm is tested on, in its surroundings."""
-        from ssr_connector.studies.ears import Material
-        from ssr_connector.studies.speaking import CUTS, TESTS
-
-        made = {step.stage: self.maker.folder(step) for step in self.heard(arm)}
-        around = heard_surroundings(arm)
-        change = around.change(made.get("babble") or made.get("rooms") or Path()) if arm.surroundings else None
-        if arm.cuts:
-            return Material(Path(), (), Path(arm.cuts), change, around.speed)
-        folder, cuts = self.demo.out / "speech" / "tests", self.demo.cuts("test")
-        if "speech" in made:
-            folder, cuts = made["speech"] / TESTS, made["speech"] / CUTS
-        return Material(folder, self.study.tasks, cuts, change, around.speed)
 
 
 STAGES = {"aligner": "aligner", "distill": "stage1", "multitask": "stage2"}
@@ -346,19 +289,6 @@ STAGES = {"aligner": "aligner", "distill": "stage1", "multitask": "stage2"}
 def heard_damage(arm: Arm) -> Damage:
     """What an arm does to alignments."""
     return Damage(**{key: value for key, value in arm.damage.items() if key != "taught"})
-
-
-def heard_surroundings(arm: Arm) -> Surroundings:
-    """What an arm's tests are heard in."""
-    return Surroundings(**arm.surroundings)
-
-
-def arm_cuts(arm: Arm) -> str:
-    """What tells a user's cuts from others. Raises UserError where there are none."""
-    if not arm.cuts:
-        return ""
-    read_cuts(arm.cuts)
-    return digest_of([Path(arm.cuts)])
 
 
 def run_training(variant: str, recipe: Recipe, report: Report) -> Facts:

@@ -31,13 +31,13 @@ class Surroundings:
     decay_s: float = 0.0  # in which a room's reverberation falls by 60 dB; 0: no room
     speed: float = 1.0
 
-    def change(self, made: Path) -> Change:
-        """Does it to recordings; the same for the same name. `made`: what `make` has left."""
+    def change(self, babble: Path | None, rooms: Path | None) -> Change:
+        """Does it to recordings, the same for the same name; from folders of `make_babble` and `make_rooms`."""
         section = AugmentSection(
             speed=() if self.speed == 1 else (self.speed,),
-            reverb=str(made) if self.decay_s else "",
+            reverb=str(rooms) if self.decay_s else "",
             reverb_share=1.0,
-            noise=str(made) if self.noise == BABBLE else self.noise,
+            noise=str(babble) if self.noise == BABBLE else self.noise,
             noise_share=1.0,
             snr_db=(self.snr_db, self.snr_db),
         )
@@ -85,6 +85,6 @@ def write(path: Path, samples: Samples) -> None:
     soundfile.write(path, 0.9 * samples / np.abs(samples).max(), SAMPLING_RATE_HZ, subtype="FLOAT")
 
 
-def digest_of_noises(source: str) -> list[list[str | int]]:
-    """What tells a user's recordings from others: names and sizes."""
+def contents_of(source: str) -> list[list[str | int]]:
+    """What tells the recordings of a user's folder or table from others: names and sizes."""
     return [[noise.path.name, noise.path.stat().st_size] for noise in find_recordings("noise", source)]
