@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from ssr_connector.studies.results import Results, Row
-from ssr_connector.studies.table import BESIDE
+from ssr_connector.studies.results import BESIDE, Results, Row
 
 
 def task(correct, chance=50.0):
@@ -24,11 +23,11 @@ def draws(right, n, seed):
 def planted():
     """Results in which row NAME is right on this share of 400 items, the same share for every figure."""
 
-    def make(shares, reference, figures, n=400, seeds=2, beside=()):
+    def make(shares, figures, n=400, seeds=2, beside=()):
         rows = []
         for k, (name, share) in enumerate(shares.items()):
             runs = [{figure: task(draws(share, n, 100 * seed + k)) for figure in figures} for seed in range(seeds)]
             rows.append(Row(name, name, BESIDE if name in beside else "", runs))
-        return Results(rows, reference, 300)
+        return Results(rows, 300)
 
     return make

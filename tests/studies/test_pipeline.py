@@ -30,7 +30,7 @@ class Answers(Forecast):
 
 def study_of(*arms):
     picture = Picture(y="cosine", y_label="cosine")
-    return Study("s", "why?", arms, arms[0].name, (Column("cosine", "cosine", "{:.3f}"),), picture, lambda _: [])
+    return Study("s", "why?", arms, (Column("cosine", "cosine", "{:.3f}"),), picture, lambda _: [])
 
 
 @pytest.fixture
@@ -103,6 +103,17 @@ def test_equal_flops_are_the_steps_times_what_each_takes(pipeline_of):
     assert pipeline.budgeted(costly)["training.steps"] == 3  # 8 · 4 / 10
     equal = Arm("c", "cheap, too")
     assert pipeline.connector(cheap, 0).key == pipeline.connector(equal, 0).key
+
+
+def test_a_forecast_takes_equal_flops_for_equal_seconds(pipeline_of, tmp_path):
+    cheap, costly = Arm("a", "cheap", budget="flops"), Arm("b", "costly", connector=TEXT, budget="flops")
+    forecast = Forecast(tmp_path)
+    pipeline = pipeline_of(cheap, costly, maker=forecast)
+    pipeline.rates = Rates({"distill": 2.0, "stack_layers": 8.0}, 3.0, 5.0)
+    assert pipeline.budgeted(costly)["training.steps"] == 2  # of 8
+    counted = pipeline.flops(cheap, {})  # was done before; the other was not
+    forecast.facts[counted.key] = {"flops_a_step": 1e9}
+    assert pipeline.budgeted(costly)["training.steps"] == 2
 
 
 @pytest.mark.parametrize(

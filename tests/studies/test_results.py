@@ -2,13 +2,13 @@
 
 import pytest
 
-from ssr_connector.studies.results import Difference, Results, Row, over_seeds
+from ssr_connector.studies.results import BESIDE, Difference, Results, Row, over_seeds
 
 RATIO = {"value": 0.5, "ids": ["a", "b"], "sums": [1.0, 2.0], "weights": [2.0, 4.0]}
 
 
 def results_of(*runs_of_rows):
-    return Results([Row(f"r{k}", f"R{k}", "", runs) for k, runs in enumerate(runs_of_rows)], "r0", 200)
+    return Results([Row(f"r{k}", f"R{k}", "", runs) for k, runs in enumerate(runs_of_rows)], 200)
 
 
 def figure(sums, weights=None, **more):
@@ -72,3 +72,10 @@ def test_the_best_row_of_those_that_have_the_figure():
     assert results.best(["r0", "r1", "r2"], "x") == "r1"
     assert results.best(["r0", "r1", "r2"], "x", least=True) == "r0"
     assert results.best(["r2"], "x") is None
+
+
+def test_a_row_is_compared_with_the_first_of_its_own_table():
+    rows = [Row(name, name, table, [figure([1.0])]) for name, table in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "y"))]
+    results = Results([*rows, Row("e", "e", BESIDE, [figure([1.0])])], 50)
+    assert [results.reference(name) for name in "abcde"] == ["a", "a", "c", "c", "a"]
+    assert [row["reference"] for row in results.to_dict()] == ["a", "a", "c", "c", "a"]

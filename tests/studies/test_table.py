@@ -1,8 +1,8 @@
 """Tables of studies."""
 
-from ssr_connector.studies.results import Difference, Figure, Results, Row
+from ssr_connector.studies.results import BESIDE, Difference, Figure, Results, Row
 from ssr_connector.studies.study import Column
-from ssr_connector.studies.table import BESIDE, cell, change_cell, markdown
+from ssr_connector.studies.table import cell, change_cell, markdown
 
 COLUMNS = (Column("a", "A, %", "{:.1f}", paired=True), Column("b", "B", "{:.0f}"), Column("c", "C", "{:.0f}"))
 
@@ -18,22 +18,20 @@ def test_rows_in_their_tables_and_what_stands_beside_them_in_all():
         Row("second", "second", "two", [run([3.0, 3.0, 3.0])]),
         Row("other", "other", BESIDE, [run([2.0, 2.0, 2.0])]),
     ]
-    assert markdown(
-        Results(rows, "first", 50), COLUMNS, {"one": "One", "two": "Two", "three": "Three"}
-    ).splitlines() == [
+    assert markdown(Results(rows, 50), COLUMNS, {"one": "One", "two": "Two", "three": "Three"}).splitlines() == [
         "### One",
         "",
-        "| | A, % | − reference | B |",
+        "| | A, % | − first | B |",
         "|---|---|---|---|",
         "| first | 1.0 (1.0–1.0) | – | 7 |",
         "| other | 2.0 (2.0–2.0) | **+1.0 (1.0 to 1.0)** | – |",
         "",
         "### Two",
         "",
-        "| | A, % | − reference |",
+        "| | A, % | − second |",
         "|---|---|---|",
-        "| second | 3.0 (3.0–3.0) | **+2.0 (2.0 to 2.0)** |",
-        "| other | 2.0 (2.0–2.0) | **+1.0 (1.0 to 1.0)** |",
+        "| second | 3.0 (3.0–3.0) | – |",
+        "| other | 2.0 (2.0–2.0) | **-1.0 (-1.0 to -1.0)** |",
     ]
 
 

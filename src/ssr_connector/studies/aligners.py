@@ -46,7 +46,6 @@ ALIGNERS = Study(
     name="aligners",
     question="which aligner serves the connector best, and what does it cost?",
     arms=ARMS,
-    reference="char_ctc",
     columns=(
         Column("cosine", "cosine", "{:.3f}", paired=True),
         Column("squared_error", "squared error", "{:.3f}"),

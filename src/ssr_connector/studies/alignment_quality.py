@@ -58,7 +58,6 @@ ALIGNMENT_QUALITY = Study(
     name="alignment-quality",
     question="how much error in the boundaries of tokens does SSR bear?",
     arms=ARMS,
-    reference="none",
     columns=(
         Column(TASK, "StoryCloze S→T, %", "{:.1f}", paired=True),
         Column("cosine", "cosine", "{:.3f}", paired=True),

@@ -48,7 +48,6 @@ COMPRESSION = Study(
     name="compression",
     question="which way of making one vector of a token's frames serves best, and do positions help?",
     arms=ARMS,
-    reference="selection",
     columns=(
         Column("parameters", "parameters", "{:,.0f}"),
         Column("cosine", "cosine", "{:.3f}", paired=True),

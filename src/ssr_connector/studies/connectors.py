@@ -71,7 +71,6 @@ CONNECTORS = Study(
     name="connectors",
     question="does one vector per text token serve the LLM better than the other connectors, on equal terms?",
     arms=ARMS,
-    reference="ssr",
     columns=(
         Column("parameters", "parameters", "{:,.0f}"),
         Column("steps", "steps", "{:.0f}"),

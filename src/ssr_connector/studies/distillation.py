@@ -41,7 +41,6 @@ DISTILLATION = Study(
     name="distillation",
     question="which loss between speech vectors and text embeddings serves best?",
     arms=ARMS,
-    reference="both",
     columns=(
         Column("storycloze_s2t", "StoryCloze S→T, %", "{:.1f}", paired=True),
         Column("spoken_mmlu_cloze", "spoken MMLU, cloze, %", "{:.1f}", paired=True),

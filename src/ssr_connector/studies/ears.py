@@ -17,7 +17,7 @@ from ssr_connector.evaluation.figure_names import score_name
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.measures import Measures
 from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite, clusters_of, weights_of
-from ssr_connector.evaluation.tasks import TASKS, TEXT
+from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.progress import Report
 from ssr_connector.studies.damage import Damage
@@ -93,10 +93,10 @@ class Ears:
         figures |= self.accuracies(SYSTEM)
         if each:
             plain = plain_model(model) if model.config.llm_trained else model
-            score = {CASCADE: suite.score_cascade, TEXT_MODEL: lambda m: suite.score_text(m, TEXT_MODEL)}
-            for system in each:
-                score[system](plain)
-                figures |= {f"{name}{EACH[system]}": figure for name, figure in self.accuracies(system).items()}
+            suite.score_text(plain, TEXT_MODEL)
+            suite.score_cascade(plain)
+            found = {TEXT_MODEL: self.accuracies(TEXT_MODEL, SPEECH_TO_TEXT), CASCADE: self.accuracies(CASCADE)}
+            figures |= {f"{name}{EACH[s]}": figure for s in each for name, figure in found[s].items()}
         figures["parameters"] = {"value": model.connector.n_parameters, "unit": ""}
         return {"figures": figures}
 
@@ -110,8 +110,9 @@ class Ears:
         suite.score_text(plain, TEXT_MODEL)
         suite.score_cascade(plain)
         suite.score_controls(model)
-        systems = {row.system for row in suite.rows}
-        return {"systems": {system: self.accuracies(system) for system in sorted(systems)}}
+        ceiling = self.accuracies(TEXT_MODEL, as_mode=SPEECH_TO_TEXT)
+        others = {row.system for row in suite.rows} - {TEXT_MODEL}
+        return {"systems": {TEXT_MODEL: ceiling, **{system: self.accuracies(system) for system in sorted(others)}}}
 
     def fresh(self) -> Suite:
         """The suite without the scores of another model, which may have had other modes."""
@@ -119,8 +120,8 @@ class Ears:
         self.suite.outcomes.clear()
         return self.suite
 
-    def accuracies(self, system: str) -> dict[str, Any]:
-        """Of every task, mode and condition of a system, with its items."""
+    def accuracies(self, system: str, as_mode: str = "") -> dict[str, Any]:
+        """Of every task, mode and condition, with its items; a ceiling under the names of the mode that it is of."""
         found = {}
         for row in self.suite.rows:
             if row.system != system:
@@ -129,7 +130,7 @@ class Ears:
             items = self.suite.items(task)
             weights = weights_of(task, items)
             correct = self.suite.outcomes[row.task, row.mode, system, row.condition]
-            found[score_name(row.task, row.mode, row.condition)] = {
+            found[score_name(row.task, as_mode or row.mode, row.condition)] = {
                 "value": row.value,
                 "unit": "%",
                 "chance": row.chance,

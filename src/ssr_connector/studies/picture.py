@@ -6,9 +6,8 @@ from typing import Any
 
 from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing
 from ssr_connector.files import replace_file
-from ssr_connector.studies.results import Figure, Results
+from ssr_connector.studies.results import BESIDE, Figure, Results
 from ssr_connector.studies.study import Picture
-from ssr_connector.studies.table import BESIDE
 
 
 def draw(results: Results, picture: Picture, path: Path) -> None:
@@ -74,7 +73,7 @@ def label(results: Results, name: str) -> str:
 
 
 def colour_of(results: Results, name: str) -> str:
-    """The reference, what stands beside, the others."""
-    if name == results.reference:
+    """References, what stands beside, the others."""
+    if name == results.reference(name):
         return OURS
     return MUTED if results.row(name).table == BESIDE else COLOURS["baseline"]

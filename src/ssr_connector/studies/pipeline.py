@@ -126,7 +126,7 @@ class Pipeline:
 
     def beside(self, seed: int) -> Step:
         """Of the text model, the cascade and the controls, with the reference arm's ears."""
-        arm = self.study.arm(self.study.reference)
+        arm = self.study.reference
         model, aligner = self.model(arm, seed), self.aligner(arm, seed)
 
         def work(folder: Path, report: Report) -> Facts:  # noqa: ARG001 - facts are all that there is
@@ -164,21 +164,25 @@ class Pipeline:
         def work(folder: Path, _: Report) -> Facts:
             from ssr_connector.studies.flops import flops_of_step
 
-            recipe = self.recipe("distill", {**options, **self.paths(arm, seed), "out": folder})
+            recipe = self.recipe("distill", {**options, **self.paths_of("distill", trained.before), "out": folder})
             return {"flops_a_step": flops_of_step(recipe, self.maker.folder(trained) / "model")}
 
-        guess = {"flops_a_step": (trained.seconds or 1.0) / options["training.steps"]}
-        return Step("flops", f"{arm.title}: FLOPs", [], (trained, alignments), work, 5.0, guess)
+        return Step("flops", f"{arm.title}: FLOPs", [], (trained, alignments), work, 5.0)
 
     def steps_of_equal_flops(self, arm: Arm, options: Options) -> int:
-        """As many as take the FLOPs of the reference arm's at the recipe's number of steps."""
-        reference = self.study.arm(self.study.reference)
+        """As many as take the FLOPs of the reference arm's at the recipe's number of steps.
+
+        A forecast does not know them: it takes as many as take the seconds.
+        """
+        reference = self.study.reference
         theirs = dict(reference.connector)
         if reference.tuned:
             theirs["training.lr"] = self.tuned_rate(reference)
         n = self.n_steps("distill", theirs)
-        budget = n * float(self.maker.make(self.flops(reference, theirs))["flops_a_step"])
-        return max(1, round(budget / float(self.maker.make(self.flops(arm, options))["flops_a_step"])))
+        steps = self.flops(reference, theirs), self.flops(arm, options)
+        flops = [self.maker.make(step).get("flops_a_step") for step in steps]
+        costs = flops if all(flops) else [step.before[0].seconds or 1.0 for step in steps]
+        return max(1, round(n * costs[0] / costs[1]))
 
     def steps_to_converge(self, arm: Arm, options: Options) -> int:
         """Doubled on the first seed until the development loss improves by less than the tolerance, or the bound."""
@@ -236,10 +240,6 @@ class Pipeline:
         """The step of another arm."""
         arm = self.study.arm(made.arm)
         return self.aligner(arm, seed) if made.stage == "aligner" else self.alignments(arm, seed)
-
-    def paths(self, arm: Arm, seed: int) -> Options:
-        """Where the aligner and the alignments of an arm lie."""
-        return self.paths_of("distill", (self.aligner(arm, seed), self.alignments(arm, seed)))
 
     def paths_of(self, variant: str, before: tuple[Step, ...]) -> dict[str, Any]:
         """Where a stage finds what comes before it."""

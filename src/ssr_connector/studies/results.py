@@ -56,12 +56,20 @@ class Row:
     runs: Sequence[Run]
 
 
+BESIDE = "beside"  # the table of rows that stand below every table
+
+
 class Results:
     """The rows of a study."""
 
-    def __init__(self, rows: Sequence[Row], reference: str, resamples: int) -> None:
-        self.rows, self.reference, self.resamples = rows, reference, resamples
+    def __init__(self, rows: Sequence[Row], resamples: int) -> None:
+        self.rows, self.resamples = rows, resamples
         self._figures: dict[tuple[str, str], Figure | None] = {}
+
+    def reference(self, name: str) -> str:
+        """What a row is compared with: the first row of its table; for one beside the tables, the first of all."""
+        table = self.row(name).table
+        return self.rows[0].name if table == BESIDE else next(row.name for row in self.rows if row.table == table)
 
     def row(self, name: str) -> Row:
         """The row of that name. Raises KeyError where there is none."""
@@ -119,25 +127,22 @@ class Results:
         pick = min if least else max
         return pick(having, key=lambda name: self.value(name, figure)) if having else None
 
-    def to_dict(self, figures: Sequence[str]) -> list[dict[str, Any]]:
-        """The rows as plain values, with the differences from the reference."""
+    def to_dict(self) -> list[dict[str, Any]]:
+        """The rows as plain values, with the differences from their references."""
         out = []
         for row in self.rows:
-            found = {
-                f: self.figure(row.name, f) for f in dict.fromkeys([*figures, *(f for run in row.runs for f in run)])
-            }
-            changes = (
-                {f: self.difference(row.name, self.reference, f) for f in found} if row.name != self.reference else {}
-            )
+            names = list(dict.fromkeys(figure for run in row.runs for figure in run))
+            figures = {name: found for name in names if (found := self.figure(row.name, name))}
+            other = self.reference(row.name)
+            changes = {name: change for name in names if (change := self.difference(row.name, other, name))}
             out.append(
                 {
                     "name": row.name,
                     "title": row.title,
                     "table": row.table,
-                    "figures": {f: vars(figure) for f, figure in found.items() if figure},
-                    "minus_reference": {
-                        f: vars(change) | {"sign": change.sign} for f, change in changes.items() if change
-                    },
+                    "figures": {name: vars(found) for name, found in figures.items()},
+                    "reference": other,
+                    "minus_reference": {name: vars(change) | {"sign": change.sign} for name, change in changes.items()},
                 }
             )
         return out

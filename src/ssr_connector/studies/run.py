@@ -13,9 +13,9 @@ from ssr_connector.studies.cache import Cache, Forecast, Maker
 from ssr_connector.studies.picture import draw
 from ssr_connector.studies.pipeline import Pipeline, Size
 from ssr_connector.studies.rates import Rates
-from ssr_connector.studies.results import Results, Row
+from ssr_connector.studies.results import BESIDE, Results, Row
 from ssr_connector.studies.study import Arm, Study
-from ssr_connector.studies.table import BESIDE, markdown
+from ssr_connector.studies.table import markdown
 from ssr_connector.tiny.demo import Demo
 
 QUICK_S, QUICK_ITEMS, LEAST_SHARE = 900.0, 100, 1 / 16
@@ -43,7 +43,7 @@ def carry_out(study: Study, demo: Demo, out: Path, n_seeds: int, quick: bool) ->
     for line in [*notes(study, size, full), expected(forecast(demo, study, size, rates, root))]:
         say(line, soft_wrap=True)
     rows = take(Pipeline(demo, study, size, Cache(root, demo.console), rates))
-    results = Results(rows, study.reference, demo.recipe.evaluation.bootstrap)
+    results = Results(rows, demo.recipe.evaluation.bootstrap)
     return write(study, results, size, notes(study, size, full), out)
 
 
@@ -138,8 +138,7 @@ def write(study: Study, results: Results, size: Size, said: Sequence[str], out: 
     files = (out / "results.json", out / "table.md", out / f"{study.name}.png", out / "paragraph.md")
     table = markdown(results, study.columns, study.tables)
     paragraph = " ".join(study.paragraph(results))
-    known = [column.figure for column in study.columns]
-    write_json(files[0], {**about(study, size, said), "rows": results.to_dict(known), "paragraph": paragraph})
+    write_json(files[0], {**about(study, size, said), "rows": results.to_dict(), "paragraph": paragraph})
     for path, text in ((files[1], "\n\n".join([*said, table])), (files[3], paragraph + "\n")):
         with replace_file(path) as new:
             new.write_text(text, encoding="utf-8")
@@ -154,7 +153,6 @@ def about(study: Study, size: Size, said: Sequence[str]) -> Mapping[str, Any]:
         "question": study.question,
         "commit": commit(),
         "machine": machine(),
-        "reference": study.reference,
         "size": json.loads(json.dumps(vars(size))),
         "notes": list(said),
     }

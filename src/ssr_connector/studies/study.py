@@ -94,18 +94,22 @@ class Study:
 
     name: str
     question: str
-    arms: Sequence[Arm]
-    reference: str  # the arm that the others are compared with, over the same items
+    arms: Sequence[Arm]  # the first one of each table is the reference that its others are compared with
     columns: Sequence[Column]
     picture: Picture
     paragraph: Callable[["Results"], list[str]]  # sentences that follow from the figures
     tasks: tuple[str, ...] = ("storycloze", "spoken_mmlu_cloze")  # the same ones are scored once for all studies
     snr_db: tuple[float, ...] = ()
     beside: tuple[str, ...] = ()  # rows of no arm: "text model", "hard cascade", "another item's audio", "no context"
-    each: tuple[str, ...] = ()  # "hard cascade", "text model": scored with every arm, as its figures …_cascade, …_text
+    each: tuple[str, ...] = ()  # "hard cascade", "text model": scored with every arm, as its figures …_cascade, …_model
     extended: Callable[["Study", Own], "Study"] | None = None  # with what a user adds; none: nothing can be added
     tables: Mapping[str, str] = field(default_factory=lambda: {"": ""})  # name: heading
     quick: tuple[str, ...] = ()  # arms of the quick form; empty: all
+
+    @property
+    def reference(self) -> Arm:
+        """The one whose FLOPs are the measure, and whose ears the cascade and the controls have."""
+        return self.arms[0]
 
     def arm(self, name: str) -> Arm:
         """The arm of that name."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ssr_connector.studies.results import Difference, Figure, Results
+from ssr_connector.studies.results import BESIDE, Difference, Figure, Results
 from ssr_connector.studies.study import Column
 
 ABSENT = "–"
@@ -19,13 +19,12 @@ def markdown(results: Results, columns: Sequence[Column], tables: Mapping[str, s
     return "\n".join(parts)
 
 
-BESIDE = "beside"  # the table of rows that stand below every table
-
-
 def one_table(results: Results, rows: Sequence[str], columns: Sequence[Column]) -> str:
-    """One line a row: its title, then its figures, and differences from the reference beside those that are paired."""
+    """One line a row: its title, then its figures, and differences from the first row beside those that are paired."""
     used = [c for c in columns if any(all(results.has(row, f) for f in (c.figure, c.minus) if f) for row in rows)]
-    titles = [title for c in used for title in ([c.heading, "− reference"] if c.paired else [c.heading])]
+    titles = [
+        title for c in used for title in ([c.heading, f"− {results.row(rows[0]).title}"] if c.paired else [c.heading])
+    ]
     lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
     for row in rows:
         cells = []
@@ -35,10 +34,8 @@ def one_table(results: Results, rows: Sequence[str], columns: Sequence[Column]) 
             else:
                 cells.append(cell(results.figure(row, c.figure), c.style))
             if c.paired:
-                same = row == results.reference
-                cells.append(
-                    change_cell(None if same else results.difference(row, results.reference, c.figure), c.style)
-                )
+                change = results.difference(row, rows[0], c.figure) if row != rows[0] else None
+                cells.append(change_cell(change, c.style))
         lines.append(f"| {results.row(row).title} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
