@@ -24,7 +24,6 @@ from ssr_connector.studies.damage import Damage
 
 SYSTEM = "ssr"  # what a model is called while it is scored
 AUDIO_ALONE = ("embedding_wer", "cosine_best_path", "length_error", "ctc_wer")  # what an aligner of words cannot have
-EACH = {CASCADE: "_cascade", TEXT_MODEL: "_model"}  # what may be scored with every arm: the end of its figures' names
 
 
 @dataclass(frozen=True)
@@ -67,11 +66,11 @@ class Ears:
 
     @torch.no_grad()
     def scores(
-        self, folder: Path, damage: Damage, along: Path | None = None, each: Sequence[str] = ()
+        self, folder: Path, damage: Damage, along: Path | None = None, paired_systems: bool = False
     ) -> Mapping[str, Any]:
         """Items and figures of a model; `along` the alignments of a folder, which know the transcripts: no tasks.
 
-        `each`: of `EACH`, scored on the same items beside it.
+        `paired_systems`: also of the cascade and of the text model on the same items, as figures `…_cascade`, `…_model`.
         """
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
         suite, measures = self.fresh(), self.measures
@@ -91,12 +90,12 @@ class Ears:
         if along is not None:
             figures = {name: figure for name, figure in figures.items() if name not in AUDIO_ALONE}
         figures |= self.accuracies(SYSTEM)
-        if each:
+        if paired_systems:
             plain = plain_model(model) if model.config.llm_trained else model
             suite.score_text(plain, TEXT_MODEL)
             suite.score_cascade(plain)
-            found = {TEXT_MODEL: self.accuracies(TEXT_MODEL, SPEECH_TO_TEXT), CASCADE: self.accuracies(CASCADE)}
-            figures |= {f"{name}{EACH[s]}": figure for s in each for name, figure in found[s].items()}
+            figures |= {f"{name}_model": f for name, f in self.accuracies(TEXT_MODEL, SPEECH_TO_TEXT).items()}
+            figures |= {f"{name}_cascade": f for name, f in self.accuracies(CASCADE).items()}
         figures["parameters"] = {"value": model.connector.n_parameters, "unit": ""}
         return {"figures": figures}
 

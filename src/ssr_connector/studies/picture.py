@@ -7,7 +7,9 @@ from typing import Any
 from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing
 from ssr_connector.files import replace_file
 from ssr_connector.studies.results import BESIDE, Figure, Results
-from ssr_connector.studies.study import Picture
+from ssr_connector.studies.study import Line, Panel, Picture
+
+COLUMNS = 3  # of panels
 
 
 def draw(results: Results, picture: Picture, path: Path) -> None:
@@ -15,31 +17,64 @@ def draw(results: Results, picture: Picture, path: Path) -> None:
     rows = [row.name for row in results.rows if results.has(row.name, picture.y)]
     if picture.x:
         rows = [row for row in rows if results.has(row, picture.x)]
-    height = 4.2 if picture.x else 0.8 + 0.32 * len(rows)
-    with drawing(7.5, height) as figure:
-        axes = figure.add_subplot()
-        (scatter if picture.x else dots)(axes, results, picture, rows)
-        axes.grid(visible=True)
+    panels = [panel for panel in picture.panels if panel.arms.keys() & set(rows)]
+    n_lines = max(1, -(-len(panels) // COLUMNS))
+    height = 3.1 * n_lines if panels else 4.2 if picture.x else 0.8 + (0.32 + 0.1 * len(picture.lines)) * len(rows)
+    with drawing(9.5 if panels else 7.5, height) as figure:
+        for place, panel in enumerate(panels, 1):
+            curves(figure.add_subplot(n_lines, min(COLUMNS, len(panels)), place), results, picture, panel)
+        if not panels:
+            (scatter if picture.x else dots)(figure.add_subplot(), results, picture, rows)
+        for axes in figure.axes:
+            axes.grid(visible=True)
+        if picture.lines and figure.axes:
+            axes = figure.axes[0]
+            axes.legend(frameon=False, fontsize=8, loc="best")
         figure.tight_layout()
         with replace_file(path) as new:
             figure.savefig(new, format="png", dpi=160, facecolor="white")
 
 
 def dots(axes: Any, results: Results, picture: Picture, rows: Sequence[str]) -> None:
-    """A line a row, from the top."""
-    for place, name in enumerate(rows):
-        found = must(results, name, picture.y)
-        low, high = found.ci95 or (found.value, found.value)
-        colour = colour_of(results, name)
-        axes.plot([low, high], [place, place], color=colour)
-        axes.plot(found.value, place, "o", color=colour)
-        axes.plot(found.seeds, [place] * len(found.seeds), "|", color=MUTED)
+    """A line a row, from the top; in it several points, one below the other, where the picture has lines."""
+    lines = picture.lines or (Line(picture.y, "", ""),)
+    for number, line in enumerate(lines):
+        shift = 0.24 * (number - (len(lines) - 1) / 2)
+        named = line.label
+        for place, name in enumerate(rows):
+            found = results.figure(name, line.figure)
+            if found is None:
+                continue
+            low, high = found.ci95 or (found.value, found.value)
+            colour = COLOURS[line.colour] if line.colour else colour_of(results, name)
+            axes.plot([low, high], [place + shift] * 2, color=colour)
+            axes.plot(found.value, place + shift, "o", color=colour, label=named or None)
+            axes.plot(found.seeds, [place + shift] * len(found.seeds), "|", color=MUTED)
+            named = ""  # once in the legend
     chances = {f.chance for name in rows if (f := results.figure(name, picture.y)) and f.chance is not None}
     for chance in chances:
         axes.axvline(chance, color=MUTED, linestyle="--")
     axes.set_yticks(range(len(rows)), [label(results, name) for name in rows], color=INK)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel(picture.y_label)
+
+
+def curves(axes: Any, results: Results, picture: Picture, panel: Panel) -> None:
+    """Every line of the picture along the arms of a panel, with intervals; chance dashed."""
+    clean = results.rows[0].name
+    arms = sorted((x, name) for name, x in panel.arms.items() if results.has(name, picture.y))
+    for line in picture.lines:
+        points = [(x, found) for x, name in arms if (found := results.figure(name, line.figure))]
+        xs, values = [x for x, _ in points], [found.value for _, found in points]
+        axes.plot(xs, values, "o-", color=COLOURS[line.colour], label=line.label, markersize=4)
+        bands = [found.ci95 or (found.value, found.value) for _, found in points]
+        axes.fill_between(xs, *zip(*bands, strict=True), color=COLOURS[line.colour], alpha=0.15, linewidth=0)
+    for chance in {f.chance for _, name in arms if (f := results.figure(name, picture.y)) and f.chance is not None}:
+        axes.axhline(chance, color=MUTED, linestyle="--", label="chance")
+    axes.set_xticks([x for x, _ in arms], ["clean" if name == clean else f"{x:g}" for x, name in arms])
+    axes.set_title(panel.title)
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel(picture.y_label)
 
 
 def scatter(axes: Any, results: Results, picture: Picture, rows: Sequence[str]) -> None:

@@ -112,16 +112,16 @@ class Pipeline:
     def scores(self, arm: Arm, seed: int) -> Step:
         """Of every item, from audio alone; along given word times what can be measured so."""
         model, aligner, alignments = self.model(arm, seed), self.aligner(arm, seed), self.alignments(arm, seed)
-        heard, each = self.heard.steps(arm), self.study.each
+        heard, paired = self.heard.steps(arm), self.study.paired_systems
 
         def work(folder: Path, report: Report) -> Facts:  # noqa: ARG001 - facts are all that there is
             ears = self.ears_of(aligner, model, report, arm)
             along = self.maker.folder(alignments) if arm.words else None
-            return dict(ears.scores(self.maker.folder(model) / "model", heard_damage(arm), along, each))
+            return dict(ears.scores(self.maker.folder(model) / "model", heard_damage(arm), along, paired))
 
         before = (model, aligner, *([alignments] if arm.words else []), *heard)
-        inputs = [self.scoring(), dict(arm.damage), bool(arm.words), self.heard.content(arm), list(each)]
-        seconds = None if self.rates.scores is None else self.rates.scores * (1 + len(each))
+        inputs = [self.scoring(), dict(arm.damage), bool(arm.words), self.heard.content(arm), paired]
+        seconds = None if self.rates.scores is None else self.rates.scores * (3 if paired else 1)
         return Step("scores", f"{arm.title}, seed {seed}: scores", inputs, before, work, seconds)
 
     def beside(self, seed: int) -> Step:

@@ -51,7 +51,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """A figure that a picture shows beside its own: what it is called, and a name of `figures.COLOURS`."""
+    """One of the figures that a picture shows of every row: what it is called, and a name of `figures.COLOURS`."""
 
     figure: str
     label: str
@@ -76,8 +76,8 @@ class Picture:
     x: str = ""
     x_label: str = ""
     x_log: bool = False
-    lines: tuple[Line, ...] = ()  # beside it in every row; not where there is an x
-    panels: tuple[Panel, ...] = ()
+    lines: tuple[Line, ...] = ()  # in place of y alone: several figures of every row; not where there is an x
+    panels: tuple[Panel, ...] = ()  # of these lines
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Study:
     tasks: tuple[str, ...] = ("storycloze", "spoken_mmlu_cloze")  # the same ones are scored once for all studies
     snr_db: tuple[float, ...] = ()
     beside: tuple[str, ...] = ()  # rows of no arm: "text model", "hard cascade", "another item's audio", "no context"
-    each: tuple[str, ...] = ()  # "hard cascade", "text model": scored with every arm, as its figures …_cascade, …_model
+    paired_systems: bool = False  # score cascade and text model with every arm, as its figures …_cascade, …_model
     extended: Callable[["Study", Own], "Study"] | None = None  # with what a user adds; none: nothing can be added
     tables: Mapping[str, str] = field(default_factory=lambda: {"": ""})  # name: heading
     quick: tuple[str, ...] = ()  # arms of the quick form; empty: all
