@@ -19,6 +19,7 @@ examples
   ssr study aligners --seeds 1                              on runs/demo
   ssr study connectors --quick                              at most a quarter of an hour on 2 cores
   ssr study connectors --config recipes/smoke.yaml --demo runs/smoke
+  ssr study noise --noises data/noise --cuts calls=data/calls/cuts.jsonl.gz
 """
 
 
@@ -40,7 +41,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="one seed, fewer arms, items and steps: at most 15 minutes on 2 cores"
     )
+    parser.add_argument(
+        "--noises",
+        metavar="DIR",
+        default="",
+        help="noise: hear the tests also in the recordings of a folder or a table",
+    )
+    parser.add_argument(
+        "--cuts",
+        metavar="NAME=CUTS",
+        action="append",
+        default=[],
+        help="noise: measure also transcribed cuts of `ssr prepare`, without tasks; again for several",
+    )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the results (default: DEMO/studies/STUDY)")
+
+
+def named(cuts: str) -> tuple[str, str]:
+    """The name and the manifest of `NAME=CUTS`. Raises UserError for anything else."""
+    from ssr_connector.errors import UserError
+
+    name, equals, path = cuts.partition("=")
+    if not (name and equals and path):
+        raise UserError(f"--cuts {cuts}: give a name and a manifest, NAME=cuts.jsonl.gz")
+    return name, path
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.errors import UserError
     from ssr_connector.studies import STUDIES
     from ssr_connector.studies.run import carry_out
+    from ssr_connector.studies.study import Own
     from ssr_connector.tiny.demo import Demo
 
     if args.seeds < 1:
@@ -58,6 +83,11 @@ def run(args: argparse.Namespace) -> int:
     study = STUDIES[args.study]
     out = args.out or args.demo / "studies" / f"{study.name}{'-quick' if args.quick else ''}"
     console.print(f"{study.name}: {study.question}\nin {out}, on {args.demo}", soft_wrap=True)
+    own = Own(args.noises, dict(named(cuts) for cuts in args.cuts))
+    if own != Own():
+        if study.extended is None:
+            raise UserError(f"{study.name} takes neither --noises nor --cuts; the study `noise` does")
+        study = study.extended(study, own)
     found = carry_out(study, Demo(args.config, args.demo, args.overrides, console), out, args.seeds, args.quick)
     console.print(f"\n{found.table}\n{found.paragraph}\n", soft_wrap=True)
     console.print("\n".join(map(str, found.files)), soft_wrap=True)

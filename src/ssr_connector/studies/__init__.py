@@ -5,8 +5,10 @@ from ssr_connector.studies.alignment_quality import ALIGNMENT_QUALITY
 from ssr_connector.studies.compression import COMPRESSION
 from ssr_connector.studies.connectors import CONNECTORS
 from ssr_connector.studies.distillation import DISTILLATION
+from ssr_connector.studies.domains import DOMAINS
+from ssr_connector.studies.noise import NOISE
 from ssr_connector.studies.study import Study
 
 STUDIES: dict[str, Study] = {
-    study.name: study for study in (ALIGNERS, ALIGNMENT_QUALITY, COMPRESSION, CONNECTORS, DISTILLATION)
+    study.name: study for study in (ALIGNERS, ALIGNMENT_QUALITY, COMPRESSION, CONNECTORS, DISTILLATION, DOMAINS, NOISE)
 }

@@ -70,7 +70,7 @@ class Ears:
     ) -> Mapping[str, Any]:
         """Items and figures of a model; `along` the alignments of a folder, which know the transcripts: no tasks.
 
-        `paired_systems`: also of the cascade and of the text model on the same items, as figures `…_cascade`, `…_model`.
+        `paired_systems`: the cascade and the text model too, on the same items, as figures `…_cascade` and `…_model`.
         """
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
         suite, measures = self.fresh(), self.measures

@@ -16,7 +16,7 @@ from ssr_connector.tiny.unseen import renamed, renamed_item
 from ssr_connector.tiny.voices import TEST_VOICES, TRAIN_ACCENTS, Voice
 from ssr_connector.tiny.world import Utterance
 
-Voices = Literal["training", "other kinds", "other accents", "other"]
+Voices = Literal["training", "other kinds", "other accents"]
 TESTS, CUTS = "tests", Path("data") / "cuts.jsonl.gz"  # in a folder of `speak_tests`
 READ = "read"  # beside a spoken corpus: its transcripts and their words' times, without what was only said
 
@@ -25,7 +25,7 @@ READ = "read"  # beside a spoken corpus: its transcripts and their words' times,
 class Domain:
     """How the tests are spoken."""
 
-    voices: Voices = "training"  # of training; or of other kinds, other accents, or both, as in the demo's tests
+    voices: Voices = "training"  # or of kinds, or of accents, that training never heard; of both are the demo's tests
     fillers: float = 0.0  # shares of the words, as in `Spontaneity`
     repetitions: float = 0.0
     false_starts: float = 0.0
@@ -44,7 +44,6 @@ def voices_of(kind: Voices, accents: int) -> list[Voice]:
         "training": (training, training),
         "other kinds": (training, TEST_VOICES),
         "other accents": (TEST_VOICES, training),
-        "other": (TEST_VOICES, TEST_VOICES),
     }
     of_accents, of_kinds = own[kind]
     if of_accents is of_kinds:

@@ -1,0 +1,162 @@
+"""Where SSR hears through noise, rooms and other speeds, and where the hard cascade from the same hypothesis does.
+
+A model of clean and slightly noisy speech hears tests that are worse; nothing is trained on what is heard here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssr_connector.evaluation.labels import number
+from ssr_connector.studies.margins import contest, losses, score_columns
+from ssr_connector.studies.study import Arm, Column, Line, Own, Panel, Picture, Study
+
+if TYPE_CHECKING:
+    from ssr_connector.studies.results import Results
+
+SNR_DB = (20, 15, 10, 5, 0, -5)
+BEYOND_DB = 26  # where clean speech stands on the axis
+DECAYS_S = (0.3, 0.6, 1.2)
+SPEEDS = (0.7, 0.85, 1.15, 1.3, 1.5)
+TASK = "storycloze_s2t"
+SCORES: Mapping[str, str] = {
+    TASK: "StoryCloze S→T",
+    "storycloze_t2s": "StoryCloze T→S",
+    "storycloze_s": "StoryCloze S",
+    "spoken_mmlu_cloze": "spoken MMLU, cloze",
+    "spoken_mmlu": "spoken MMLU",
+    "sblimp": "sBLIMP",
+    "swuggy": "sWUGGY",
+}
+CLEAN = Arm("clean", "clean speech")
+
+
+def in_noise(name: str, title: str, source: str) -> tuple[Arm, ...]:
+    """Arms at every ratio of the noise of a source."""
+    return tuple(
+        Arm(f"{name}_{snr:g}", f"{title}, {number(snr, '')} dB", surroundings={"noise": source, "snr_db": float(snr)})
+        for snr in SNR_DB
+    )
+
+
+def noise_panel(title: str, arms: tuple[Arm, ...]) -> Panel:
+    """Those arms, and clean speech beyond them."""
+    places = {arm.name: float(arm.surroundings["snr_db"]) for arm in arms}
+    return Panel(title, "signal-to-noise ratio, dB", {CLEAN.name: BEYOND_DB, **places})
+
+
+STATIONARY = in_noise("stationary", "stationary noise", "generated")
+BABBLE = in_noise("babble", "babble", "babble")
+ROOMS = tuple(Arm(f"room_{s:g}", f"a room that decays in {s:g} s", surroundings={"decay_s": s}) for s in DECAYS_S)
+FASTER = tuple(Arm(f"speed_{s:g}", f"{s:g} times as fast", surroundings={"speed": s}) for s in SPEEDS)
+HARDEST = ("stationary_-5", "stationary_0", "babble_-5", "babble_0", "room_1.2", "speed_0.7", "speed_1.5")
+
+
+def paragraph(results: "Results") -> list[str]:
+    """Where SSR wins, if anywhere; what grows with the noise; what the aligner does; and users' corpora."""
+    there = [row.name for row in results.rows]
+    sentences = contest(results, there, SCORES)
+    hardest = [name for name in HARDEST if name in there]
+    sentences += [losses(results, name, CLEAN.name, TASK, SCORES[TASK]) for name in hardest]
+    sentences.append(errors(results, [CLEAN.name, *hardest]))
+    sentences += [corpus(results, row.name) for row in results.rows if row.table == OWN]
+    return [sentence for sentence in sentences if sentence]
+
+
+def errors(results: "Results", names: list[str]) -> str:
+    """What becomes of the aligner."""
+    parts = []
+    for name in names:
+        wer, ends = results.figure(name, "ctc_wer"), results.figure(name, "word_boundary_error_ms")
+        if wer and ends:
+            parts.append(
+                f"{number(wer.value)} % and {number(ends.value, 'ms')} ms with {results.row(name).title}"
+                if parts
+                else f"{number(wer.value)} % of the hypothesis's words are wrong, and word ends {number(ends.value, 'ms')} "
+                f"ms off along the transcripts, with {results.row(name).title}"
+            )
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+def corpus(results: "Results", name: str) -> str:
+    """What was measured on a user's cuts."""
+    figures = {f: results.figure(name, f) for f in ("ctc_wer", "word_boundary_error_ms", "cosine", "embedding_wer")}
+    names = {
+        "ctc_wer": "WER of the hypothesis {} %",
+        "word_boundary_error_ms": "word ends {} ms",
+        "cosine": "cosine {}",
+        "embedding_wer": "embedding WER {} %",
+    }
+    parts = [names[f].format(number(found.value, found.unit)) for f, found in figures.items() if found]
+    return f"On {results.row(name).title}, recordings from outside of this world: {', '.join(parts)}." if parts else ""
+
+
+OWN = "own"
+
+
+def extended(study: Study, own: Own) -> Study:
+    """The study with the noises and the corpora of a user."""
+    arms: tuple[Arm, ...] = ()
+    panels = study.picture.panels
+    if own.noises:
+        title = Path(own.noises).stem
+        arms = in_noise("own", title, own.noises)
+        panels = (*panels, noise_panel(title[:1].upper() + title[1:], arms))
+    corpora = tuple(Arm(f"cuts_{name}", name, table=OWN, cuts=path) for name, path in own.cuts.items())
+    return replace(
+        study,
+        arms=(*study.arms, *arms, *corpora),
+        picture=replace(study.picture, panels=panels),
+        tables={
+            **study.tables,
+            OWN: "Recordings from outside of this world, which are not synthetic unless they say so",
+        },
+        quick=(
+            *study.quick,
+            *(arm.name for arm in arms if arm.surroundings["snr_db"] in (10, 0)),
+            *(a.name for a in corpora),
+        ),
+    )
+
+
+NOISE = Study(
+    name="noise",
+    question="where, if anywhere, does SSR beat the hard cascade: in noise, babble, rooms, or at other speeds?",
+    arms=(CLEAN, *STATIONARY, *BABBLE, *ROOMS, *FASTER),
+    columns=(
+        *score_columns(SCORES),
+        Column(f"{TASK}_model", "text model, StoryCloze, %", "{:.1f}"),
+        Column("ctc_wer", "WER of the hypothesis, %", "{:.1f}", paired=True),
+        Column("word_boundary_error_ms", "word ends, mean ms", "{:.1f}", paired=True),
+        Column("word_boundary_error_median_ms", "median", "{:.1f}"),
+        Column("cosine", "cosine, forced", "{:.3f}", paired=True),
+        Column("embedding_wer", "embedding WER, %", "{:.1f}", paired=True),
+    ),
+    picture=Picture(
+        y=TASK,
+        y_label="StoryCloze S→T, % right",
+        lines=(
+            Line(TASK, "SSR", "ours"),
+            Line(f"{TASK}_cascade", "hard cascade", "cascade"),
+            Line(f"{TASK}_model", "text model", "text"),
+        ),
+        panels=(
+            noise_panel("Stationary noise", STATIONARY),
+            noise_panel("Babble", BABBLE),
+            Panel(
+                "Rooms",
+                "decay by 60 dB, s",
+                {CLEAN.name: 0.0, **dict(zip((a.name for a in ROOMS), DECAYS_S, strict=True))},
+            ),
+            Panel(
+                "Speed", "times as fast", {CLEAN.name: 1.0, **dict(zip((a.name for a in FASTER), SPEEDS, strict=True))}
+            ),
+        ),
+    ),
+    paragraph=paragraph,
+    tasks=("storycloze", "spoken_mmlu_cloze", "spoken_mmlu", "sblimp", "swuggy"),
+    paired_systems=True,
+    extended=extended,
+    quick=("clean", "stationary_10", "stationary_0", "babble_10", "babble_0", "room_0.6", "speed_0.7", "speed_1.5"),
+)
