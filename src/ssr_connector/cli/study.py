@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--noises",
         metavar="DIR",
         default="",
-        help="noise: hear the tests also in the recordings of a folder or a table",
+        help="noise: hear the tests also in recordings of a folder or table",
     )
     parser.add_argument(
         "--cuts",

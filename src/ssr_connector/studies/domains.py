@@ -42,7 +42,7 @@ def paragraph(results: "Results") -> list[str]:
     there = {row.name for row in results.rows}
     sentences = contest(results, [row.name for row in results.rows], SCORES)
     if "unseen" in there:
-        sentences += [of_voices(results, "", "SSR"), of_voices(results, CASCADE, "The cascade")]
+        sentences += [of_voices(results, "", "SSR"), of_voices(results, CASCADE, "the cascade")]
     for arm in (*VOICES, *SPONTANEOUS):
         if arm.name in there:
             sentences.append(losses(results, arm.name, READ.name, TASK, SCORES[TASK]))
@@ -70,8 +70,8 @@ def of_voices(results: "Results", system: str, title: str) -> str:
     elif change.sign == 0:
         lost += ", which is not told apart from nothing"
     return (
-        f"{title} stands {number(seen.value, 'points')} points from the text model in {SCORES[TASK]} of new sentences in "
-        f"voices of training, and {number(unseen.value, 'points')} in unseen ones: {lost}."
+        f"In {SCORES[TASK]} of new sentences in voices of training {title} stands {number(seen.value, 'points')} points "
+        f"from the text model, and {number(unseen.value, 'points')} in unseen ones: {lost}."
     )
 
 

@@ -54,7 +54,6 @@ def contest(results: "Results", rows: Sequence[str], scores: Mapping[str, str]) 
     n = len(found)
     if not n:
         return ["SSR and the hard cascade were not compared."]
-    n_rows = sum(results.within(row, f, f + CASCADE) is not None for row in rows for f in list(scores)[:1])
     wins, losses = ([m for m in found if m.sign == side and not m.at_chance] for side in (1, -1))
     raw = [sum(m.change.sign == side for m in found) for side in (1, -1)]
     first = f"SSR beats the hard cascade from its own CTC hypothesis in {len(wins)} of {n} comparisons"
@@ -62,8 +61,8 @@ def contest(results: "Results", rows: Sequence[str], scores: Mapping[str, str]) 
     return [
         f"On synthetic speech, {first}: {named(wins)}." if wins else f"On synthetic speech, {first}: nowhere.",
         f"{second}: {named(losses)}." if losses else f"{second}.",
-        f"The {n} comparisons ({n_rows} conditions, up to {len(scores)} scores) are paired over items and corrected by "
-        f"Holm's method at {100 * LEVEL:g} %, and all seeds must agree; a score that is not above chance beats nothing. "
+        f"The {n} comparisons (conditions times scores) are paired over items and corrected by Holm's method at "
+        f"{100 * LEVEL:g} %, and all seeds must agree; a score that is not above chance beats nothing. "
         f"Uncorrected 95 % intervals leave out 0 in favour of SSR in {raw[0]} and of the cascade in {raw[1]}, where "
         f"chance alone would give about {number(0.025 * n, 'points')} each.",
     ]
@@ -107,7 +106,7 @@ def losses(results: "Results", name: str, reference: str, figure: str, what: str
     words = {1: "SSR loses less", -1: "SSR loses more", 0: "the two are not told apart"}[apart.sign]
     around = f", 95 % interval {interval(apart.ci95, 'points')}" if apart.ci95 else ""
     return (
-        f"From {results.row(reference).title} to {results.row(name).title} SSR changes by {number(ours.value, 'points')} "
-        f"points of {what} and the cascade by {number(theirs.value, 'points')}: {words} (difference "
+        f"From {results.row(reference).title} to {results.row(name).title} SSR changes by "
+        f"{number(ours.value, 'points')} points of {what} and the cascade by {number(theirs.value, 'points')}: {words} (difference "
         f"{number(apart.value, 'points')}{around}, uncorrected)."
     )

@@ -70,13 +70,8 @@ def errors(results: "Results", names: list[str]) -> str:
     for name in names:
         wer, ends = results.figure(name, "ctc_wer"), results.figure(name, "word_boundary_error_ms")
         if wer and ends:
-            parts.append(
-                f"{number(wer.value)} % and {number(ends.value, 'ms')} ms with {results.row(name).title}"
-                if parts
-                else f"{number(wer.value)} % of the hypothesis's words are wrong, and word ends {number(ends.value, 'ms')} "
-                f"ms off along the transcripts, with {results.row(name).title}"
-            )
-    return f"{'; '.join(parts)}." if parts else ""
+            parts.append(f"{results.row(name).title} {number(wer.value)} % and {number(ends.value, 'ms')} ms")
+    return f"Wrong words of the hypothesis, and word ends along transcripts: {'; '.join(parts)}." if parts else ""
 
 
 def corpus(results: "Results", name: str) -> str:
