@@ -1,6 +1,6 @@
 """The alignment kernels against their peers: CPU time on one thread, interleaved in one process, as a Markdown table.
 
-    python benchmarks/kernels.py [--rounds 15] [--only mas,ctc,hour,cif,pooling]
+    python benchmarks/kernels.py [--rounds 15] [--only mas,ctc,hour,cif,pooling,floor]
 
 It installs nothing. A peer that is missing is named and its rows are skipped; where to get them, in an environment of
 their own: `pip install --no-deps monotonic-align==1.0.0 ctc_forced_aligner==1.0.2 torch_cif==0.2.0`.
@@ -18,7 +18,7 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -80,31 +80,48 @@ def extra_memory_mib(code: str) -> float:
     return float(done.stdout)
 
 
+MAS_SIZES = ((50, 500), (200, 2000), (800, 8000))
+
+
+def mas_peer(scores: torch.Tensor, other: types.ModuleType) -> Run:
+    """The peer on scores [B, T, N], in its own layout."""
+    native = scores.transpose(1, 2).contiguous()
+    mask = torch.ones_like(native)
+    return lambda: other.maximum_path(native, mask)
+
+
 def mas(rounds: int) -> Iterator[Row]:
     """Monotonic alignment search, 16 items."""
     other = peer("monotonic_align")
-    for (N, T), target in (((50, 500), 5), ((200, 2000), 12), ((800, 8000), 35)):
+    for (N, T), target in zip(MAS_SIZES, (5, 12, 35), strict=True):
         if other is None:
             break
         scores = torch.randn(16, T, N)
         frames, labels = torch.full((16,), T), torch.full((16,), N)
-        native, mask = scores.transpose(1, 2).contiguous(), torch.ones(16, N, T)
-        few = max(3, rounds // 5) if T == 8000 else rounds
         yield versus(
             "MAS",
             f"16 × {N} × {T}",
             lambda s=scores, f=frames, n=labels: kernels.monotonic_alignment_search(s, f, n),
-            lambda s=native, m=mask, o=other: o.maximum_path(s, m),
+            mas_peer(scores, other),
             target,
-            few,
+            max(3, rounds // 5) if T == 8000 else rounds,
         )
-        del scores, native, mask
     code = (
         "x = torch.randn(16, 8000, 800); n = torch.full((16,), 8000); m = torch.full((16,), 800)\n"
         "kernels.monotonic_alignment_search(x[:, :40, :4], n.clamp(max=40), m.clamp(max=4))\n"
         "run = lambda: kernels.monotonic_alignment_search(x, n, m)"
     )
     yield Row("MAS, extra memory", "16 × 800 × 8000", f"{extra_memory_mib(code):.1f} MiB", "", "", "≤ 4 MiB")
+
+
+def floor(rounds: int) -> Iterator[Row]:
+    """What no search is faster than: reading its scores once, with the peer between so that no cache holds them."""
+    other = peer("monotonic_align")
+    for N, T in MAS_SIZES if other else ():
+        scores = torch.randn(16, T, N)
+        few = max(3, rounds // 5) if T == 8000 else rounds
+        read = versus("MAS, no search: `scores.sum()`", f"16 × {N} × {T}", scores.sum, mas_peer(scores, other), 0, few)
+        yield replace(read, target="")
 
 
 def ctc(rounds: int) -> Iterator[Row]:
@@ -196,7 +213,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15, help="measurements of each (default 15)")
-    parser.add_argument("--only", default="mas,ctc,hour,cif,pooling", help="which kernels, with commas")
+    parser.add_argument("--only", default="mas,ctc,hour,cif,pooling,floor", help="which kernels, with commas")
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -206,6 +223,7 @@ def main() -> None:
         "hour": hour,
         "cif": lambda: cif(args.rounds),
         "pooling": lambda: pooling(args.rounds),
+        "floor": lambda: floor(args.rounds),
     }
     load = os.getloadavg()[0]
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, one thread, load {load:.1f}\n")

@@ -20,7 +20,10 @@ CASES = {
     "stage 1, block-wise": ("distill", ["--training.batch_s", "60", "--connector.attention", "blockwise"]),
     "stage 1, frame stacking": ("stack_layers", ["--training.batch_s", "96"]),
     "stage 2, whole LLM": ("vanilla", ["--training.batch_s", "96"]),
-    "stage 2, LoRA": ("vanilla", ["--training.batch_s", "96", "--training.lora_rank", "8"]),
+    "stage 2, LoRA": (
+        "vanilla",
+        ["--training.batch_s", "96", "--training.adapter", "lora", "--training.adapter_rank", "8"],
+    ),
     "stage 2, gradients checkpointed": (
         "vanilla",
         ["--training.batch_s", "96", "--training.gradient_checkpointing", "true"],
@@ -73,7 +76,7 @@ def row(name: str, args: argparse.Namespace, work: Path, variant: str, words: li
     ]
     recipe = load_recipe(args.config, variant, overrides)
     speech = speech_of(recipe, 12.0, 4.0)
-    plan = make_plan(recipe, speech, 1, "ddp")
+    plan = make_plan(recipe, speech, 1)
     planned_s = plan.flops / measure_rate(recipe, speech, steps=5)
     command = ["train", stage, "--config", str(args.config), "--variant", variant, *overrides]
     run = f"import sys; from ssr_connector.cli import main; main(sys.argv[1:]); {PEAK}"

@@ -35,7 +35,7 @@ def main() -> None:
             }
             for stage in ("distill", "finetune"):
                 recipe = load_recipe(config, stage, [f"--{key}.name={path}" for key, path in models.items()])
-                plan = make_plan(recipe, Speech(None, 12.0, 4.0), gpus, "ddp")
+                plan = make_plan(recipe, Speech(None, 12.0, 4.0), gpus)
                 total = sum(n for n, _ in plan.parameters.values()) / 1e6
                 learning = sum(n for _, n in plan.parameters.values()) / 1e6
                 activations = plan.memory["activations at the peak"] / GIB

@@ -1,11 +1,12 @@
 """Recipes: what is merged over what, and what every mistake is answered with."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import yaml
 
-from ssr_connector.config import Recipe, differences, flat_keys, load_recipe, merge, to_dict, variants_of
+from ssr_connector.config import Recipe, differences, flat_keys, load_recipe, merge, recipe_file, to_dict, variants_of
 from ssr_connector.errors import UserError
 
 
@@ -168,3 +169,17 @@ def test_flat_keys_are_those_of_a_recipe_without_sections():
     keys = flat_keys()
     assert {"seed", "training.lr", "connector.slack_frames", "tiny"} <= set(keys)
     assert "training" not in keys
+
+
+def test_the_recipes_come_with_the_package_and_files_come_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    there = Path(__file__).parents[1] / "recipes" / "smoke.yaml"
+    for name in ("smoke", "smoke.yaml", "recipes/smoke.yaml"):
+        assert recipe_file(name).samefile(there)
+        assert variants_of(name) == variants_of(there)
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "smoke.yaml").write_text("seed: 7")
+    assert load_recipe("recipes/smoke.yaml").seed == 7
+    for name in ("other/smoke.yaml", "../recipes/smoke.yaml", "smok"):
+        with pytest.raises(UserError, match=rf"no recipe {name}: give a file, or one of .*own, smoke, tiny, tiny-full"):
+            load_recipe(name)

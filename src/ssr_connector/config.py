@@ -17,15 +17,19 @@ import yaml
 
 from ssr_connector.errors import UserError
 
+SHIPPED = Path(__file__).parent / "recipes"  # the repository's recipes/, to which it is a link
 Paths = tuple[str, ...] | str  # one path; or several, as a YAML list or parted by commas
 
 
 @dataclass(frozen=True)
 class EncoderSection:
-    """The frozen speech encoder: a hub name or a folder, and which hidden state of it (null: the last)."""
+    """The frozen speech encoder: a hub name or a folder, and which hidden states of it are heard."""
 
     name: str = ""
-    layer: int | None = None
+    layer: int | list[int] | None = None  # null: the last; several, as in [4, 8, 12]: a learnt weighted sum of them
+    padded: bool = (
+        True  # Whisper: false hears recordings as long as they are, not filled up to 30 s; faster, but drifts
+    )
 
 
 @dataclass(frozen=True)
@@ -115,9 +119,10 @@ class TrainingSection:
     objectives: dict[str, float] = field(default_factory=dict)  # name: weight
     train: tuple[str, ...] = ()  # parts that learn: aligner, connector, llm
     freeze: tuple[str, ...] = ()  # patterns (regular expressions) of parameters of these parts that do not, after all
-    lora_rank: int = 0  # learn additions of this rank to the LLM instead of the LLM itself; 0: the LLM
-    lora_alpha: float = 16.0
-    lora_merge: bool = False  # add them to the LLM's weights at the end; else the checkpoint holds them alone
+    adapter: Literal["none", "lora", "dora", "ia3", "bottleneck"] = "none"  # additions that learn in the LLM's place
+    adapter_rank: int = 16  # lora, dora; bottleneck: its width
+    adapter_alpha: float = 16.0  # lora, dora
+    adapter_merge: bool = False  # all but bottleneck: into the LLM's weights at the end; else the checkpoint holds them
     ewc_batches: int = 16  # objective `ewc`: batches of text that tell which weights matter
     steps: int = 1000
     lr: float = 1e-4
@@ -130,6 +135,7 @@ class TrainingSection:
     batch_s: float = 120.0  # seconds of audio a batch
     accumulate: int = 1  # batches a step
     gradient_checkpointing: bool = False  # what learns is computed twice instead of kept: less memory, a third slower
+    sharding: Literal["none", "fsdp"] = "none"  # fsdp: processes divide weights, gradients and AdamW's state among them
     batch_tokens: int = 4096  # of text a step, for the objective `text`
     text_block: int = 128
     rehearsal_tokens: int = 200_000  # how much the LLM writes where data.text is "self"
@@ -151,8 +157,10 @@ class TrainingSection:
 class EvaluationSection:
     """Limits and comparisons of `ssr evaluate`."""
 
-    items: int = 0  # at most this many items a task; 0: all
+    items: int = 0  # at most this many items a task, drawn at random; 0: all
+    seed: int = 0  # of what is drawn: items, and examples of `style`
     shots: int = 0  # written examples before each spoken question, in tasks whose files have examples
+    style_shots: int = 2  # recordings of each label before the one to be labelled, in the task `style`
     beams: int = 1  # of transcribing by prompt; 1: greedy
     asr_shots: int = 0  # also transcribe after this many examples, the first of the cuts, which are then not scored
     hallucination: float = 0.5  # an utterance is one with more inserted words than this share of its words
@@ -207,12 +215,22 @@ def load_recipe(path: str | Path | None, variant: str | None = None, overrides: 
     return parse(tree, overrides or [], where)
 
 
+def recipe_file(path: str | Path) -> Path:
+    """The file of a recipe: that of this path, else the package's own that is so called (tiny, recipes/tiny.yaml)."""
+    path = Path(path)
+    name = path.name.removesuffix(".yaml")
+    own = SHIPPED / f"{name}.yaml"
+    named = str(path) in (name, f"{name}.yaml", f"recipes/{name}.yaml")
+    return own if named and not path.is_file() and own.is_file() else path
+
+
 def read_tree(path: str | Path) -> dict[str, Any]:
-    """The plain mapping of a YAML file."""
+    """The plain mapping of a YAML file, or of a recipe of the package by its name."""
     try:
-        tree = yaml.load(Path(path).read_text(encoding="utf-8"), RecipeLoader)
+        tree = yaml.load(recipe_file(path).read_text(encoding="utf-8"), RecipeLoader)
     except FileNotFoundError as error:
-        raise UserError(f"there is no recipe {path}") from error
+        known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
+        raise UserError(f"there is no recipe {path}: give a file, or one of {known}") from error
     except OSError as error:
         raise UserError(f"cannot read the recipe {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

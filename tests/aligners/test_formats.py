@@ -1,5 +1,6 @@
 """What `ssr align` writes, and that it can be read again."""
 
+import itertools
 import json
 import math
 
@@ -8,7 +9,6 @@ import pytest
 
 from ssr_connector.aligners.formats import FORMATS, TimedUtterance, read_jsonl
 from ssr_connector.aligners.imported import ImportedAligner, read_timed_words
-from ssr_connector.aligners.uniform import UniformAligner
 from ssr_connector.data.cuts import known_words
 from ssr_connector.errors import UserError
 from ssr_connector.types import Alignment, TimedWord, Waveform
@@ -29,6 +29,56 @@ def test_every_format_can_be_imported_again(name, file, tmp_path):
     utterance = TimedUtterance("a1", UTTERANCE.text, 1.0, WORDS)
     FORMATS[name](tmp_path, [utterance], [])
     close(read_timed_words(tmp_path / file)["a1"], WORDS)
+
+
+TEXTS = [
+    'say ""hi"',
+    '"',
+    "你好",
+    "naïve",
+    "re\u0301sume\u0301",
+    "🙂👩‍👩‍👧",
+    "\\ae%$^_",
+    "<exists>",
+    "[3]:",
+    "שלום",
+    "٣",
+]
+
+
+@pytest.mark.parametrize(("words", "duration_s"), [(TEXTS, 9.0), (TEXTS[:1], 0.65), ([], 0.05)])
+def test_praat_reads_what_was_written(words, duration_s, tmp_path):
+    """Praat itself, in the package parselmouth: every tier, interval and letter."""
+    parselmouth = pytest.importorskip("parselmouth")
+    spoken = tuple(TimedWord(w, 0.1 + 0.7 * k, 0.6 + 0.7 * k + 0.2 * (k % 2)) for k, w in enumerate(words))
+    tokens = tuple(TimedWord(f" {w}", 0.1, 0.3) for w in words)  # of one frame
+    FORMATS["textgrid"](tmp_path, [TimedUtterance("a/ü", " ".join(words), duration_s, spoken, tokens)], [])
+    (path,) = (tmp_path / "textgrid").iterdir()
+    grid = parselmouth.read(str(path))
+
+    def ask(what, *where):
+        return parselmouth.praat.call(grid, f"Get {what}", *where)
+
+    found = {}
+    for tier in range(1, ask("number of tiers") + 1):
+        assert parselmouth.praat.call(grid, "Is interval tier", tier)
+        found[ask("tier name", tier)] = [
+            (
+                ask("label of interval", tier, i),
+                ask("start time of interval", tier, i),
+                ask("end time of interval", tier, i),
+            )
+            for i in range(1, ask("number of intervals", tier) + 1)
+        ]
+    expected = {"words": spoken} | ({"tokens": tokens} if tokens else {})
+    assert list(found) == list(expected)
+    for name, pieces in expected.items():
+        assert [label for label, *_ in found[name] if label] == [p.text for p in pieces]
+        assert found[name][0][1] == 0
+        assert all(a[2] == b[1] for a, b in itertools.pairwise(found[name]))
+        assert found[name][-1][2] == ask("end time") >= duration_s
+    for (_, start_s, end_s), word in zip([x for x in found["words"] if x[0]], spoken, strict=True):
+        assert (start_s, end_s) == pytest.approx((word.start_s, word.end_s))
 
 
 def test_ids_that_are_no_file_names_stay_inside_the_folder(tmp_path):
@@ -89,10 +139,3 @@ def test_imported_words_must_be_the_transcripts(tmp_path):
         (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(UserError, match=name.replace(".", r"\.")):
             ImportedAligner.read(tmp_path / name)
-
-
-def test_uniform_words_cover_the_utterance():
-    recording = Waveform(np.zeros(12_000, np.float32), 16_000)
-    words = UniformAligner().align_words("a", recording, "One, — three")
-    assert [(w.text, w.start_s, w.end_s) for w in words] == [("One,", 0.0, 0.28125), ("three", 0.28125, 0.75)]
-    assert UniformAligner().align_words("a", recording, "—").reason

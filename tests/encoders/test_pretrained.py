@@ -9,6 +9,7 @@ import torch
 import transformers
 
 from ssr_connector.encoders import PretrainedEncoder
+from ssr_connector.encoders.drift import padding_drift
 from ssr_connector.encoders.windows import windows
 from ssr_connector.errors import UserError
 from ssr_connector.types import Waveform
@@ -192,6 +193,76 @@ def test_a_layer_is_the_hidden_state_of_the_whole_model(family, folders, recordi
         sizes.add(sum(p.numel() for p in encoder.parameters()))
     assert len(sizes) == N_LAYERS  # what lies above is not kept: layers 2 and 3 alone need all three
     assert torch.equal(full([recording]).values, PretrainedEncoder.from_pretrained(folders[family])([recording]).values)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_several_layers_lie_side_by_side(family, folders, recordings):
+    first, last = (PretrainedEncoder.from_pretrained(folders[family], k)(recordings[1:2]).values for k in (1, 3))
+    encoder = PretrainedEncoder.from_pretrained(folders[family], [1, 3])
+    assert encoder.width == 64
+    assert torch.equal(encoder(recordings[1:2]).values, torch.cat([first, last], -1))
+
+
+@pytest.mark.parametrize("layers", [[1, 4], [-1, 2]])
+def test_a_mixture_of_layers_that_do_not_exist(layers, folders):
+    with pytest.raises(UserError, match="hidden states 0 to 3"):
+        PretrainedEncoder.from_pretrained(folders["hubert"], layers)
+
+
+@pytest.mark.parametrize("layers", [[], [2], [2, 2]])
+def test_a_mixture_of_one_layer_is_none(layers, folders):
+    with pytest.raises(UserError, match="two layers or more"):
+        PretrainedEncoder.from_pretrained(folders["hubert"], layers)
+
+
+def test_unpadded_whisper_is_its_own_forward_on_the_first_positions(folders, recordings):
+    encoder = PretrainedEncoder.from_pretrained(folders["whisper"], padded=False)
+    model = transformers.WhisperModel.from_pretrained(folders["whisper"]).encoder.eval()
+    extractor = transformers.WhisperFeatureExtractor.from_pretrained(folders["whisper"])
+    frames = encoder(recordings)
+    assert frames.lengths.tolist() == [-(-n // 320) for n in LENGTHS]
+    for i, n in enumerate(LENGTHS[:3]):
+        samples = np.pad(recordings[i].samples, (0, -n % 320))
+        mel = extractor(samples, sampling_rate=16000, padding=False, return_tensors="pt")["input_features"]
+        with torch.no_grad():  # as WhisperEncoder has it, with as many positions as frames
+            x = torch.nn.functional.gelu(model.conv1(mel))
+            x = torch.nn.functional.gelu(model.conv2(x)).transpose(1, 2)
+            x = x + model.embed_positions.weight[: x.shape[1]]
+            for layer in model.layers:
+                x = layer(x, None)
+        length = int(frames.lengths[i])
+        torch.testing.assert_close(frames.values[i, :length], model.layer_norm(x)[0], atol=1e-5, rtol=1e-4)
+
+
+def test_unpadded_and_padded_whisper_agree_on_whole_windows_and_drift_on_short_ones(folders):
+    padded, unpadded = (PretrainedEncoder.from_pretrained(folders["whisper"], [1, 2], p) for p in (True, False))
+    whole, short = loud_from(0, 16000), loud_from(0, 4000)
+    assert torch.equal(padded([whole]).values, unpadded([whole]).values)
+    assert not torch.allclose(padded([short]).values, unpadded([short]).values, atol=1e-3)
+    drift = padding_drift([whole], folders["whisper"], 1)
+    assert (drift.relative_rms, drift.cosine) == (0, pytest.approx(1))
+    drift = padding_drift([whole, short], folders["whisper"], 1)
+    assert (drift.recordings, drift.seconds) == (2, 1.25)
+    assert 0 < drift.relative_rms < 1
+    assert 0 < drift.cosine < 1
+    assert "2 recordings" in str(drift)
+
+
+def test_unpadded_whisper_goes_through_long_recordings_too(folders):
+    encoder = PretrainedEncoder.from_pretrained(folders["whisper"], padded=False)
+    samples = loud_from(0, 40001).samples  # 2.5 windows and one sample: nothing is cut off
+    whole = encoder([Waveform(samples, 16000)])
+    assert whole.lengths.tolist() == [126]
+    rows = []
+    for w in windows(126, 50, 12):
+        part = encoder([Waveform(samples[w.start * 320 : min(w.start * 320 + 16000, 40001)], 16000)])
+        rows.append(part.values[0, w.kept])
+    torch.testing.assert_close(whole.values[0], torch.cat(rows), atol=1e-5, rtol=1e-4)
+
+
+def test_only_whisper_is_padded(folders):
+    with pytest.raises(UserError, match="padded false is for Whisper"):
+        PretrainedEncoder.from_pretrained(folders["hubert"], padded=False)
 
 
 def test_whisper_goes_through_long_recordings_window_after_window(folders):

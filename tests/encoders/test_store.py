@@ -139,6 +139,8 @@ def test_damage_is_noticed(folder, tmp_path):
 def test_the_key_tells_encoders_apart(tiny_encoder, tmp_path):
     assert encoder_key("hub/name", 3) == "hub/name#3"
     assert encoder_key("hub/name", None) == "hub/name#last"
+    assert encoder_key("hub/name", [4, 8]) == "hub/name#4,8"
+    assert encoder_key("hub/name", 4, padded=False) == "hub/name#4#unpadded"
     key = encoder_key(tiny_encoder, 1)
     copy = tmp_path / "moved"
     copy.mkdir()

@@ -13,7 +13,7 @@ from ssr_connector.evaluation.comparison import Spec, check_same_ears, compare
 
 def test_other_ears_are_refused():
     def heard(layer, weight):
-        config = SimpleNamespace(encoder_name="e", encoder_layer=layer, aligner={})
+        config = SimpleNamespace(encoder_name="e", encoder_layer=layer, encoder_padded=True, aligner={})
         return SimpleNamespace(config=config, aligner=SimpleNamespace(state_dict=lambda: {"w": torch.tensor([weight])}))
 
     check_same_ears("a", heard(1, 0.5), "b", heard(1, 0.5))

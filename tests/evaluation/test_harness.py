@@ -149,12 +149,12 @@ def test_before_and_after_stand_side_by_side_with_the_paired_change(tiny_model, 
 def test_lora_is_part_of_what_is_offered(tiny_model, folder):
     pytest.importorskip("lm_eval")
     from ssr_connector.model import SSRForConditionalGeneration
-    from ssr_connector.model.lora import add_lora
+    from ssr_connector.model.adapter import add_adapter
 
     model = SSRForConditionalGeneration.from_pretrained(tiny_model)
     manager = harness.task_manager(["local_endings"], folder)
     before = measure(as_lm(model), ["local_endings"], manager, 0).metrics["local_endings", "perplexity"]
-    model.llm = add_lora(model.llm, rank=2, alpha=8.0)
+    model.llm = add_adapter(model.llm, "lora", rank=2, alpha=8.0)
     for name, parameter in model.llm.named_parameters():
         if "lora_B" in name:
             torch.nn.init.constant_(parameter, 0.3)

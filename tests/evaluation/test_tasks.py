@@ -1,6 +1,6 @@
 import dataclasses
 
-from ssr_connector.evaluation.choice import Choice, Spoken
+from ssr_connector.evaluation.choice import Choice, Example, Spoken
 from ssr_connector.evaluation.tasks import (
     SPEECH,
     SPEECH_TO_TEXT,
@@ -56,7 +56,7 @@ def test_cascade_writes_what_was_heard_and_scores_written_choices_as_they_are():
 
 
 def test_the_control_keeps_the_prompt_alone():
-    assert context_free_parts(QUIZ) == ([" So:"], [[" A"], [" B"]])
+    assert context_free_parts(hear)(QUIZ) == ([" So:"], [[" A"], [" B"]])
 
 
 def test_examples_come_before_everything_but_what_is_laid_out_for_reading():
@@ -66,7 +66,19 @@ def test_examples_come_before_everything_but_what_is_laid_out_for_reading():
     assert text_parts(TASKS["mmlu"])(shown) == text_parts(TASKS["mmlu"])(QUIZ)
     assert spoken_parts(SPEECH_TO_TEXT, hear)(shown) == ([start, "<q.wav>", " So:"], [[" A"], [" B"]])
     assert cascade_parts(SPEECH_TO_TEXT, {"q.wav": "Where?"})(shown)[0] == [f"{start}Where? So:"]
-    assert context_free_parts(shown)[0] == [f"{start} So:"]
+    assert context_free_parts(hear)(shown)[0] == [f"{start} So:"]
+
+
+def test_examples_are_heard_before_a_recording_that_is_to_be_labelled():
+    shown = (Example(Spoken("", "f.wav"), "fast"), Example(Spoken("", "s.wav"), "slow"))
+    item = Choice("s", "rate", Spoken("Go.", "q.wav"), (Spoken("slow"), Spoken("fast")), 0, " Style:", shown=shown)
+    labels = [[" slow"], [" fast"]]
+    expected = ["<f.wav>", " Style: fast\n", "<s.wav>", " Style: slow\n", "<q.wav>", " Style:"]
+    assert spoken_parts(SPEECH_TO_TEXT, hear)(item) == (expected, labels)
+    heard = {"f.wav": "Run.", "s.wav": "Walk.", "q.wav": "Go."}
+    written = "Run. Style: fast\nWalk. Style: slow\nGo. Style:"
+    assert cascade_parts(SPEECH_TO_TEXT, heard)(item) == ([written], labels)
+    assert context_free_parts(hear)(item)[0] == ["", *expected[:3], " Style: slow\n Style:"]
 
 
 def test_only_needed_recordings_are_listed():

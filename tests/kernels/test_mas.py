@@ -65,9 +65,9 @@ def test_an_item_is_aligned_alike_in_any_batch(data, face):
         assert int(together[i].sum()) == (n if n >= m > 0 else 0)
 
 
-def test_planted_durations_are_found_over_many_checkpoints(face):
+def test_planted_durations_are_found_over_many_blocks(face):
     torch.manual_seed(0)
-    n = 12 if face == "triton" else 120  # it has no checkpoints
+    n = 12 if face == "triton" else 120  # its interpreter takes a millisecond a frame
     durations = torch.randint(1, 60, (n,))
     labels = torch.repeat_interleave(torch.arange(n), durations)
     scores = torch.rand(len(labels), n) - 2
@@ -125,3 +125,27 @@ def test_bad_input_is_named(face):
         monotonic_alignment_search(scores[0], n, m)
     with pytest.raises(ValueError, match="floating"):
         monotonic_alignment_search(scores.long(), n, m)
+
+
+@pytest.mark.skipif(native.library() is None, reason="the kernels are not compiled here")
+@pytest.mark.parametrize("labels", [1, 15, 16, 17, 48, 64, 65, 129])  # one vector or several, in registers or in memory
+def test_every_number_of_vectors_and_blocks_gives_the_path_on_paper(labels, monkeypatch):
+    """Of whole scores, whose sums are exact, with ties and impossible frames: the same path, not just as good a one."""
+    torch.manual_seed(labels)
+    for frames in (labels, labels + 1, labels + 32, labels + 33, 2 * labels + 300):
+        scores = torch.randint(-3, 1, (2, frames, labels)).float()
+        scores[1][torch.rand(frames, labels) < 0.1] = float("-inf")
+        lengths = torch.tensor([frames, max(frames - 5, labels)]), torch.tensor([labels, labels])
+        compiled = monotonic_alignment_search(scores, *lengths)
+        with monkeypatch.context() as slowly:
+            slowly.setattr(native, "library", lambda: None)
+            assert torch.equal(compiled, monotonic_alignment_search(scores, *lengths))
+
+
+def test_what_is_not_a_number_is_found_wherever_a_path_may_pass(face):
+    scores = torch.zeros(1, 40, 20)
+    for frame, label in ((0, 0), (1, 1), (20, 18), (39, 19)):
+        odd = scores.clone()
+        odd[0, frame, label] = float("nan")
+        with pytest.raises(ValueError, match="item 0"):
+            monotonic_alignment_search(odd, torch.tensor([40]), torch.tensor([20]))

@@ -105,7 +105,20 @@ def test_a_shared_context_goes_through_the_llm_once_and_scores_the_same(model, r
     n_endings = [len(model.tokenize(ending)[0]) for (ending,) in endings[:3]]
     passes = counted(model, monkeypatch)
     model.loglikelihood([([LONG], ending) for ending in endings[:3]])
-    assert passes == [n_context, 3 * max(n_endings)]
+    assert passes == [n_context, 3 * (max(n_endings) - 1)]  # nothing is predicted from an ending's last token
+
+
+def test_what_differs_in_its_last_token_alone_goes_through_the_llm_once(model, recordings, monkeypatch):
+    (heard,) = model.listen(recordings[1:2])
+    contexts = [["Tom wanted"], [heard, " So:"], [LONG], [LONG, heard]]
+    pairs = [(context, [ending]) for context in contexts for ending in (".", ",", ".", "")]
+    pairs += [(contexts[0], [heard])] * 2
+    alone = [model.loglikelihood([pair])[0] for pair in pairs]
+    passes = counted(model, monkeypatch)
+    for a, b in zip(alone, model.loglikelihood(pairs, 1), strict=True):
+        assert b.total == pytest.approx(a.total, abs=1e-4)
+        assert b.n_tokens == a.n_tokens
+    assert len(passes) == 4 + 1  # every context, and what is said after the first
 
 
 def test_an_llm_whose_memory_cannot_be_repeated_hears_the_context_again(model, monkeypatch):

@@ -18,7 +18,7 @@ CONFIG = LLMTrainingConfig(
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return build_world(0, WorldSizes(120, 1, 1, 1, 8, 8, 8, 8, 8))
+    return build_world(0, WorldSizes(120, 1, 1, 1, 8, 8, 8, 8, 6, 8))
 
 
 class KilledError(Exception):

@@ -118,3 +118,14 @@ def test_ids_are_unique_file_names(tmp_path, ids, message):
 def test_the_marker_names_no_unfinished_corpus_complete(tmp_path):
     render(LINES[:2], TRAIN_VOICES, tmp_path / "c", 1, jobs=1)
     assert json.loads((tmp_path / "c" / "corpus.json").read_text())["complete"] is True
+
+
+def test_manners_change_the_delivery_and_nothing_else(tmp_path):
+    lines = [Line(name, "The cat sat by the old river.") for name in ("plain", "slow", "fast", "high", "lively")]
+    keys, manners = {line.id: "one voice" for line in lines}, {line.id: line.id for line in lines[1:]}
+    render(lines, TEST_VOICES, tmp_path, 0, jobs=1, voice_keys=keys, manners=manners)
+    heard = {line.id: soundfile.read(tmp_path / "audio" / f"{line.id}.flac")[0] for line in lines}
+    assert len(heard["fast"]) < len(heard["plain"]) < len(heard["slow"])
+    for name in ("high", "lively"):
+        assert not np.array_equal(heard[name], heard["plain"])
+        assert len(heard[name]) == pytest.approx(len(heard["plain"]), rel=0.1)

@@ -7,6 +7,7 @@ from ssr_connector.tiny import tasks
 from ssr_connector.tiny.facts import invent
 from ssr_connector.tiny.grammar import PHENOMENA
 from ssr_connector.tiny.questions import Quiz
+from ssr_connector.tiny.speak import MANNERS
 
 
 def test_storycloze_is_half_true_and_half_random() -> None:
@@ -64,3 +65,16 @@ def test_sentences_of_an_item() -> None:
     item = tasks.ChoiceItem("1", "storycloze", "Anna sat. Tom ran?", ("He fell.", "She slept."), 0, "true", "")
     assert item.sentences() == {"Anna sat.", "Tom ran?", "He fell.", "She slept."}
     assert tasks.ChoiceItem("1", "swuggy", "", ("cat", "cag"), 0, "", "").sentences() == set()
+
+
+def test_every_sentence_is_said_in_every_style() -> None:
+    sentences = tasks.sblimp("test", 16, random.Random(0))
+    items = tasks.style(sentences, 60, random.Random(1))
+    said: dict[str, Counter[tuple[str, str]]] = {}
+    for item in items:
+        said.setdefault(item.spoken, Counter())[item.group, item.choices[item.answer]] += 1
+    styles = {(kind, name): 1 for kind, names in tasks.STYLES.items() for name in names}
+    assert len(said) == 10
+    assert all(ways == styles for ways in said.values())  # so the words say nothing about the style
+    assert set(MANNERS) == {name for _, name in styles}
+    assert [i.id for i in items] != sorted(i.id for i in items)

@@ -9,7 +9,7 @@ from ssr_connector.tiny.world import WorldSizes, build_world, words_of
 
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
-    return build_world(0, WorldSizes(6000, 1, 1, 1, 8, 8, 8, 8, 8)).text_train
+    return build_world(0, WorldSizes(6000, 1, 1, 1, 8, 8, 8, 8, 6, 8)).text_train
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from ssr_connector.tiny.world import LONGEST_UTTERANCE_WORDS, World, WorldSizes,
 
 SIZES = WorldSizes(
     text_documents=8000, speech_train=3000, speech_stories=1000, speech_dev=200,
-    storycloze=2000, swuggy=2000, sblimp=2000, mmlu=2000, dev_items=200,
+    storycloze=2000, swuggy=2000, sblimp=2000, mmlu=2000, style=60, dev_items=200,
 )  # fmt: skip
 
 
@@ -22,6 +22,7 @@ def test_sizes(world: World) -> None:
     assert [len(world.speech_train), len(world.speech_stories), len(world.speech_dev)] == [3000, 1000, 200]
     sizes = {task: len(items) for task, items in world.tests.items()}
     assert 100 <= sizes.pop("mmlu_cloze") <= 2000  # as many as there are questions
+    assert sizes.pop("style") == 60
     assert sizes == dict.fromkeys(("storycloze", "swuggy", "sblimp", "mmlu"), 2000)
     assert {task: len(items) for task, items in world.dev.items()} == {"storycloze": 200, "mmlu": 200}
 
@@ -83,7 +84,7 @@ def test_training_speech_starts_and_stops_everywhere(world: World) -> None:
 
 
 def test_the_same_seed_gives_the_same_world() -> None:
-    sizes = WorldSizes(200, 50, 50, 10, 20, 20, 20, 20, 10)
+    sizes = WorldSizes(200, 50, 50, 10, 20, 20, 20, 20, 20, 10)
     assert build_world(3, sizes) == build_world(3, sizes) != build_world(4, sizes)
 
 

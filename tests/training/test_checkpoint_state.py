@@ -1,5 +1,9 @@
+import itertools
+import json
+
 import pytest
 import torch
+from safetensors.torch import load, load_file, save_file
 from torch import nn
 
 from ssr_connector.errors import UserError
@@ -56,6 +60,48 @@ def test_a_damaged_checkpoint_is_named(tmp_path, damage):
     content = file.read_bytes()
     file.write_bytes({"cut": content[:-10], "lines": b"\n" * 20, "position": b'{"step": 1, "no": 2}'}[damage])
     with pytest.raises(UserError, match=r"step-00000001 is damaged.*remove it"):
+        load_state(tmp_path, module, [optimizer])
+
+
+def in_shards(folder, cuts):
+    """A run of one process, its checkpoint cut up as processes write it: rows up to each of `cuts`."""
+    module, optimizer = made()
+    stepped(module, optimizer)
+    save_state(folder, module, [optimizer], Position(2, 1, 4, 8), 1)
+    place = folder / "step-00000002"
+    whole = load_file(place / "state.safetensors")
+    (place / "state.safetensors").unlink()
+    for k, (start, stop) in enumerate(itertools.pairwise([0, *cuts, 99])):
+        part = {key: v[start:stop].contiguous() if v.dim() else v for key, v in whole.items()}
+        save_file(part, place / f"state-{k + 1:05d}-of-{len(cuts) + 1:05d}.safetensors")
+    position = json.loads((place / "position.json").read_text())
+    (place / "position.json").write_text(json.dumps(position | {"files": len(cuts) + 1}))
+    return module, optimizer, place
+
+
+@pytest.mark.parametrize("cuts", [[2], [1, 2], [2, 3, 3]])
+def test_shards_of_any_number_are_put_together(tmp_path, cuts):
+    module, optimizer, _ = in_shards(tmp_path, cuts)
+    other, its = made(seed=9)
+    other[1].load_state_dict(module[1].state_dict())
+    assert load_state(tmp_path, other, [its]) == Position(2, 1, 4, 8)
+    stepped(module, optimizer)
+    stepped(other, its)
+    assert torch.equal(module[0].weight, other[0].weight)
+    assert torch.equal(module[0].bias, other[0].bias)
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "short"])
+def test_a_damaged_shard_is_named(tmp_path, damage):
+    module, optimizer, place = in_shards(tmp_path, [1, 2])
+    file = place / "state-00002-of-00003.safetensors"
+    content = file.read_bytes()
+    file.unlink()
+    if damage == "cut":
+        file.write_bytes(content[:-10])
+    elif damage == "short":  # whole in itself, with rows too few
+        save_file({k: v[:0].contiguous() if v.dim() else v for k, v in load(content).items()}, file)
+    with pytest.raises(UserError, match=r"step-00000002 (is damaged|has another shape)"):
         load_state(tmp_path, module, [optimizer])
 
 

@@ -51,9 +51,10 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batches(base, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sharding", ["none", "fsdp"])
 @pytest.mark.parametrize("seed", range(2))
-def test_a_rank_killed_at_any_step_changes_nothing(base, tmp_path, seed):
-    words = ["--training.steps", "12", "--training.checkpoint_every", "1"]
+def test_a_rank_killed_at_any_step_changes_nothing(base, tmp_path, seed, sharding):
+    words = ["--training.steps", "12", "--training.checkpoint_every", "1", "--training.sharding", sharding]
     subprocess.run(
         command(base, tmp_path / "whole", *words, processes=2), env=environment(), check=True, timeout=TIMEOUT_S
     )

@@ -7,6 +7,7 @@ import transformers
 
 from ssr_connector.config import load_recipe
 from ssr_connector.model import SSRForConditionalGeneration, SSRProcessor
+from ssr_connector.model.adapter import ADAPTERS, add_adapter, merge_adapter
 from ssr_connector.training.stages import finetune, train_connector
 from ssr_connector.types import Waveform
 
@@ -34,15 +35,16 @@ HEADS = {"gpt2": "GPT2LMHeadModel"}
 WITHOUT_BOS = ("qwen2", "qwen3")
 
 
-def make(name, folder, tokenizer):
+def untrained(name, more):
     family, values = FAMILIES[name]
     config_class = getattr(transformers, f"{family}TextConfig", None) or getattr(transformers, f"{family}Config")
-    ids = {k: getattr(tokenizer, k) for k in ("bos_token_id", "eos_token_id", "pad_token_id")}
     torch.manual_seed(0)
-    model = getattr(transformers, HEADS.get(name, f"{family}ForCausalLM"))(
-        config_class(vocab_size=len(tokenizer), **values, **ids)
-    )
-    model.save_pretrained(folder)
+    return getattr(transformers, HEADS.get(name, f"{family}ForCausalLM"))(config_class(**values, **more))
+
+
+def make(name, folder, tokenizer):
+    ids = {k: getattr(tokenizer, k) for k in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    untrained(name, {"vocab_size": len(tokenizer), **ids}).save_pretrained(folder)
     if name in WITHOUT_BOS:
         tokenizer.bos_token = None
     tokenizer.save_pretrained(folder)
@@ -61,7 +63,7 @@ def test_both_stages_train_save_load_and_speak(name, base, tiny_llm, tmp_path):
     start = f"--training.start_from={tmp_path / 'one' / 'model'}"
     recipe = load_recipe(base / "recipe.yaml", "finetune", [*shared, start, f"--out={tmp_path / 'two'}"])
     finetune(recipe, lambda *_: None)
-    lora = [*shared, start, f"--out={tmp_path / 'lora'}", "--training.lora_rank=2"]
+    lora = [*shared, start, f"--out={tmp_path / 'lora'}", "--training.adapter=lora", "--training.adapter_rank=2"]
     finetune(load_recipe(base / "recipe.yaml", "finetune", lora), lambda *_: None)
     added = SSRForConditionalGeneration.from_pretrained(str(tmp_path / "lora" / "model"))
     assert np.isfinite(added.loglikelihood([(["The king"], [" sleeps."])])[0].total)
@@ -85,3 +87,23 @@ def test_both_stages_train_save_load_and_speak(name, base, tiny_llm, tmp_path):
     assert not torch.equal(
         again[0].llm.get_input_embeddings().weight, one.llm.get_input_embeddings().weight
     )  # stage 2 trained it
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_additions_of_every_kind_learn_alone_and_merge(name):
+    ids = torch.arange(3, 23)[None]
+    for kind, adapter in ADAPTERS.items():
+        llm = untrained(name, {"vocab_size": 40, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}).eval()
+        plain = llm(ids).logits
+        added = add_adapter(llm, kind, 2, 4.0)
+        assert torch.allclose(added(ids).logits, plain, atol=1e-5)
+        added(ids, labels=ids).loss.backward()
+        learn = {key: p for key, p in added.named_parameters() if p.grad is not None}
+        assert {key for key in learn if adapter.key not in key} == set()
+        with torch.no_grad():
+            for parameter in learn.values():
+                parameter += 0.1 * torch.randn_like(parameter)
+        changed = added(ids).logits
+        assert not torch.allclose(changed, plain, atol=1e-3)
+        if adapter.merges:
+            assert torch.allclose(merge_adapter(added)(ids).logits, changed, atol=1e-4)

@@ -3,7 +3,15 @@
 import pytest
 import torch
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM, ParakeetCTCConfig, ParakeetEncoder, ParakeetFeatureExtractor
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    ParakeetCTCConfig,
+    ParakeetEncoder,
+    ParakeetFeatureExtractor,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+)
 
 from ssr_connector.cli import main
 from ssr_connector.config import load_recipe
@@ -56,12 +64,13 @@ def large_llm(tmp_path_factory):
     return str(folder)
 
 
-def plan(base, variant, *words, speech=SPEECH, gpus=1, sharding="ddp"):
-    return make_plan(load_recipe(base / "recipe.yaml", variant, list(words)), speech, gpus, sharding)
+def plan(base, variant, *words, speech=SPEECH, gpus=1):
+    return make_plan(load_recipe(base / "recipe.yaml", variant, list(words)), speech, gpus)
 
 
 def test_parameters_are_counted_and_none_is_made(base, large_llm):
-    found = plan(base, "finetune", f"--llm.name={large_llm}", "--llm.dtype=bfloat16", "--training.lora_rank=16")
+    lora = ["--training.adapter=lora", "--training.adapter_rank=16"]
+    found = plan(base, "finetune", f"--llm.name={large_llm}", "--llm.dtype=bfloat16", *lora)
     total, learning = found.parameters["LLM"]
     per_layer = 16 * (2 * (4096 + 4096) + 2 * (4096 + 1024) + 3 * (4096 + 14336))  # q, o; k, v; gate, up, down
     assert learning == 2 * per_layer
@@ -70,15 +79,22 @@ def test_parameters_are_counted_and_none_is_made(base, large_llm):
     assert found.memory["AdamW"] == 8 * learning
     whole = plan(base, "finetune", f"--llm.name={large_llm}")
     assert whole.total_bytes > 16 * 1_486_901_248
-    halved = plan(base, "finetune", f"--llm.name={large_llm}", gpus=8, sharding="fsdp")
+    halved = plan(base, "finetune", f"--llm.name={large_llm}", "--training.sharding=fsdp", gpus=8)
     assert halved.memory["weights: LLM"] == whole.memory["weights: LLM"] // 8
     assert halved.memory["AdamW"] == whole.memory["AdamW"] // 8
     assert halved.total_bytes < whole.total_bytes / 2
+    layer, table = 4096 * (2 * 4096 + 2 * 1024 + 3 * 14336 + 2), 128256 * 4096
+    in_none = 4 * (table + 4096)  # input embeddings and the last norm; the head is gathered as a layer is
+    small = sum(halved.parameters[part][0] for part in ("encoder", "connector")) * 4
+    gathered = halved.memory["gathered where they are used"]
+    assert 4 * (table + layer) + in_none <= gathered <= 4 * (table + layer) + in_none + small
 
 
 def test_in_distillation_the_connector_alone_learns(base, large_llm):
     found = plan(base, "distill", f"--llm.name={large_llm}")
-    assert found.parameters["LLM"] == (1_486_901_248, 0)
+    assert found.parameters["LLM"] == (128256 * 4096, 0)  # its input embeddings
+    assert found.memory["weights: LLM"] == 4 * 128256 * 4096
+    assert any("1.96 GiB instead of 5.54" in note for note in found.notes)
     assert found.parameters["connector"][0] == found.parameters["connector"][1] > 200e6
     assert found.memory["AdamW"] == 8 * found.parameters["connector"][1]
 
@@ -141,6 +157,19 @@ def test_the_part_of_a_recogniser_that_encodes_is_planned(base, tmp_path):
     above = sum(p.numel() for p in encoder.layers[2].parameters())
     assert run.parameters["encoder"] == (sum(p.numel() for p in encoder.parameters()) - above, 0)
     assert run.flops > cached.flops
+
+
+def test_unpadded_whisper_and_mixed_layers_are_planned(base, tmp_path):
+    WhisperConfig(
+        d_model=64, encoder_layers=2, decoder_layers=1, encoder_attention_heads=4, decoder_attention_heads=4
+    ).save_pretrained(tmp_path)
+    WhisperFeatureExtractor().save_pretrained(tmp_path)
+    words = [f"--encoder.name={tmp_path}", "--data.frames=null"]
+    padded, unpadded = (plan(base, "distill", *words, f"--encoder.padded={p}") for p in ("true", "false"))
+    assert unpadded.flops < padded.flops / 5  # 2 s of 30
+    mixed = plan(base, "distill", *words, "--encoder.layer=[1, 2]", "--encoder.padded=false")
+    learn = {name: found.parameters["connector"][1] for name, found in (("one", unpadded), ("two", mixed))}
+    assert learn["two"] == learn["one"] + 3
 
 
 def test_models_that_are_not_there(base, tmp_path):

@@ -12,6 +12,7 @@ from ssr_connector.data.documents import Documents
 from ssr_connector.data.packing import PackedText
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.model.adapter import ADAPTERS
 from ssr_connector.training.batches import Batch, TextBatches
 from ssr_connector.training.objectives import ElasticWeights, PredictLikeText, TextLM
 from ssr_connector.training.stages import finetune
@@ -38,15 +39,16 @@ def likelihoods(model):
     return [s.total for s in model.loglikelihood([([""], [" the dog barks"]), (["The king"], [" sleeps."])])]
 
 
-def test_lora_is_kept_beside_the_llm_or_merged_into_it(base, distilled, tmp_path):
-    words = ["--training.lora_rank=2", "--training.lora_alpha=4"]
+@pytest.mark.parametrize("kind", ["lora", pytest.param("dora", marks=pytest.mark.slow), "ia3"])
+def test_additions_are_kept_beside_the_llm_or_merged_into_it(kind, base, distilled, tmp_path):
+    words = [f"--training.adapter={kind}", "--training.adapter_rank=2", "--training.adapter_alpha=4"]
     kept = stage_2(base, distilled, tmp_path / "kept", *words)
-    merged = stage_2(base, distilled, tmp_path / "merged", *words, "--training.lora_merge=true")
+    merged = stage_2(base, distilled, tmp_path / "merged", *words, "--training.adapter_merge=true")
     tensors = [load_file(tmp_path / name / "model" / "model.safetensors") for name in ("kept", "merged")]
     llm = [{k for k in t if k.startswith("llm.")} for t in tensors]
     assert llm[0]
-    assert all("lora_" in k for k in llm[0])
-    assert not any("lora_" in k for k in llm[1])
+    assert all(ADAPTERS[kind].key in k for k in llm[0])
+    assert not any(ADAPTERS[kind].key in k for k in llm[1])
     assert likelihoods(kept) == pytest.approx(likelihoods(merged), abs=1e-3)
     before = likelihoods(SSRForConditionalGeneration.from_pretrained(str(distilled / "model")))
     assert likelihoods(kept) != pytest.approx(before, abs=1e-2)
@@ -58,12 +60,25 @@ def test_lora_is_kept_beside_the_llm_or_merged_into_it(base, distilled, tmp_path
         "finetune",
         [f"--training.start_from={tmp_path / 'kept' / 'model'}", f"--out={tmp_path / 'again'}", *words],
     )
-    with pytest.raises(UserError, match=r"lora_merge true first"):
+    with pytest.raises(UserError, match=r"adapter_merge true first"):
         finetune(again, quiet)
 
 
+def test_bottlenecks_are_kept_and_cannot_be_merged(base, distilled, tmp_path):
+    words = ["--training.adapter=bottleneck", "--training.adapter_rank=3"]
+    kept = stage_2(base, distilled, tmp_path / "kept", *words)
+    stored = load_file(tmp_path / "kept" / "model" / "model.safetensors")
+    added = {k: v for k, v in stored.items() if k.startswith("llm.")}
+    assert len(added) == 2 * 4
+    assert all(".bottleneck." in k for k in added)
+    before = likelihoods(SSRForConditionalGeneration.from_pretrained(str(distilled / "model")))
+    assert likelihoods(kept) != pytest.approx(before, abs=1e-2)
+    with pytest.raises(UserError, match="bottleneck cannot be merged"):
+        stage_2(base, distilled, tmp_path / "merged", *words, "--training.adapter_merge=true")
+
+
 def test_a_killed_lora_run_goes_on_bit_for_bit(base, distilled, tmp_path):
-    words = ["--training.lora_rank=2"]
+    words = ["--training.adapter=lora", "--training.adapter_rank=2"]
     unbroken = stage_2(base, distilled, tmp_path / "unbroken", *words)
 
     class KilledError(Exception):

@@ -15,7 +15,7 @@ from ssr_connector.connectors import CONNECTORS
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training import stages
-from ssr_connector.training.objectives import Distil
+from ssr_connector.training.objectives import Distil, needs_llm
 from ssr_connector.training.run import inherit, saved_recipe
 
 
@@ -280,3 +280,63 @@ def test_frames_encoded_on_the_fly_are_those_of_the_store(recipe_of, distilled):
     recipe = recipe_of("distill", "--data.frames=null", "--training.steps=1", "--training.warmup_steps=2")
     stored = losses(distilled)[0][0]
     assert stages.train_connector(recipe, quiet)["loss"] == pytest.approx(stored, rel=1e-2)  # float16 on disk
+
+
+def test_several_layers_are_mixed_by_aligner_and_connector_from_cache_to_loaded_model(
+    recipe_of, tiny_corpus, tiny_encoder, tmp_path
+):
+    from ssr_connector.aligners.corpus import align_cuts
+    from ssr_connector.data.cuts import cut_audio, read_cuts
+    from ssr_connector.encoders.corpus import encode_cuts
+
+    layers, manifests, said = [0, 2], [tiny_corpus / "train.jsonl.gz", tiny_corpus / "dev.jsonl.gz"], []
+    encode_cuts(manifests, tiny_encoder, layers, tmp_path / "frames", 20.0, quiet, note=said.append)
+    (store,) = (tmp_path / "frames").rglob("frames.f16")
+    size, frames = store.stat().st_size, store.stat().st_size // (2 * 2 * 32)
+    assert f"{frames:,} frames of 2 layers x 32 values; in float16 they will take {size / 1e6:,.0f} MB" in said[0]
+    words = ["--encoder.layer=[0, 2]", f"--data.frames={tmp_path / 'frames'}"]
+    figures = stages.train_aligner(recipe_of("aligner", *words), quiet)
+    assert figures["share_of_layer_0"] + figures["share_of_layer_2"] == pytest.approx(1)
+    aligner = tmp_path / "aligner" / "aligner"
+    align_cuts(manifests, aligner, tmp_path / "align", 20.0, quiet, tmp_path / "frames")
+    words += [f"--training.aligner={aligner}", f"--data.alignments={tmp_path / 'align'}"]
+    stages.train_connector(recipe_of("distill", *words), quiet)
+    first, second = (SSRForConditionalGeneration.from_pretrained(str(tmp_path / "distill" / "model")) for _ in "ab")
+    assert first.connector.mix.weights.tolist() != [0, 0]  # it learnt
+    assert first.aligner.head.mix.weights.tolist() != first.connector.mix.weights.tolist()
+    assert first.encoder.layer == layers
+    second.save_pretrained(str(tmp_path / "copy"))
+    again = SSRForConditionalGeneration.from_pretrained(str(tmp_path / "copy"))
+    cut = next(iter(read_cuts(manifests[1])))
+    heard = [m.listen([cut_audio(cut)], [cut.supervisions[0].text])[0].vectors for m in (first, again)]
+    assert torch.equal(*heard)
+    stored = again.aligner.state_dict(), load_file(aligner / "aligner.safetensors")
+    assert all(torch.equal(stored[0][k], stored[1][k]) for k in stored[1])
+    start = f"--training.start_from={tmp_path / 'distill' / 'model'}"
+    stages.finetune(recipe_of("finetune", *words[1:2], words[3], start, "--training.steps=1"), quiet)
+    with pytest.raises(UserError, match=r"encoder\.layer"):
+        stages.train_connector(recipe_of("distill", words[1], *words[2:], out=tmp_path / "other"), quiet)
+
+
+def test_distillation_without_the_llms_layers_is_the_same_bit_for_bit(recipe_of, distilled, tmp_path, monkeypatch):
+    seen = []
+    real = stages.train_model
+    monkeypatch.setattr(stages, "train_model", lambda recipe, model, p: seen.append(model) or real(recipe, model, p))
+    monkeypatch.setattr(stages, "needs_llm", lambda config: True)
+    stages.train_connector(recipe_of("distill"), quiet)
+    assert sum(p.numel() for p in seen[0].llm.parameters()) > seen[0].llm.get_input_embeddings().weight.numel()
+    assert losses(tmp_path / "distill") == losses(distilled)
+    first, second = (load_file(out / "model" / "model.safetensors") for out in (tmp_path / "distill", distilled))
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_the_llm_is_loaded_where_something_runs_it():
+    from ssr_connector.config import TrainingSection
+
+    for objectives, train, needed in (
+        ({"distil": 1.0}, ("connector",), False),
+        ({"distil": 1.0, "quantity": 0.1}, ("connector", "aligner"), False),
+        ({"distil": 1.0, "continuation": 1.0}, ("connector",), True),
+        ({"distil": 1.0}, ("connector", "llm"), True),
+    ):
+        assert needs_llm(TrainingSection(objectives=objectives, train=train)) == needed

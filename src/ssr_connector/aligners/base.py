@@ -52,6 +52,7 @@ class Material:
     clock: FrameClock
     frames: Callable[[], Iterator[Frames]]  # batches in random order, one pass
     seed: int = 0
+    mixed_layers: int = 1  # of the encoder, side by side in every frame
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from ssr_connector.aligners.base import Tokenize, TrainableAligner
 from ssr_connector.data.text import Form
 from ssr_connector.encoders import PretrainedEncoder
+from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.encoders.store import encoder_key
 from ssr_connector.errors import UserError
 from ssr_connector.files import digest_of, replace_folder, write_tensors
@@ -33,9 +34,10 @@ def save_aligner(
     folder: Path,
     aligner: TrainableAligner,
     encoder_name: str,
-    encoder_layer: int | None,
+    encoder_layer: Layers,
     llm_name: str,
     text_form: Form,
+    encoder_padded: bool = True,
 ) -> None:
     """Write the folder, whole or not at all."""
     from ssr_connector.model.checkpoint import relative
@@ -43,6 +45,7 @@ def save_aligner(
     values = {
         "encoder_name": relative(encoder_name, folder),
         "encoder_layer": encoder_layer,
+        "encoder_padded": encoder_padded,
         "encoder_width": aligner.encoder_width,
         "llm_name": relative(llm_name, folder),
         "text_form": text_form,
@@ -81,17 +84,17 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
 
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
         config = model.config
-        key = encoder_key(config.encoder_name, config.encoder_layer)
+        key = encoder_key(config.encoder_name, config.encoder_layer, config.encoder_padded)
         return AlignerBundle(model.aligner, model.encoder, model.tokenize, config.text_form, key)
     aligner, values = read_aligner(folder)
-    encoder = PretrainedEncoder.from_pretrained(resolve(values["encoder_name"], folder), values["encoder_layer"])
+    heard = (resolve(values["encoder_name"], folder), values["encoder_layer"], values.get("encoder_padded", True))
+    encoder = PretrainedEncoder.from_pretrained(*heard)
     if encoder.width != values["encoder_width"]:
         raise UserError(
             f"{folder} was trained on frames {values['encoder_width']} wide, its encoder has {encoder.width}"
         )
     tokenizer = load_tokenizer(resolve(values["llm_name"], folder))
-    key = encoder_key(resolve(values["encoder_name"], folder), values["encoder_layer"])
-    return AlignerBundle(aligner, encoder, offset_tokenize(tokenizer), values["text_form"], key)
+    return AlignerBundle(aligner, encoder, offset_tokenize(tokenizer), values["text_form"], encoder_key(*heard))
 
 
 def bundle_key(folder: Path) -> str:
@@ -102,7 +105,7 @@ def bundle_key(folder: Path) -> str:
     try:
         values = json.loads(config.read_text(encoding="utf-8"))
         encoder_name, llm_name = (resolve(values[name], folder) for name in ("encoder_name", "llm_name"))
-        encoder = encoder_key(encoder_name, values["encoder_layer"])
+        encoder = encoder_key(encoder_name, values["encoder_layer"], values.get("encoder_padded", True))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`") from error
     own = digest_of(sorted(f for f in folder.iterdir() if f.suffix in (".json", ".safetensors")))

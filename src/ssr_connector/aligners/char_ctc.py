@@ -33,7 +33,9 @@ class CharCTC(CTCAligner):
     def untrained(cls, section: object, material: Material) -> Self:
         """With the characters of the training transcripts."""
         alphabet, upsample = alphabet_of(material.transcripts), cls.upsampling(material.clock)
-        return cls(from_section(CharCTCConfig, section, alphabet=alphabet, upsample=upsample), material.encoder_width)
+        mixed = material.mixed_layers
+        config = from_section(CharCTCConfig, section, alphabet=alphabet, upsample=upsample, mixed_layers=mixed)
+        return cls(config, material.encoder_width)
 
     def spell(self, text: str, tokenize: Tokenize) -> tuple[list[int], list[Span]]:  # noqa: ARG002
         """A label for each character of the alphabet."""

@@ -55,7 +55,9 @@ class CIF(TrainableAligner):
     def untrained(cls, section: object, material: Material) -> Self:
         """With the tokens of the training transcripts."""
         ids, texts = tokens_of(material.transcripts, material.tokenize)
-        return cls(from_section(CIFConfig, section, token_ids=ids, token_texts=texts), material.encoder_width)
+        mixed = material.mixed_layers
+        config = from_section(CIFConfig, section, token_ids=ids, token_texts=texts, mixed_layers=mixed)
+        return cls(config, material.encoder_width)
 
     def forward(self, frames: Frames) -> tuple[Tensor, Tensor]:
         """Weights [B, T], 0 beyond the lengths, and states [B, T, W]."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ssr_connector.aligners.base import TrainableConfig
+from ssr_connector.encoders.layer_mix import layer_mix
 from ssr_connector.encoders.windows import windows
 from ssr_connector.errors import UserError
 from ssr_connector.types import Frames
@@ -23,6 +24,7 @@ class HeadConfig(TrainableConfig):
     heads: int = 4
     dropout: float = 0.1
     kernel: int = 31  # of the convolution that tells positions apart
+    mixed_layers: int = 1  # of the encoder, that lie side by side in every frame
 
 
 class FrameHead(nn.Module):
@@ -32,7 +34,9 @@ class FrameHead(nn.Module):
         super().__init__()
         if config.width % config.heads:
             raise UserError(f"aligner.width is {config.width}, not a multiple of aligner.heads, {config.heads}")
-        self.project = nn.Sequential(nn.LayerNorm(encoder_width), nn.Linear(encoder_width, config.width))
+        self.mix = layer_mix(config.mixed_layers)
+        width = encoder_width // config.mixed_layers
+        self.project = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.width))
         self.position = nn.Conv1d(config.width, config.width, config.kernel, padding="same", groups=config.width)
         layer = nn.TransformerEncoderLayer(
             config.width, config.heads, 4 * config.width, config.dropout, "gelu", batch_first=True, norm_first=True
@@ -53,9 +57,8 @@ class FrameHead(nn.Module):
         return torch.cat(parts, 1)
 
     def _states(self, frames: Frames) -> Tensor:
-        x = frames.values
         padding = ~frames.mask  # [B, T]
-        x = self.project(x).masked_fill(padding[..., None], 0.0)  # [B, T, W]
+        x = self.project(self.mix(frames.values)).masked_fill(padding[..., None], 0.0)  # [B, T, W]
         x = x + self.position(x.transpose(1, 2)).transpose(1, 2)
         states: Tensor = self.layers(x, src_key_padding_mask=padding)
         return states

@@ -36,7 +36,8 @@ class SubCTC(CTCAligner):
         """With the tokens of the training transcripts."""
         ids, texts = tokens_of(material.transcripts, material.tokenize)
         upsample = cls.upsampling(material.clock)
-        config = from_section(SubCTCConfig, section, token_ids=ids, token_texts=texts, upsample=upsample)
+        shape = {"upsample": upsample, "mixed_layers": material.mixed_layers}
+        config = from_section(SubCTCConfig, section, token_ids=ids, token_texts=texts, **shape)
         return cls(config, material.encoder_width)
 
     def spell(self, text: str, tokenize: Tokenize) -> tuple[list[int], list[Span]]:

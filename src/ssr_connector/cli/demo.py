@@ -8,12 +8,13 @@ TAKES_RECIPE = True
 
 EPILOG = """\
 Nothing is downloaded: text, voices (eSpeak NG), a tiny LLM and a tiny speech encoder are made here; from then on the
-commands are those for your own models. A stopped or repeated run goes on with what is there.
+commands are those for your own models. A stopped or repeated run goes on with what is there. The recipes tiny, smoke
+and tiny-full come with the package.
 
 examples
   ssr demo                                     every stage, about 15 minutes on 2 cores
   ssr demo --smoke                             every stage, as small as can be
-  ssr demo --config recipes/tiny-full.yaml --out runs/full --seed 1
+  ssr demo --config tiny-full --out runs/full --seed 1
 """
 
 
@@ -21,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("--config", metavar="YAML", type=Path, help="the recipe (default: recipes/tiny.yaml)")
+    parser.add_argument("--config", metavar="YAML", type=Path, help="the recipe (default: tiny)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the run (default: runs/demo)")
-    parser.add_argument("--smoke", action="store_true", help="recipes/smoke.yaml into runs/smoke: under 2 minutes")
+    parser.add_argument("--smoke", action="store_true", help="the recipe smoke into runs/smoke: under 2 minutes")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,11 +34,8 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.errors import UserError
 
     console = Console(highlight=False, markup=False)
-    name = "smoke" if args.smoke else "tiny"
-    config = args.config or Path("recipes") / f"{name}.yaml"
+    config = args.config or Path("smoke" if args.smoke else "tiny")
     out = args.out or Path("runs") / ("smoke" if args.smoke else "demo")
-    if not config.is_file() and args.config is None:
-        raise UserError(f"{config} is not here: run `ssr demo` in a checkout of the project, or give --config YAML")
     try:
         import espeakng_loader  # noqa: F401 - only whether it is there
     except ImportError as error:

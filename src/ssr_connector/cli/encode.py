@@ -12,11 +12,17 @@ It goes shard by shard: the same command goes on where it was cut off. --engine 
 (docs/clusters.md).
 
 The encoder never changes, so training can read its frames instead of running it again in every epoch.
-They take 2 bytes × encoder width × frames: about 270 MB an hour for a 768-wide encoder at 50 frames/s.
+They take 2 bytes × encoder width × layers × frames: about 270 MB an hour for one layer of a 768-wide encoder at 50
+frames/s. How much it will be is said before anything is encoded. Several layers lie side by side, and a weighted sum of
+them is learnt by aligner and connector: the recipe then says encoder.layer: [4, 8, 12].
+
+Whisper hears windows of 30 s filled up with silence, as it was trained; --unpadded hears recordings as long as they are
+(encoder.padded: false), which is faster the shorter they are. Its frames drift: how far is said before.
 
 example
   ssr encode data/mine/cuts.jsonl.gz --encoder facebook/hubert-base-ls960 --layer 9 --out data/mine/frames --jobs 4
   ssr train aligner --config recipes/own.yaml --data.frames data/mine/frames …
+  ssr encode data/mine/cuts.jsonl.gz --encoder openai/whisper-small --layer 4,8,12 --unpadded --out data/mine/frames
 """
 
 
@@ -30,12 +36,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder", metavar="NAME", required=True, help="hub name or folder of a transformers speech encoder"
     )
-    parser.add_argument("--layer", metavar="K", type=int, help="hidden state to take (default: the last)")
+    parser.add_argument(
+        "--layer", metavar="K[,K…]", type=layers, help="hidden state to take, or several (default: the last)"
+    )
+    parser.add_argument("--unpadded", action="store_true", help="Whisper: no silence behind short recordings")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the frames")
     parser.add_argument(
         "--batch-s", metavar="S", type=float, default=120.0, help="seconds of audio at once (default: 120)"
     )
     add_engine_arguments(parser)
+
+
+def layers(text: str) -> int | list[int]:
+    """`9`, or `4,8,12`."""
+    found = [int(word) for word in text.split(",")]
+    return found[0] if len(found) == 1 else found
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,8 +65,9 @@ def run(args: argparse.Namespace) -> int:
     engine = build_engine(args.engine, args.jobs, args.address)
     with bar(console, "encoding") as report:
         n, rejected = encode_cuts(
-            args.cuts, args.encoder, args.layer, args.out, args.batch_s, report, engine, args.shard_s
-        )
+            args.cuts, args.encoder, args.layer, args.out, args.batch_s, report, engine, args.shard_s,
+            padded=not args.unpadded, note=lambda line: console.print(line, soft_wrap=True),
+        )  # fmt: skip
     size = sum(f.stat().st_size for f in args.out.rglob("*") if f.is_file()) / 1e6
     console.print(f"{n} recordings encoded into {args.out}: {size:.0f} MB", soft_wrap=True)
     if rejected:

@@ -22,7 +22,10 @@ Tasks are JSON lines, one question a line; recordings are relative to the file:
 `ssr import-benchmark` makes them of MMLU, StoryCloze, sWUGGY, sBLIMP, SALMon and others as they are downloaded.
 A task is left out, with a note, in the modes for which its file holds no recordings, or no texts.
 --harness runs text tasks of lm-evaluation-harness on the base LLM and on the LLM of every model, with the paired change
-and its 95 % interval; --evaluation.items limits their items, too.
+and its 95 % interval; --evaluation.items takes the first of theirs, and a random sample of tasks.
+What was heard and scored is kept in DIR/journal: the same command goes on where it was stopped, and a system or a task
+that is added is scored alone. What has changed (a model, a task, a recording, the commit) is scored anew. The folder
+holds the encoder's frames and may be removed when all is done.
 
 examples
   ssr evaluate runs/mine/distill/model --cuts data/mine/dev.jsonl.gz --out runs/mine/results
@@ -134,7 +137,8 @@ def run_tasks(
         prepare(cuts, args.out / "cuts", console=console)
         cuts = args.out / "cuts" / "cuts.jsonl.gz"
     tasks = chosen_tasks(args.tasks, args.data)
-    spec = Spec(systems, tasks, args.data, cuts, recipe.evaluation, args.submission)
+    journal = args.out / "journal"
+    spec = Spec(systems, tasks, args.data, cuts, recipe.evaluation, journal, args.submission)
     with bar(console, "listening") as report:
         results = compare(spec, lambda line: console.print(f"  {line}"), lambda _, done, total: report(done, total, {}))
     results |= {"command": command(), "recipe": to_dict(recipe), "seed": recipe.seed}

@@ -19,6 +19,8 @@ NAME is one of
   swuggy, sblimp   ZeroSpeech 2021's folder: lexical/dev/gold.csv, syntactic/dev/gold.csv, recordings beside them
   salmon           SALMon's eight folders: bg_alignment/sample_0_0.wav (right), sample_0_1.wav (wrong) …
   table            a TSV or CSV with the columns positive and negative (recordings), perhaps id, group, speaker
+  style            deliveries to tell apart: a folder of recordings for every label, or a TSV or CSV with the columns
+                   audio and label, perhaps id, text, speaker; what is said must not give the label away
   blimp            BLiMP's folder of JSON lines (sentence_good, sentence_bad); to be read
   multiple_choice  JSON lines with query, choices, gold: a file or a folder; to be read
 

@@ -21,7 +21,7 @@ Time needs a rate: --measure times the stage's own shapes on this machine (an LL
 
 examples
   ssr plan distill  --config recipes/mls-llama3-8b-dinosr.yaml --gpus 32 --gpu-gib 80 --tflops 350
-  ssr plan finetune --config recipes/mls-llama3-8b-dinosr.yaml --training.lora_rank 16 --llm.dtype bfloat16
+  ssr plan finetune --config recipes/mls-llama3-8b-dinosr.yaml --training.adapter lora --llm.dtype bfloat16
   ssr plan distill  --config recipes/own.yaml --data.train data/mine/train.jsonl.gz --measure
 """
 
@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpus", metavar="N", type=int, default=1, help="how many share the work (default: 1)")
     parser.add_argument(
         "--sharding",
-        choices=["ddp", "fsdp"],
-        default="ddp",
-        help="ddp: each GPU holds everything; fsdp: weights, gradients and AdamW's state are divided (default: ddp)",
+        choices=["none", "fsdp"],
+        help="none: each GPU holds everything; fsdp: weights, gradients and AdamW's state are divided (default: the "
+        "recipe's training.sharding)",
     )
     parser.add_argument(
         "--gpu-gib", metavar="N,N", default="24,48,80", help="cards that it is to fit on (default: 24,48,80)"
@@ -67,9 +67,10 @@ def run(args: argparse.Namespace) -> int:
     except ValueError:
         raise UserError(f"--gpu-gib {args.gpu_gib}: give numbers with commas between them, such as 24,48,80") from None
     console = Console(highlight=False, markup=False)
-    recipe = load_recipe(args.config, args.variant or args.stage, args.overrides)
+    overrides = [*args.overrides, *([f"--training.sharding={args.sharding}"] if args.sharding else [])]
+    recipe = load_recipe(args.config, args.variant or args.stage, overrides)
     speech = speech_of(recipe, args.utterance_s, args.tokens_per_s)
-    plan = make_plan(recipe, speech, args.gpus, args.sharding)
+    plan = make_plan(recipe, speech, args.gpus)
     rate = args.tflops * 1e12 if args.tflops else None
     if args.measure:
         rate = measure_rate(recipe, speech, note=lambda line: console.print(f"  {line}"))

@@ -18,7 +18,7 @@ studies
 examples
   ssr study aligners --seeds 1                              on runs/demo
   ssr study connectors --quick                              at most a quarter of an hour on 2 cores
-  ssr study connectors --config recipes/smoke.yaml --demo runs/smoke
+  ssr study connectors --config smoke --demo runs/smoke
   ssr study noise --noises data/noise --cuts calls=data/calls/cuts.jsonl.gz
 """
 
@@ -35,17 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG.format(studies="\n".join(lines))
     parser.add_argument("study", metavar="STUDY", choices=list(STUDIES), help=", ".join(STUDIES))
-    parser.add_argument("--config", metavar="YAML", type=Path, default=Path("recipes/tiny.yaml"), help="the recipe")
+    parser.add_argument("--config", metavar="YAML", type=Path, default=Path("tiny"), help="the recipe (default: tiny)")
     parser.add_argument("--demo", metavar="DIR", type=Path, default=Path("runs/demo"), help="run that it builds on")
     parser.add_argument("--seeds", metavar="N", type=int, default=3, help="training seeds (default: 3)")
     parser.add_argument(
         "--quick", action="store_true", help="one seed, fewer arms, items and steps: at most 15 minutes on 2 cores"
     )
     parser.add_argument(
-        "--noises",
-        metavar="DIR",
-        default="",
-        help="noise: hear the tests also in recordings of a folder or table",
+        "--noises", metavar="DIR", default="", help="noise: hear the tests also in recordings of a folder or table"
     )
     parser.add_argument(
         "--cuts",

@@ -12,6 +12,7 @@ from ssr_connector.connectors.mean_pool import MeanPoolConnector
 from ssr_connector.connectors.qformer import QFormerConnector
 from ssr_connector.connectors.ssr import SSRConnector
 from ssr_connector.connectors.stack import StackConnector
+from ssr_connector.encoders.layer_mix import layer_mix
 from ssr_connector.errors import UserError
 
 CONNECTORS: dict[str, type[Connector]] = {
@@ -43,12 +44,17 @@ __all__ = [
 ]
 
 
-def build_connector(config: ConnectorConfig, encoder_width: int, llm_config: Any) -> Connector:
-    """The connector that a configuration names. Raises UserError for a name that is none, and for unfit options."""
+def build_connector(config: ConnectorConfig, encoder_width: int, llm_config: Any, mixed_layers: int = 1) -> Connector:
+    """The connector that a configuration names, for frames with `mixed_layers` of the encoder side by side.
+
+    Raises UserError for a name that is none, and for unfit options.
+    """
     if config.type not in CONNECTORS:
         raise UserError(f"connector.type is {config.type!r}, not one of {', '.join(CONNECTORS)}")
     check_options(config)
-    return CONNECTORS[config.type](config, encoder_width, llm_config)
+    connector = CONNECTORS[config.type](config, encoder_width // mixed_layers, llm_config)
+    connector.mix = layer_mix(mixed_layers)
+    return connector
 
 
 def check_options(config: ConnectorConfig) -> None:

@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from ssr_connector.aligners import TrainableAligner
 from ssr_connector.config import ConnectorConfig
+from ssr_connector.encoders.layer_mix import layer_mix
 from ssr_connector.types import Alignment, Frames, Segments, SpeechEmbeds
 
 __all__ = ["Connector", "ConnectorConfig"]
@@ -19,6 +20,10 @@ class Connector(nn.Module, ABC):
     needs_segments: bool  # whether it emits one vector per text token, and so can be distilled token by token
     options: ClassVar[frozenset[str]] = frozenset()  # what it reads of ConnectorConfig beside what all read
     needed_objective: ClassVar[str | None] = None  # without which it does not learn how many vectors to emit
+
+    def __init__(self, *_: Any) -> None:  # members: ConnectorConfig, the encoder's width, the LLM's configuration
+        super().__init__()
+        self.mix = layer_mix(1)  # of the encoder's layers; members apply it to the frames' values before anything else
 
     @abstractmethod
     def forward(self, frames: Frames, segments: Segments | None) -> SpeechEmbeds:

@@ -34,7 +34,8 @@ class CIFConnector(DecodedConnector):
     def weights(self, frames: Frames) -> Tensor:
         """[B, T] in (0, 1), not scaled; 0 beyond the lengths."""
         real = frames.mask
-        x = self.norm_in(frames.values.masked_fill(~real[..., None], 0.0))  # or the padding would reach an utterance
+        x = self.mix(frames.values).masked_fill(~real[..., None], 0.0)  # or the padding would reach an utterance
+        x = self.norm_in(x)
         scored = nn.functional.relu(self.scorer(x.transpose(1, 2)).transpose(1, 2))
         weights: Tensor = self.weight(scored).squeeze(-1).float().sigmoid()
         return weights.masked_fill(~real, 0.0)

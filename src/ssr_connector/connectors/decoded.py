@@ -26,8 +26,11 @@ class DecodedConnector(Connector):
 
     def states(self, frames: Frames, segments: Segments | None = None) -> Tensor:
         """[B, T, state_width], zeros beyond the lengths. `segments` [B, S]: for block-wise attention."""
-        x = frames.values if self.decoder is None else self.decoder(frames.values, segments)
-        return x.masked_fill(~frames.mask[..., None], 0.0)
+        x = self.mix(frames.values)
+        if self.decoder is not None:
+            x = self.decoder(x, segments)
+        states: Tensor = x.masked_fill(~frames.mask[..., None], 0.0)
+        return states
 
     def to_width(self) -> nn.Module:
         """One linear layer from states to the LLM's width; none where the decoder's own has led there."""

@@ -68,7 +68,7 @@ def members(tar: Path) -> Iterator[tuple[str, Recording | None]]:
 
 def is_in_shar(recording: Recording | None) -> bool:
     """Whether a recording lies in a tar file."""
-    return recording is not None and recording.sources[0].type == KIND
+    return recording is not None and any(source.type == KIND for source in recording.sources)
 
 
 def tar_of(source: AudioSource) -> tuple[Path, int, int]:

@@ -1,7 +1,8 @@
 """A corpus of cuts through the frozen encoder, into a store; what cannot be heard is skipped, listed and counted."""
 
+import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any
 
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cuts import cut_audio, in_groups, read_manifests
-from ssr_connector.encoders.pretrained import PretrainedEncoder
-from ssr_connector.encoders.store import SHARDS, encoder_key, join_shards, write_frames
+from ssr_connector.encoders.drift import padding_drift
+from ssr_connector.encoders.front_end import FrontEnd
+from ssr_connector.encoders.layer_mix import Layers, n_mixed
+from ssr_connector.encoders.pretrained import PretrainedEncoder, read_front_end
+from ssr_connector.encoders.store import BYTES, SHARDS, encoder_key, join_shards, write_frames
 from ssr_connector.engine import Engine, LocalEngine, Tick, Work
 from ssr_connector.engine.run import discard, keep_only, run_shards
 from ssr_connector.engine.shard import SHARD_S, cut_shards
@@ -18,9 +22,11 @@ from ssr_connector.errors import UserError
 from ssr_connector.files import write_rejected
 from ssr_connector.progress import Report
 from ssr_connector.types import Frames, Waveform
+from ssr_connector.units import seconds_to_samples
 
 REJECTED = "rejected.tsv"
 REASONS = "rejected.json"  # of a shard
+SOME = 8  # recordings that padded and unpadded frames are compared on
 
 
 @dataclass(frozen=True)
@@ -28,33 +34,41 @@ class EncodeStage:
     """`ssr encode` of any cuts."""
 
     name: str
-    layer: int | None
+    layer: Layers
     batch_s: float
+    padded: bool = True
 
     def load(self) -> Work:
         """The encoder."""
-        encoder = PretrainedEncoder.from_pretrained(self.name, self.layer)
-        return partial(encode_shard, encoder, encoder_key(self.name, self.layer), self.batch_s)
+        encoder = PretrainedEncoder.from_pretrained(self.name, self.layer, self.padded)
+        return partial(encode_shard, encoder, encoder_key(self.name, self.layer, self.padded), self.batch_s)
 
 
 def encode_cuts(
     manifests: Sequence[Path],
     name: str,
-    layer: int | None,
+    layer: Layers,
     out: Path,
     batch_s: float,
     report: Report,
     engine: Engine | None = None,
     shard_s: float = SHARD_S,
+    padded: bool = True,
+    note: Callable[[str], None] = lambda _: None,
 ) -> tuple[int, list[tuple[str, str]]]:
     """Encode all cuts of some manifests into a frame store, shard by shard; what an earlier run has done is kept.
 
+    Before that `note` hears what disk it will take, and how far unpadded frames are from padded ones.
     Returns how many, and (id, reason) of those left out, which `rejected.tsv` lists too. Raises UserError where none
     can be encoded.
     """
     cuts = read_manifests(manifests)
-    shards = cut_shards(cuts, shard_s, ["frames", encoder_key(name, layer), batch_s], with_text=False)
-    stage = EncodeStage(name, layer, batch_s)
+    config, front_end = read_front_end(name, padded)
+    note(disk_needed(cuts, front_end, config.hidden_size, layer))
+    if not padded and (some := some_recordings(cuts, front_end)):
+        note(str(padding_drift(some, name, layer)))
+    shards = cut_shards(cuts, shard_s, ["frames", encoder_key(name, layer, padded), batch_s], with_text=False)
+    stage = EncodeStage(name, layer, batch_s, padded)
     folders = run_shards(stage, shards, out / SHARDS, engine or LocalEngine(), report)
     rejected = [(key, reason) for folder in folders for key, reason in json.loads((folder / REASONS).read_text())]
     if len(rejected) == len(cuts):
@@ -64,6 +78,29 @@ def encode_cuts(
     write_rejected(out / REJECTED, rejected)
     keep_only(shards, out / SHARDS)
     return n, rejected
+
+
+def disk_needed(cuts: Sequence[Any], front_end: FrontEnd, width: int, layer: Layers) -> str:
+    """What the frames of some cuts will take on disk, for layers of `width` values."""
+    rate, n = front_end.clock.sampling_rate_hz, n_mixed(layer)
+    frames = sum(front_end.n_frames(seconds_to_samples(cut.duration, rate)) for cut in cuts)
+    hours = sum(cut.duration for cut in cuts) / 3600
+    each = f"{n} layers x {width}" if n > 1 else f"{width}"
+    size = frames * n * width * BYTES / 1e6
+    return f"{hours:,.2f} h are {frames:,} frames of {each} values; in float16 they will take {size:,.0f} MB"
+
+
+def some_recordings(cuts: Sequence[Any], front_end: FrontEnd) -> list[Waveform]:
+    """Up to `SOME` readable recordings, from all over the corpus, that are shorter than the encoder's window."""
+    rate = front_end.clock.sampling_rate_hz
+    longest_s = (front_end.max_samples or 0) / rate
+    short = [cut for cut in cuts if cut.duration < longest_s]
+    found: list[Waveform] = []
+    for cut in short[:: max(1, len(short) // SOME)][:SOME]:
+        with contextlib.suppress(AudioError):  # named and counted when it is encoded
+            recording = cut_audio(cut, rate)
+            found += [recording] if front_end.n_frames(len(recording.samples)) else []
+    return found
 
 
 def encode_shard(

@@ -6,7 +6,7 @@ The frame rate is a property of the checkpoint, read from its configuration and 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ class FrontEnd(Protocol):
 
     clock: FrameClock
     max_samples: int | None  # longest input of one forward pass; None: any
+    filled_up: bool  # whether every input is filled up to that
     batched: bool  # whether features stay the same when recordings are padded to a common length
 
     def n_frames(self, n_samples: int) -> int:
@@ -44,6 +45,7 @@ class ConvolutionStack:
     strides: tuple[int, ...]
     batched: bool
     max_samples: int | None = None
+    filled_up: bool = False
 
     @classmethod
     def build(cls, config: Any, extractor: Any) -> "ConvolutionStack":
@@ -87,6 +89,7 @@ class Filterbank:
     clock: FrameClock
     batched: bool = True
     max_samples: int | None = None
+    filled_up: bool = False
 
     @classmethod
     def build(cls, config: Any, extractor: Any) -> "Filterbank":  # noqa: ARG003 - one signature for all families
@@ -117,6 +120,7 @@ class FastConformer:
     stride: int
     batched: bool = True
     max_samples: int | None = None
+    filled_up: bool = False
 
     @classmethod
     def build(cls, config: Any, extractor: Any) -> "FastConformer":
@@ -145,15 +149,16 @@ class FastConformer:
 
 @dataclass(frozen=True)
 class WhisperWindow:
-    """Whisper's encoder: windows of a fixed length (30 s), padded with silence as in its training."""
+    """Whisper's encoder: windows of a fixed length (30 s), filled up with silence as in its training."""
 
     extractor: Any
     clock: FrameClock
     max_samples: int
+    filled_up: bool = True
     batched: bool = True
 
     @classmethod
-    def build(cls, config: Any, extractor: Any) -> "WhisperWindow":
+    def build(cls, config: Any, extractor: Any) -> Self:
         """The window is what the encoder's position table holds: two mel frames a position."""
         hop = extractor.hop_length * 2
         return cls(extractor, FrameClock(extractor.sampling_rate, hop, 0.0), config.max_source_positions * hop)
@@ -164,15 +169,35 @@ class WhisperWindow:
 
     def inputs(self, recordings: Sequence[Samples]) -> dict[str, Tensor]:
         """Log-mel windows [B, mels, 2 × positions]."""
-        padded = [np.pad(r, (0, self.max_samples - len(r))) for r in recordings]
+        return self._log_mel(recordings, self.max_samples)
+
+    def _log_mel(self, recordings: Sequence[Samples], length: int) -> dict[str, Tensor]:
+        """Of recordings filled up with silence to `length` samples, a multiple of two mel hops."""
         out = self.extractor(
-            padded,
+            [np.pad(r, (0, length - len(r))) for r in recordings],
             sampling_rate=self.clock.sampling_rate_hz,
             padding="max_length",
-            max_length=self.max_samples,
+            max_length=length,
             return_tensors="pt",
         )
         return {"input_features": out["input_features"]}
+
+
+@dataclass(frozen=True)
+class WhisperUnpadded(WhisperWindow):
+    """Whisper's encoder on recordings as long as they are: its first positions, no silence behind them.
+
+    It was not trained so, and its frames drift (`encoders.drift`). A longer recording than its positions goes through
+    overlapping windows, as ever. Nothing masks padding, so recordings go one at a time.
+    """
+
+    filled_up: bool = False
+    batched: bool = False
+
+    def inputs(self, recordings: Sequence[Samples]) -> dict[str, Tensor]:
+        """Log-mel frames [1, mels, 2 × frames] of one recording, its last frame filled up."""
+        (samples,) = recordings
+        return self._log_mel(recordings, self.n_frames(len(samples)) * self.clock.hop_samples)
 
 
 FRONT_ENDS: dict[str, Any] = {
@@ -187,6 +212,20 @@ FRONT_ENDS: dict[str, Any] = {
     "wavlm": ConvolutionStack,
     "whisper": WhisperWindow,
 }
+UNPADDED: dict[str, Any] = {"whisper": WhisperUnpadded}  # families that else hear whole windows
+
+
+def let_positions_follow(encoder: Any) -> None:
+    """Let Whisper's encoder take inputs of any length up to its window: it adds as many positions as frames come in.
+
+    transformers asks for whole windows; it reads both numbers anew in every forward pass.
+    """
+
+    def fit(encoder: Any, _: Any, inputs: dict[str, Tensor]) -> None:
+        n = inputs["input_features"].shape[-1] // 2
+        encoder.config.max_source_positions = encoder.embed_positions.num_embeddings = n
+
+    encoder.register_forward_pre_hook(fit, with_kwargs=True)
 
 
 def encoder_config(config: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Any speech encoder of transformers, one hidden layer of it, frozen (METHOD §2)."""
+"""Any speech encoder of transformers, one or several hidden layers of it, frozen (METHOD §2)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,7 +7,18 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ssr_connector.encoders.front_end import FRONT_ENDS, FrontEnd, Samples, encoder_config, encoder_part, pad_frames
+from ssr_connector.encoders.front_end import (
+    FRONT_ENDS,
+    UNPADDED,
+    FrontEnd,
+    Samples,
+    WhisperUnpadded,
+    encoder_config,
+    encoder_part,
+    let_positions_follow,
+    pad_frames,
+)
+from ssr_connector.encoders.layer_mix import Layers, n_mixed
 from ssr_connector.encoders.windows import windows
 from ssr_connector.errors import UserError
 from ssr_connector.types import Frames, Waveform
@@ -16,46 +27,39 @@ from ssr_connector.units import FrameClock, seconds_to_samples
 WINDOW_S = 60.0  # attention takes memory with the square of it; utterances of corpora are shorter
 TOGETHER_S = 120.0  # in one forward pass, padding included
 MARGIN_S = 4.0  # of context at both sides of what is kept
+LOADING_ERRORS = (OSError, ValueError, RuntimeError, SafetensorError)
 
 
 class PretrainedEncoder(nn.Module):
     """Recordings → frames [B, T, F] of one hidden layer, without gradient.
 
     `layer` counts transformers' hidden states: 0 is the input of the first layer, 1 its output; None is the last
-    hidden state, after the model's final norm. A recording's features do not depend on what it is batched with.
+    hidden state, after the model's final norm. Several lie side by side in every frame, in the order given, to be mixed
+    by what hears them (`LayerMix`). A recording's features do not depend on what it is batched with.
     """
 
-    def __init__(self, backbone: nn.Module, front_end: FrontEnd, layer: int | None = None) -> None:
+    def __init__(self, backbone: nn.Module, front_end: FrontEnd, layer: Layers = None) -> None:
         super().__init__()
         self.backbone = backbone.eval().requires_grad_(False)
         self.front_end = front_end
         self.layer = layer
+        cut_to_layers(backbone, layer)
         config: Any = backbone.config
-        n_layers = config.num_hidden_layers
-        if layer is not None and not 0 <= layer <= n_layers:
-            raise UserError(f"encoder.layer is {layer}, but this encoder has hidden states 0 to {n_layers}")
-        if layer is None and getattr(config, "add_adapter", False):
-            raise UserError(f"this encoder has an adapter after its last layer; set encoder.layer, 0 to {n_layers}")
-        self.width: int = config.hidden_size
-        if layer is not None and layer < n_layers:
-            drop_layers_above(backbone, layer)
+        self.width: int = config.hidden_size * n_mixed(layer)
+        if isinstance(front_end, WhisperUnpadded):
+            let_positions_follow(backbone)
 
     @classmethod
-    def from_pretrained(cls, name: str, layer: int | None = None) -> "PretrainedEncoder":
+    def from_pretrained(cls, name: str, layer: Layers = None, padded: bool = True) -> "PretrainedEncoder":
         """Load by hub name or folder. Raises UserError where there is no such encoder or its family is not known."""
-        from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
+        from transformers import AutoModel
 
+        _, front_end = read_front_end(name, padded)
         try:
-            config = AutoConfig.from_pretrained(name)
-            family = FRONT_ENDS.get(config.model_type)
-            if family is None:
-                raise UserError(f"{name} is a {config.model_type!r}, not one of the encoders {', '.join(FRONT_ENDS)}")
-            extractor = AutoFeatureExtractor.from_pretrained(name)
             backbone = AutoModel.from_pretrained(name, dtype=torch.float32)  # as its input is
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UserError(f"cannot load a speech encoder from {name!r}; check encoder.name ({reason})") from error
-        return cls(encoder_part(backbone), family.build(encoder_config(config), extractor), layer)
+        except LOADING_ERRORS as error:
+            raise cannot_load(name, error) from error
+        return cls(encoder_part(backbone), front_end, layer)
 
     @property
     def clock(self) -> FrameClock:
@@ -128,8 +132,11 @@ class PretrainedEncoder(nn.Module):
         if self.layer is None:
             hidden = self.backbone(**inputs).last_hidden_state
         else:
-            hidden = self.backbone(**inputs, output_hidden_states=True).hidden_states[self.layer]
-        promised = self.front_end.n_frames(self.front_end.max_samples or max(map(len, batch)))
+            states = self.backbone(**inputs, output_hidden_states=True).hidden_states
+            chosen = self.layer if isinstance(self.layer, list) else [self.layer]
+            hidden = torch.cat([states[k] for k in chosen], -1)
+        longest = self.front_end.max_samples if self.front_end.filled_up else None
+        promised = self.front_end.n_frames(longest or max(map(len, batch)))
         if not promised <= hidden.shape[1] <= promised + 1:  # one more where a last stack is not full
             raise ValueError(
                 f"the encoder's configuration promises {promised} frames, its output has {hidden.shape[1]}"
@@ -137,11 +144,49 @@ class PretrainedEncoder(nn.Module):
         return [row[: self.front_end.n_frames(len(piece))] for piece, row in zip(batch, hidden, strict=True)]
 
 
-def drop_layers_above(backbone: nn.Module, layer: int) -> None:
-    """Remove layers whose output is not used.
+def read_front_end(name: str, padded: bool = True) -> tuple[Any, FrontEnd]:
+    """The configuration of the part that encodes, and how recordings go into it; no weights are read.
+
+    Raises UserError where there is no such encoder or its family is not known.
+    """
+    from transformers import AutoConfig, AutoFeatureExtractor
+
+    try:
+        config = AutoConfig.from_pretrained(name)
+        if config.model_type not in FRONT_ENDS:
+            raise UserError(f"{name} is a {config.model_type!r}, not one of the encoders {', '.join(FRONT_ENDS)}")
+        if not padded and config.model_type not in UNPADDED:
+            raise UserError(f"encoder.padded false is for Whisper: {name} hears recordings as long as they are anyway")
+        extractor = AutoFeatureExtractor.from_pretrained(name)
+    except LOADING_ERRORS as error:
+        raise cannot_load(name, error) from error
+    part = encoder_config(config)
+    front_end: FrontEnd = (FRONT_ENDS if padded else UNPADDED)[config.model_type].build(part, extractor)
+    return part, front_end
+
+
+def cannot_load(name: str, error: Exception) -> UserError:
+    """In one sentence."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return UserError(f"cannot load a speech encoder from {name!r}; check encoder.name ({reason})")
+
+
+def cut_to_layers(backbone: nn.Module, layer: Layers) -> None:
+    """Remove the layers above those that are heard. Raises UserError for layers that there are not.
 
     One more is kept: hidden state k is the *input* of layer k, and the last of the list is taken after a final norm.
     """
+    config: Any = backbone.config
+    n_layers = config.num_hidden_layers
+    if layer is None:
+        if getattr(config, "add_adapter", False):
+            raise UserError(f"this encoder has an adapter after its last layer; set encoder.layer, 0 to {n_layers}")
+        return
+    chosen = layer if isinstance(layer, list) else [layer]
+    if isinstance(layer, list) and (len(layer) < 2 or len(set(layer)) < len(layer)):
+        raise UserError(f"encoder.layer is {layer}: a mixture needs two layers or more, each once; or give one number")
+    if not all(0 <= k <= n_layers for k in chosen):
+        raise UserError(f"encoder.layer is {layer}, but this encoder has hidden states 0 to {n_layers}")
     holder: Any = getattr(backbone, "encoder", backbone)
     if isinstance(getattr(holder, "layers", None), nn.ModuleList):
-        holder.layers = holder.layers[: layer + 1]
+        holder.layers = holder.layers[: max(chosen) + 1]

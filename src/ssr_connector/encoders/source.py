@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ssr_connector.data.cuts import cut_audio
+from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.encoders.pretrained import PretrainedEncoder
 from ssr_connector.encoders.store import FrameStore, encoder_key
 from ssr_connector.errors import UserError
@@ -62,13 +63,18 @@ class EncodedFrames:
 
 
 def frame_source(
-    folders: Sequence[Path], name: str, layer: int | None, encoder: PretrainedEncoder | None = None
+    folders: Sequence[Path],
+    name: str,
+    layer: Layers,
+    padded: bool = True,
+    encoder: PretrainedEncoder | None = None,
 ) -> tuple[FrameSource, int, FrameClock]:
     """Where frames come from (folders of `ssr encode`, or an encoder), how wide they are, and when they happen."""
     if folders:
         store = FrameStore(*folders)
-        if store.encoder != encoder_key(name, layer):
-            raise UserError(f"{folders[0]} was not made by {name}, layer {layer}, as it is now; run `ssr encode` again")
+        if store.encoder != encoder_key(name, layer, padded):
+            how = f"layer {layer}{'' if padded else ', unpadded'}"
+            raise UserError(f"{folders[0]} was not made by {name}, {how}, as it is now; run `ssr encode` again")
         return StoredFrames(store), store.width, store.clock
-    encoder = encoder or PretrainedEncoder.from_pretrained(name, layer)
+    encoder = encoder or PretrainedEncoder.from_pretrained(name, layer, padded)
     return EncodedFrames(encoder), encoder.width, encoder.clock

@@ -12,12 +12,14 @@ import numpy as np
 import torch
 
 from ssr_connector.encoders.front_end import pad_frames
+from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.errors import UserError
 from ssr_connector.files import digest_of, replace_file, replace_folder
 from ssr_connector.types import Frames
 from ssr_connector.units import FrameClock
 
 VALUES, INDEX, SHARDS = "frames.f16", "index.json", "shards"
+BYTES = 2  # of a value
 
 
 class FrameStore:
@@ -73,7 +75,7 @@ class FrameStore:
                 raise UserError(f"{key} is not among the encoded frames in {self._names}; run `ssr encode` on its cuts")
             file, start, n = self._places[key]
             # Shards may be many: none is kept open.
-            flat = np.fromfile(file, np.float16, n * self.width, offset=2 * start * self.width)
+            flat = np.fromfile(file, np.float16, n * self.width, offset=BYTES * start * self.width)
             rows.append(torch.from_numpy(flat.reshape(n, self.width).astype(np.float32)))
         values, lengths = pad_frames(rows)
         return Frames(values, lengths, self.clock)
@@ -101,7 +103,7 @@ def read_index(folder: Path) -> Index:
         size = 0 if shards is not None else (folder / VALUES).stat().st_size
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder / INDEX} is not an index of encoded frames ({error}); encode again") from error
-    if size != total * index.width * 2:
+    if size != total * index.width * BYTES:
         raise UserError(f"{folder / VALUES} is not of the size that its index says; encode again")
     return index
 
@@ -140,9 +142,10 @@ def join_shards(folder: Path, names: Sequence[str]) -> int:
     return sum(len(i.places) for i in indices)
 
 
-def encoder_key(name: str, layer: int | None) -> str:
-    """What tells one encoder's frames from another's: a hub name, or a digest of a folder's files; and the layer."""
+def encoder_key(name: str, layer: Layers, padded: bool = True) -> str:
+    """What tells one encoder's frames from another's: a hub name, or a digest of a folder's files; and the layers."""
     source = name
     if Path(name).is_dir():
         source = digest_of(sorted(f for f in Path(name).iterdir() if f.suffix in (".json", ".safetensors", ".bin")))
-    return f"{source}#{'last' if layer is None else layer}"
+    heard = ",".join(map(str, layer)) if isinstance(layer, list) else "last" if layer is None else layer
+    return f"{source}#{heard}" if padded else f"{source}#{heard}#unpadded"

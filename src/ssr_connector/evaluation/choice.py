@@ -26,6 +26,14 @@ class Spoken:
 
 
 @dataclass(frozen=True)
+class Example:
+    """Something heard, and what is written after it and the prompt."""
+
+    context: Spoken
+    answer: str
+
+
+@dataclass(frozen=True)
 class Choice:
     """One question."""
 
@@ -40,6 +48,7 @@ class Choice:
     speaker: str = ""
     kinds: tuple[str, ...] = ()  # further labels that scores are broken down by, beside the group
     examples: tuple[str, ...] = ()  # written and answered, to stand before the context; `Suite` keeps as many as asked
+    shown: tuple[Example, ...] = ()  # heard and answered, before the context; drawn by `Suite`
 
 
 def read_choices(path: Path) -> list[Choice]:
@@ -113,7 +122,11 @@ def score_choices(
         context, choices = parts(item)
         pairs += [(context, choice) for choice in choices]
     scores = iter(model.loglikelihood(pairs, batch_tokens))
-    values = [[value(next(scores), normalise) for _ in item.choices] for item in items]
+    return judge(items, [[value(next(scores), normalise) for _ in item.choices] for item in items])
+
+
+def judge(items: Sequence[Choice], values: list[list[float]]) -> Outcome:
+    """See which choice wins, given what each scored."""
     correct, ties = [], 0
     for item, found in zip(items, values, strict=True):
         best = [i for i, v in enumerate(found) if v == max(found)]

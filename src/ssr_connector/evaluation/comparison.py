@@ -1,6 +1,7 @@
 """`ssr evaluate`: systems on tasks and on transcribed speech, as one results file."""
 
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +12,17 @@ from typing import Any
 
 import torch
 
+from ssr_connector import __version__
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.config import EvaluationSection
 from ssr_connector.connectors import SSRConnector
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks.submission import CHALLENGE, write_submission
 from ssr_connector.evaluation.figure_names import accuracy_figures, change_figures
+from ssr_connector.evaluation.heard import HeardStore
 from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.evaluation.identity import Identities, digest
+from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.measures import Measures, Show, word_error_changes
 from ssr_connector.evaluation.suite import TEXT_MODEL, Suite
 from ssr_connector.model import SSRForConditionalGeneration
@@ -32,6 +37,7 @@ class Spec:
     folder: Path | None
     cuts: Path | None
     config: EvaluationSection
+    journal: Path | None = None  # folder of what was heard and scored so far; None: nothing is kept
     submission: Path | None = None  # folder for the main system's scores in ZeroSpeech's form
 
 
@@ -42,10 +48,23 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     main = next(iter(spec.systems))
     model = SSRForConditionalGeneration.from_pretrained(str(spec.systems[main]))
     bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
-    hearings = {"clean": Hearing(bundle, spec.config.batch_s)}
-    hearings |= {f"{snr:g} dB": Hearing(bundle, spec.config.batch_s, snr) for snr in spec.config.snr_db}
-    suite = Suite(spec.folder or Path(), spec.config, spec.tasks if spec.folder else (), hearings, note)
-    measures = Measures(spec.cuts, spec.config, hearings["clean"], note)
+    identities, journal, folder = Identities(), None, None
+    if spec.journal:
+        ears = digest([identities.ears(model), spec.config.batch_s])
+        journal = Journal(spec.journal / "results.jsonl", code=f"{__version__} {commit()}", ears=ears)
+        folder = spec.journal / "heard" / ears
+        for other in folder.parent.glob("*"):
+            if other != folder:  # frames of an older encoder or aligner take much room
+                shutil.rmtree(other)
+
+    def hearing(snr_db: float | None = None) -> Hearing:
+        store = HeardStore(folder and folder / ("clean" if snr_db is None else f"{snr_db:g}db"))
+        return Hearing(bundle, spec.config.batch_s, snr_db, store)
+
+    hearings = {"clean": hearing()} | {f"{snr:g} dB": hearing(snr) for snr in spec.config.snr_db}
+    tasks = spec.tasks if spec.folder else ()
+    suite = Suite(spec.folder or Path(), spec.config, tasks, hearings, note, journal, identities)
+    measures = Measures(spec.cuts, spec.config, hearings["clean"], note, journal, identities)
     if spec.folder and spec.cuts is None and not suite.scorable():
         raise UserError(f"nothing in {spec.folder} can be scored: {'; '.join(suite.left_out)}")
     if spec.submission and not {name for name, _ in suite.spoken_tasks()} & set(CHALLENGE):
@@ -83,7 +102,9 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         "quality": measures.rows,
         "density": measures.density,
         "example": measures.example,
+        "samples": suite.samples,
         "notes": suite.left_out
+        + [f"{f}: {s['items']} of {s['of']} items, drawn with seed {s['seed']}" for f, s in suite.samples.items()]
         + [f"not heard, and left out for all systems: {reason}" for reason in rejected.values()]
         + measures.notes,
         "outcomes": {" | ".join(k): v for k, v in suite.outcomes.items()},
@@ -111,8 +132,8 @@ def check_same_ears(
     """Raise UserError where a system hears through another encoder or aligner than the one it is compared with."""
     a, b = model.config, other.config
     state, other_state = model.aligner.state_dict(), other.aligner.state_dict()
-    same = (a.encoder_name, a.encoder_layer, a.aligner) == (b.encoder_name, b.encoder_layer, b.aligner)
-    if not same or any(not torch.equal(state[k], other_state[k]) for k in state):
+    ears, other_ears = ((c.encoder_name, c.encoder_layer, c.encoder_padded, c.aligner) for c in (a, b))
+    if ears != other_ears or any(not torch.equal(state[k], other_state[k]) for k in state):
         raise UserError(f"{name} hears through another encoder or aligner than {main}; evaluate it on its own")
 
 

@@ -24,7 +24,7 @@ def draw_example(
         return None
     key = by_length[len(by_length) // 2]
     alignment, clock = forced[key], hearing.bundle.encoder.clock
-    waveform = hearing.cuts([cuts[key]])[key]()
+    waveform = hearing.cuts([cuts[key]])[key].load()
     cosines = closeness(model, hearing.speech(model, [key], {key: alignment})[key])[0].tolist()
     spans = zip(alignment.char_spans, alignment.starts, alignment.ends, cosines, strict=True)
     return {

@@ -1,6 +1,7 @@
 """Recordings as all systems of a comparison hear them: the same frames and the same best-path alignment."""
 
 import functools
+import json
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ssr_connector.aligners import Tokenize, Unalignable
 from ssr_connector.aligners.bundle import AlignerBundle
@@ -17,67 +17,90 @@ from ssr_connector.data.cuts import cut_audio, in_groups
 from ssr_connector.data.noise import add_noise
 from ssr_connector.encoders.front_end import pad_frames
 from ssr_connector.encoders.source import Change
+from ssr_connector.evaluation.heard import Heard, HeardStore
+from ssr_connector.evaluation.identity import digest, version, versions
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Speech
 from ssr_connector.types import Alignment, Frames, Waveform
 
 Progress = Callable[[int, int], None]
-Load = Callable[[], Waveform]
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Frames of one recording, and what the aligner makes of them without a transcript."""
+class Source:
+    """How a recording is loaded, and what changes when the recording does."""
 
-    frames: Tensor  # [T, F] float16
-    alignment: Alignment
-    duration_s: float
+    load: Callable[[], Waveform]
+    version: str
 
 
 class Hearing:
-    """Encodes and aligns each recording once, at one signal-to-noise ratio (None: as it is), or changed otherwise."""
+    """Encodes and aligns each recording once, at one signal-to-noise ratio (None: as it is), or changed otherwise.
+
+    A store holds what was heard at one ratio, through one change.
+    """
 
     def __init__(
-        self, bundle: AlignerBundle, batch_s: float, snr_db: float | None = None, change: Change | None = None
+        self,
+        bundle: AlignerBundle,
+        batch_s: float,
+        snr_db: float | None = None,
+        store: HeardStore | None = None,
+        change: Change | None = None,
     ) -> None:
-        self.bundle, self.batch_s, self.snr_db, self.change = bundle, batch_s, snr_db, change
+        self.bundle, self.batch_s, self.snr_db, self.store = bundle, batch_s, snr_db, store or HeardStore()
+        self.change = change
         self.heard: dict[str, Heard] = {}
         self.rejected: dict[str, str] = {}  # key: why
 
     def add(
-        self, sources: Mapping[str, Load], progress: Progress = lambda *_: None, continuing: Container[str] = ()
+        self, sources: Mapping[str, Source], progress: Progress = lambda *_: None, continuing: Container[str] = ()
     ) -> None:
-        """Hear recordings that were not heard yet: a key, and how to load what it names.
+        """Hear recordings that were not heard yet, by key.
 
         Those in `continuing` come after something else: their tokens are those of a text that goes on, with a space
         before it. One that cannot be read or is too short is kept in `rejected`, with the reason.
         """
         new = sorted(set(sources) - set(self.heard) - set(self.rejected), key=lambda key: (key in continuing, key))
+        names = {key: json.dumps([key, sources[key].version, key in continuing], ensure_ascii=False) for key in new}
+        stored = self.store.find(names.values())
+        self._keep({key: stored[name] for key, name in names.items() if name in stored})
+        new = [key for key in new if names[key] not in stored]
+        progress(len(stored), len(names))
         loaded: list[tuple[str, Waveform]] = []
         seconds = 0.0
         for k, key in enumerate(new):
-            waveform = self._load(key, sources[key])
+            waveform = self._load(key, sources[key].load)
             if waveform is not None:
                 loaded.append((key, waveform))
                 seconds += waveform.duration_s
             goes_on = key in continuing
             last = k == len(new) - 1 or (new[k + 1] in continuing) != goes_on
             if loaded and (seconds >= self.batch_s or last):
-                self._hear(loaded, continued(self.bundle.tokenize) if goes_on else self.bundle.tokenize)
+                batch = self._hear(loaded, continued(self.bundle.tokenize) if goes_on else self.bundle.tokenize)
+                self.store.add({names[key]: heard for key, heard in batch.items()})
+                self._keep(batch)
                 loaded, seconds = [], 0.0
-            progress(k + 1, len(new))
+            progress(len(stored) + k + 1, len(names))
 
-    def files(self, paths: Iterable[str]) -> dict[str, Load]:
+    def _keep(self, batch: Mapping[str, Heard | str]) -> None:
+        for key, heard in batch.items():
+            if isinstance(heard, str):
+                self.rejected[key] = heard
+            else:
+                self.heard[key] = heard
+
+    def files(self, paths: Iterable[str]) -> dict[str, Source]:
         """Recordings that are whole files, keyed by their paths."""
         rate = self.bundle.encoder.clock.sampling_rate_hz
-        return {path: functools.partial(load_audio, Path(path), rate) for path in paths}
+        return {path: Source(functools.partial(load_audio, Path(path), rate), version(path)) for path in paths}
 
-    def cuts(self, cuts: Iterable[Any]) -> dict[str, Load]:
+    def cuts(self, cuts: Iterable[Any]) -> dict[str, Source]:
         """Recordings that are cuts, keyed by their ids."""
         rate = self.bundle.encoder.clock.sampling_rate_hz
-        return {cut.id: functools.partial(cut_audio, cut, rate) for cut in cuts}
+        return {cut.id: Source(functools.partial(cut_audio, cut, rate), cut_version(cut)) for cut in cuts}
 
-    def _load(self, key: str, load: Load) -> Waveform | None:
+    def _load(self, key: str, load: Callable[[], Waveform]) -> Waveform | None:
         """A recording, with the same noise for the same one whatever else is heard; None where it is rejected."""
         try:
             waveform = load()
@@ -98,15 +121,18 @@ class Hearing:
         noisy = add_noise(waveform.samples, self.snr_db, rng, waveform.sampling_rate_hz)
         return Waveform(noisy, waveform.sampling_rate_hz)
 
-    def _hear(self, loaded: Sequence[tuple[str, Waveform]], tokenize: Tokenize) -> None:
-        frames = self.bundle.encoder([w for _, w in loaded])
-        alignments = self.bundle.aligner.align(frames, [None] * len(loaded), tokenize)
-        for i, ((path, waveform), alignment) in enumerate(zip(loaded, alignments, strict=True)):
-            if isinstance(alignment, Unalignable):
-                self.rejected[path] = f"{path}: {alignment.reason}"
-                continue
-            row = frames.values[i, : int(frames.lengths[i])].to(torch.float16).cpu()
-            self.heard[path] = Heard(row, alignment, waveform.duration_s)
+    def _hear(self, loaded: Sequence[tuple[str, Waveform]], tokenize: Tokenize) -> dict[str, Heard | str]:
+        out: dict[str, Heard | str] = {}
+        for group in in_groups(loaded, self.batch_s, lambda entry: entry[1].duration_s):  # little of it is padding
+            frames = self.bundle.encoder([w for _, w in group])
+            alignments = self.bundle.aligner.align(frames, [None] * len(group), tokenize)
+            for i, ((key, waveform), alignment) in enumerate(zip(group, alignments, strict=True)):
+                if isinstance(alignment, Unalignable):
+                    out[key] = f"{key}: {alignment.reason}"
+                    continue
+                row = frames.values[i, : int(frames.lengths[i])].to(torch.float16).cpu()
+                out[key] = Heard(row, alignment, waveform.duration_s)
+        return out
 
     def frames(self, paths: Sequence[str]) -> Frames:
         """A batch of frames."""
@@ -135,6 +161,13 @@ class Hearing:
         for batch in in_groups(names, self.batch_s, lambda name: self.heard[name].duration_s):
             out |= dict(zip(batch, model.connect(self.frames(batch), [chosen[n] for n in batch]), strict=True))
         return out
+
+
+def cut_version(cut: Any) -> str:
+    """Changes with the stretch of a cut, and with the files that it is of."""
+    recording = getattr(cut, "recording", None)  # a mixed cut has none of its own
+    files = [source.source for source in recording.sources if source.type == "file"] if recording else []
+    return digest([cut.to_dict(), versions(files)])
 
 
 def continued(tokenize: Tokenize) -> Tokenize:

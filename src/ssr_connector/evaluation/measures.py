@@ -1,6 +1,8 @@
 """Figures from transcribed speech: closeness to text embeddings, word errors, boundaries, density."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from ssr_connector.errors import UserError
 from ssr_connector.evaluation import quality
 from ssr_connector.evaluation.example import draw_example
 from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.evaluation.identity import Identities, digest
+from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.stats import Estimate, clustered_median, mean
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Speech
@@ -22,9 +26,16 @@ class Measures:
     """The figures, the rows of the table and the example of a comparison, as they come in."""
 
     def __init__(
-        self, cuts: Path | None, config: EvaluationSection, hearing: Hearing, note: Callable[[str], None]
+        self,
+        cuts: Path | None,
+        config: EvaluationSection,
+        hearing: Hearing,
+        note: Callable[[str], None],
+        journal: Journal | None = None,
+        identities: Identities | None = None,
     ) -> None:
         self.config, self.hearing, self.note = config, hearing, note
+        self.journal, self.identities = journal, identities or Identities()
         self.aligner = hearing.bundle.aligner.title
         self.cuts = {c.id: c for c in read_cuts(cuts)} if cuts else {}
         self.texts = speech_texts(self.cuts.values(), hearing.bundle.text_form)
@@ -54,7 +65,6 @@ class Measures:
         values = {"value": estimate.value, "n": estimate.n, "ci95": estimate.ci95, "unit": unit}
         self.rows.append({"measure": measure, "system": system, **values})
         self.figures.append({"name": figure, **values})
-        self.note(f"{measure}, {system}: {estimate.value:.3f} {unit}")
 
     def keep_ratio(
         self,
@@ -70,9 +80,43 @@ class Measures:
         self.keep(figure, measure, system, mean(list(sums.values()), self.config.bootstrap, weights), unit)
 
     def add(self, name: str, model: SSRForConditionalGeneration, detailed: bool) -> None:
-        """Measure one system; `detailed` adds what is the aligner's and the connector's own."""
+        """Measure one system, or look it up; `detailed` adds what is the aligner's and the connector's own."""
         if not self.cuts:
             return
+
+        def work() -> dict[str, Any]:
+            alone = copy.copy(self)  # the same ears and cuts, no figures yet
+            alone.rows, alone.figures, alone.density, alone.errors, alone.example = [], [], [], {}, None
+            alone.items = {}
+            alone._measure(name, model, detailed)
+            errors = {figure: [asdict(e) for e in found] for figure, found in alone.errors.items()}
+            kept = {kind: getattr(alone, kind) for kind in ("rows", "figures", "density", "example", "items")}
+            return kept | {"errors": errors}
+
+        known = work() if self.journal is None else self.journal.recall(self.key(name, model, detailed), work)
+        self.rows += known["rows"]
+        self.figures += known["figures"]
+        self.density += known["density"]
+        self.items |= known["items"]
+        self.example = known["example"] or self.example
+        self.errors |= {figure: [quality.WordErrors(**e) for e in found] for figure, found in known["errors"].items()}
+        for row in known["rows"]:
+            self.note(f"{row['measure']}, {row['system']}: {row['value']:.3f} {row['unit']}")
+
+    def key(self, name: str, model: SSRForConditionalGeneration, detailed: bool) -> dict[str, Any]:
+        """What the figures of a system follow from, beside the recogniser."""
+        versions = {key: source.version for key, source in self.hearing.cuts(self.cuts.values()).items()}
+        return {
+            "measured": name,
+            "detailed": detailed,
+            "llm": self.identities.llm(model),
+            "connector": self.identities.connector(model),
+            "prompt": model.config.transcribe_prompt,
+            "cuts": digest([versions, self.texts]),
+            **{option: getattr(self.config, option) for option in ("beams", "asr_shots", "hallucination", "bootstrap")},
+        }
+
+    def _measure(self, name: str, model: SSRForConditionalGeneration, detailed: bool) -> None:
         speech = self.hearing.speech(model, self.cuts)
         keys = sorted(speech)
         seconds = [self.hearing.heard[k].duration_s for k in keys]
@@ -80,7 +124,7 @@ class Measures:
         if detailed:
             self.density.append({"system": "encoder frames", "positions_per_s": rate})
             if model.connector.needs_segments:  # else no vector stands for a token to be close to
-                self._closeness(name, model, keys)
+                self._closeness(name, model, speech)
             self._boundaries()
             self._words(
                 "ctc_wer",
@@ -123,8 +167,8 @@ class Measures:
         measure = f"hallucinations (inserted words above {100 * share:g} % of those said), prompted LLM{how}"
         self.keep(f"asr_hallucination_{system}", measure, name, mean(invented, resamples).scaled(100), "%")
 
-    def _closeness(self, name: str, model: SSRForConditionalGeneration, keys: list[str]) -> None:
-        forced = self.hearing.speech(model, keys, self.forced)
+    def _closeness(self, name: str, model: SSRForConditionalGeneration, best: Mapping[str, Speech]) -> None:
+        forced = self.hearing.speech(model, best, self.forced)
         resamples = self.config.bootstrap
         sums = {k: quality.closeness(model, s) for k, s in forced.items() if len(s.alignment)}
         n_tokens = [len(c) for c, _ in sums.values()]
@@ -133,7 +177,6 @@ class Measures:
             self.keep_ratio("cosine", "cosine to text embeddings, forced", name, cosines_of, n_tokens)
             errors_of = {k: float(e.sum()) for k, (_, e) in sums.items()}
             self.keep_ratio("squared_error", "squared error, forced", name, errors_of, n_tokens)
-        best = self.hearing.speech(model, keys)
         references = {k: model.tokenize(self.texts[k])[0] for k in best}
         cosines = [quality.paired_closeness(model, best[k], references[k]) for k in best]
         measure = "cosine to text embeddings, best path, paired by edit distance"

@@ -112,16 +112,17 @@ def transcribe(
     """
     from ssr_connector.model.sequence import Piece, Sequences
 
-    texts: list[str] = []
+    texts: dict[int, str] = {}
     prompt = Piece.text(model.tokenize(model.config.transcribe_prompt)[0])
     start_of_all = [Piece.text(model.prefix_ids)]
     for speech, text in examples:
         start_of_all += [Piece.speech(speech), prompt, Piece.text(model.tokenize(f" {text}\n\n")[0])]
-    for start in range(0, len(heard), batch):
-        group = heard[start : start + batch]
-        rows = [[*start_of_all, Piece.speech(s), prompt] for s in group]
+    order = sorted(range(len(heard)), key=lambda i: len(heard[i].alignment))  # the longest of a batch says when it ends
+    for start in range(0, len(order), batch):
+        chosen = order[start : start + batch]
+        rows = [[*start_of_all, Piece.speech(heard[i]), prompt] for i in chosen]
         inputs = Sequences.build(rows, model.embed_tokens, pad_left=True)
-        longest = max(len(s.alignment) for s in group)
+        longest = max(len(heard[i].alignment) for i in chosen)
         out = model.llm.generate(
             inputs_embeds=inputs.embeds,
             attention_mask=inputs.mask,
@@ -130,5 +131,7 @@ def transcribe(
             num_beams=beams,
             pad_token_id=model.tokenizer.pad_token_id or model.tokenizer.eos_token_id,
         )
-        texts += [t.strip() for t in model.tokenizer.batch_decode(out, skip_special_tokens=True)]
-    return [t.partition("\n")[0].rstrip() for t in texts] if examples else texts
+        written = model.tokenizer.batch_decode(out, skip_special_tokens=True)
+        texts |= {i: text.strip() for i, text in zip(chosen, written, strict=True)}
+    found = [texts[i] for i in range(len(heard))]
+    return [t.partition("\n")[0].rstrip() for t in found] if examples else found

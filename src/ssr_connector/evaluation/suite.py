@@ -11,13 +11,19 @@ from typing import Any
 from ssr_connector.config import EvaluationSection
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation import tasks
-from ssr_connector.evaluation.choice import Choice, Outcome, Parts, read_choices, score_choices
+from ssr_connector.evaluation.choice import Choice, Outcome, Parts, Spoken, judge, read_choices, score_choices
 from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.evaluation.identity import Identities, digest, versions
+from ssr_connector.evaluation.journal import Journal
+from ssr_connector.evaluation.sample import sample
 from ssr_connector.evaluation.stats import Estimate, clustered_mean, paired_difference
+from ssr_connector.evaluation.style import with_shown
 from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT, Task
 from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.sequence import Speech
 
 Note = Callable[[str], None]
+Hears = Callable[[], dict[str, Speech]]
 Key = tuple[str, str, str, str]  # task, mode, system, condition
 
 TEXT_MODEL, CASCADE, ORACLE = "text model", "hard cascade", "oracle alignment"
@@ -52,11 +58,14 @@ class Suite:
     names: Sequence[str]
     hearings: dict[str, Hearing]  # by condition, "clean" first
     note: Note = lambda _: None
+    journal: Journal | None = None  # of the values that choices scored
+    identities: Identities = field(default_factory=Identities)
     rows: list[Row] = field(default_factory=list)
     outcomes: dict[Key, list[float]] = field(default_factory=dict)
     scores: dict[Key, list[list[float]]] = field(default_factory=dict)  # of every choice
     groups: dict[Key, dict[str, Estimate]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)  # tasks and modes that their files have nothing for, and why
+    samples: dict[str, dict[str, Any]] = field(default_factory=dict)  # by file: which of its items these are
     _items: dict[str, list[Choice]] = field(default_factory=dict)
     _scorable: list[tuple[str, Task]] | None = None
 
@@ -64,20 +73,35 @@ class Suite:
         """A task's items, at most as many as the configuration says; without those that could not be heard."""
         if task.file not in self._items:
             found = read_choices(self.folder / task.file)
-            found = found[: self.config.items] if self.config.items else found
-            self._items[task.file] = with_examples(found, self.config.shots, self.folder / task.file)
+            drawn = sample(found, self.config.items, self.config.seed)
+            if len(drawn) < len(found):
+                ids = [item.id for item in drawn]
+                self.samples[task.file] = {"items": len(drawn), "of": len(found), "seed": self.config.seed, "ids": ids}
+            self._items[task.file] = self.with_examples(task, drawn)
         return self._items[task.file]
+
+    def with_examples(self, task: Task, items: list[Choice]) -> list[Choice]:
+        """Items with as many examples, written or heard, as the configuration says."""
+        path = self.folder / task.file
+        if task.labelled:
+            return with_shown(items, self.config.style_shots, self.config.seed, path)
+        return with_examples(items, self.config.shots, path)
 
     def drop_unheard(self) -> dict[str, str]:
         """Take items with a rejected recording out of every task, mode and system, so that all compare the same."""
         bad = {path: reason for h in self.hearings.values() for path, reason in h.rejected.items()}
-        for file, items in self._items.items():
+        if not bad:
+            return bad
+        for task in (TASKS[name] for name in self.names):
+            items = self._items.get(task.file)
+            if items is None:
+                continue
             heard = [i for i in items if not bad.keys() & {i.context.audio, *(c.audio for c in i.choices)}]
             if not heard:
                 raise UserError(
-                    f"no recording of {self.folder / file} could be heard; the first: {next(iter(bad.values()))}"
+                    f"no recording of {self.folder / task.file} could be heard; the first: {next(iter(bad.values()))}"
                 )
-            self._items[file] = heard
+            self._items[task.file] = self.with_examples(task, heard)
         return bad
 
     def scorable(self) -> list[tuple[str, Task]]:
@@ -121,11 +145,36 @@ class Suite:
         system: str,
         condition: str = "clean",
     ) -> None:
-        """Score a system on a task, and keep the row and its items' outcomes."""
+        """Score a system on a task, unless that is written down, and keep the row and its items' outcomes."""
         items = self.items(TASKS[task])
-        started = time.monotonic()
-        outcome = score_choices(model, items, parts, TASKS[task].normalise, self.config.batch_tokens)
-        self.keep(outcome, items, task, mode, system, condition, time.monotonic() - started)
+
+        def work() -> dict[str, Any]:
+            started = time.monotonic()
+            outcome = score_choices(model, items, parts, TASKS[task].normalise, self.config.batch_tokens)
+            return {"values": outcome.values, "seconds": time.monotonic() - started}
+
+        if self.journal is None:
+            found = work()
+        else:
+            found = self.journal.recall(self.key(model, task, mode, system, condition), work)
+        self.keep(judge(items, found["values"]), items, task, mode, system, condition, found["seconds"])
+
+    def key(
+        self, model: SSRForConditionalGeneration, task: str, mode: str, system: str, condition: str
+    ) -> dict[str, Any]:
+        """What the values of a row follow from, beside the recogniser: not what a system is called."""
+        items = self.items(TASKS[task])
+        audio = {part.audio for item in items for part in (item.context, *item.choices)} if mode != TEXT else set()
+        return {
+            "task": task,
+            "mode": mode,
+            "condition": condition,
+            "way": system if system in (CASCADE, ORACLE, OTHER_AUDIO, NO_CONTEXT) else "",
+            "llm": self.identities.llm(model),
+            "connector": "" if mode == TEXT or system == CASCADE else self.identities.connector(model),
+            "items": digest([repr(items), versions(sorted(audio))]),
+            "batch_tokens": self.config.batch_tokens,
+        }
 
     def keep(
         self, outcome: Outcome, items: list[Choice], task: str, mode: str, system: str, condition: str, seconds: float
@@ -197,11 +246,10 @@ class Suite:
                 if not modes:
                     continue
                 contexts, choices = tasks.recordings(task, self.items(task))
-                needs_choices = any(m != SPEECH_TO_TEXT for m in modes)
-                speech = hearing.speech(model, contexts | (choices if needs_choices else set()))
+                needed = contexts | (choices if any(m != SPEECH_TO_TEXT for m in modes) else set())
+                hear = once_needed(functools.partial(hearing.speech, model, needed))
                 for mode in modes:
-                    parts = tasks.spoken_parts(mode, tasks.from_recordings(speech))
-                    self.score(model, parts, name, mode, system, condition)
+                    self.score(model, tasks.spoken_parts(mode, hear), name, mode, system, condition)
 
     def score_cascade(self, model: SSRForConditionalGeneration) -> None:
         """The aligner's hypothesis as text, into the text LLM."""
@@ -214,19 +262,31 @@ class Suite:
 
     def score_controls(self, model: SSRForConditionalGeneration) -> None:
         """Oracle alignment, another item's audio, and no context at all."""
-        hearing = self.hearings["clean"]
         for name, task in self.spoken_tasks():
             if SPEECH_TO_TEXT not in task.modes:
                 continue
             items = self.items(task)
-            paths, texts = [i.context.audio for i in items], [i.context.text for i in items]
-            speech = hearing.speech(model, paths)
-            oracle = speech | hearing.speech(model, paths, hearing.align(paths, texts))
-            other = dict(zip(paths, [speech[p] for p in rotated(items)], strict=True))
-            for system, source in ((ORACLE, oracle), (OTHER_AUDIO, other)):
-                parts = tasks.spoken_parts(SPEECH_TO_TEXT, tasks.from_recordings(source))
+            as_it_is, oracle, other = self.controls(model, items)
+            ways = [(OTHER_AUDIO, tasks.spoken_parts(SPEECH_TO_TEXT, once_needed(other)))]
+            if all(i.context.text for i in items):
+                ways.insert(0, (ORACLE, tasks.spoken_parts(SPEECH_TO_TEXT, once_needed(oracle))))
+            ways.append((NO_CONTEXT, tasks.context_free_parts(once_needed(as_it_is))))
+            for system, parts in ways:
                 self.score(model, parts, name, SPEECH_TO_TEXT, system)
-            self.score(model, tasks.context_free_parts, name, SPEECH_TO_TEXT, NO_CONTEXT)
+
+    def controls(self, model: SSRForConditionalGeneration, items: list[Choice]) -> tuple[Hears, Hears, Hears]:
+        """What stands for each context's recording: what is heard of it, the same along its text, and another's."""
+        hearing = self.hearings["clean"]
+        paths, texts = [i.context.audio for i in items], [i.context.text for i in items]
+        heard = functools.cache(functools.partial(hearing.speech, model, paths))
+
+        def oracle() -> dict[str, Speech]:
+            return heard() | hearing.speech(model, paths, hearing.align(paths, texts))
+
+        def other() -> dict[str, Speech]:
+            return dict(zip(paths, [heard()[p] for p in rotated(items)], strict=True))
+
+        return heard, oracle, other
 
     # --- what comes of it ---
 
@@ -254,6 +314,12 @@ class Suite:
     def table(self) -> list[dict[str, Any]]:
         """The rows as plain values."""
         return [asdict(row) for row in self.rows]
+
+
+def once_needed(hears: Hears) -> Callable[[Spoken], Speech]:
+    """Speech vectors by recording, made all at once when the first is asked for: never for rows that are known."""
+    made = functools.cache(hears)
+    return lambda spoken: made()[spoken.audio]
 
 
 def with_examples(items: list[Choice], shots: int, path: Path) -> list[Choice]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.choice import Choice, Normalise, Parts, Spoken
 from ssr_connector.model.scoring import Part
-from ssr_connector.model.sequence import Speech
 
+T = TypeVar("T")
 TEXT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, SPEECH = "T", "S→T", "T→S", "S"
 
 
@@ -20,6 +21,7 @@ class Task:
     normalise: Normalise
     written: bool = False  # text mode reads `Choice.written`
     voices: bool = False  # items of one cluster are one item in several voices, and count as one
+    labelled: bool = False  # choices are labels: recordings that bear them are heard first, as examples
 
 
 TASKS: dict[str, Task] = {
@@ -32,6 +34,7 @@ TASKS: dict[str, Task] = {
     "sblimp": Task("sblimp.jsonl", (SPEECH,), "sum", voices=True),
     "wuggy": Task("swuggy.jsonl", (TEXT,), "sum", voices=True),
     "swuggy": Task("swuggy.jsonl", (SPEECH,), "sum", voices=True),
+    "style": Task("style.jsonl", (SPEECH_TO_TEXT,), "mean", labelled=True),
     # of `ssr import-benchmark` alone
     "storycloze_whole": Task("storycloze_whole.jsonl", (TEXT, SPEECH), "mean"),
     "salmon": Task("salmon.jsonl", (SPEECH,), "mean"),
@@ -50,7 +53,7 @@ def text_parts(task: Task) -> Parts:
     """All of it written: the ceiling."""
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
-        context = item.written if task.written else before(item) + item.context.text + item.prompt
+        context = item.written if task.written else "".join(item.examples) + item.context.text + item.prompt
         return [context], [[after(context, c.text)] for c in item.choices]
 
     return parts
@@ -60,7 +63,7 @@ def spoken_parts(mode: str, hear: Callable[[Spoken], Part]) -> Parts:
     """A spoken context, spoken choices, or both; `hear` says what stands for a recording."""
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
-        context: list[Part] = [before(item)] if item.examples else []
+        context = [part for part in before(item, hear) if part != ""]
         if item.context.text or item.context.audio:
             context.append(item.context.text if mode == TEXT_TO_SPEECH else hear(item.context))
         if item.prompt:
@@ -81,27 +84,31 @@ def cascade_parts(mode: str, transcripts: Mapping[str, str]) -> Parts:
             if mode == TEXT_TO_SPEECH
             else (transcripts[item.context.audio] if item.context.audio else "")
         )
-        context = before(item) + context + item.prompt
+        start = before(item, lambda example: transcripts[example.audio])
+        context = "".join([*start, context, item.prompt])
         written = mode == SPEECH_TO_TEXT
         return [context], [[after(context, c.text if written else transcripts[c.audio])] for c in item.choices]
 
     return parts
 
 
-def context_free_parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
+def context_free_parts(hear: Callable[[Spoken], Part]) -> Parts:
     """A control: the prompt alone, after the examples where there are some, without the context."""
-    context = before(item) + item.prompt
-    return [context], [[after(context, c.text)] for c in item.choices]
+
+    def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
+        *start, written = before(item, hear)
+        context = f"{written}{item.prompt}"
+        return [*start, context], [[after(context, c.text)] for c in item.choices]
+
+    return parts
 
 
-def from_recordings(speech: Mapping[str, Speech]) -> Callable[[Spoken], Part]:
-    """Speech vectors by the path of their recording."""
-    return lambda spoken: speech[spoken.audio]
-
-
-def before(item: Choice) -> str:
-    """The written examples that come before the context."""
-    return "".join(item.examples)
+def before(item: Choice, hear: Callable[[Spoken], T]) -> list[T | str]:
+    """The examples that come before the context, written or heard; the last part is always text, if only an empty."""
+    parts: list[T | str] = ["".join(item.examples)]
+    for example in item.shown:
+        parts += [hear(example.context), f"{item.prompt} {example.answer}\n"]
+    return parts
 
 
 def after(context: str, text: str) -> str:

@@ -1,5 +1,6 @@
 """Continuous integrate-and-fire (Dong & Xu 2020): frames summed by their weights; each full unit is a segment."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -47,11 +48,14 @@ def integrate_and_fire(
         lengths = torch.full((B,), T, device=frames.device)
     real = torch.arange(T, device=frames.device) < lengths[:, None].to(frames.device)
     weights = torch.where(real, weights, 0)
-    if T and not bool((torch.isfinite(weights) & (weights >= 0)).all()):
-        raise ValueError("weights must be finite and not negative")
+    if weights.numel():
+        low, high = weights.detach().aminmax()  # of NaN: NaN, with which every comparison fails
+        if not (low >= 0 and high < math.inf):
+            raise ValueError("weights must be finite and not negative")
 
     # Which segments a frame reaches is counted in float64: float32 loses whole numbers among thousands of frames.
-    reached = weights.detach().double().cumsum(1)  # [B, T]
+    after = weights.double().cumsum(1)  # [B, T]
+    reached = after.detach()
     total = reached[:, -1] if T else reached.new_zeros(B)
     whole = (total + _ROUNDING).floor()
     segments = (whole + (total - whole >= tail_threshold)).long()  # [B]
@@ -60,34 +64,30 @@ def integrate_and_fire(
         empty = torch.zeros(B, 0, dtype=torch.long, device=frames.device)
         return Fired(frames.new_zeros(B, 0, D), segments, empty)
     borders = (reached + _ROUNDING).floor().long()  # whole units up to and with the frame
-    first = F.pad(borders[:, :-1], (1, 0))
+    first = F.pad(borders[:, :-1], (1, 0))  # segment that the frame begins in
     crossed = borders - first  # [B, T] borders in the frame
+    before = F.pad(after[:, :-1], (1, 0))
 
-    # One entry for each segment that a frame has a share of: the last shares follow from the weight, so that the
-    # gradient of the weight flows through the segment that the frame ends in, and borders are constants to it.
-    shares_of = (crossed + 1) * real
-    item, frame = real.nonzero(as_tuple=True)
-    counts = shares_of[item, frame]
-    entry_item, entry_frame = item.repeat_interleave(counts), frame.repeat_interleave(counts)
-    rank = torch.arange(len(entry_item), device=frames.device)
-    rank = rank - (counts.cumsum(0) - counts).repeat_interleave(counts)  # 0 for the first segment of a frame
-    segment = first[entry_item, entry_frame] + rank
-    exact = weights.double().cumsum(1)
-    before = F.pad(exact, (1, 0))[entry_item, entry_frame]
-    after = exact[entry_item, entry_frame]
-    last = crossed[entry_item, entry_frame]
-    low = torch.where(rank == 0, before, segment.to(exact.dtype))
-    high = torch.where(rank == last, after, (segment + 1).to(exact.dtype))
-    share = (high - low).to(frames.dtype)
+    # One share for each segment that a frame reaches, but for a rest that is left out. Its ends are counted from the
+    # frame's first segment. Borders are constants: the gradient of the weight flows through what lies before the first
+    # and after the last.
+    counts = (torch.minimum(crossed + 1, segments[:, None] - first) * real).flatten()
+    frame = torch.repeat_interleave(counts)  # of each share, among all B x T
 
-    kept = segment < segments[entry_item]
-    entry_item, entry_frame, segment, share = (x[kept] for x in (entry_item, entry_frame, segment, share))
-    bag = entry_item * S + segment
+    def of_frame(values: Tensor) -> Tensor:
+        return values.flatten().index_select(0, frame)
+
+    rank = torch.arange(len(frame), device=frames.device) - of_frame(counts.cumsum(0) - counts)
+    bag = of_frame(first + S * torch.arange(B, device=frames.device)[:, None]) + rank
+    start = torch.where(rank == 0, of_frame(before - first), rank)
+    end = torch.where(rank == of_frame(crossed), of_frame(after - first), rank + 1)
+
     bag_sizes = torch.bincount(bag, minlength=B * S)
-    offsets = bag_sizes.cumsum(0) - bag_sizes
+    bag_ends = bag_sizes.cumsum(0)
     values = F.embedding_bag(
-        entry_item * T + entry_frame, frames.reshape(B * T, D), offsets, mode="sum", per_sample_weights=share
+        *(frame, frames.reshape(B * T, D), bag_ends - bag_sizes),
+        mode="sum",
+        per_sample_weights=(end - start).to(frames.dtype),
     ).view(B, S, D)
-    ends = torch.zeros(B * S, dtype=torch.long, device=frames.device)
-    ends.scatter_reduce_(0, bag, entry_frame + 1, "amax")
+    ends = torch.where(bag_sizes > 0, frame[bag_ends - 1] % T + 1, 0)
     return Fired(values, segments, ends.view(B, S))

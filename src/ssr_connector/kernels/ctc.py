@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,8 +55,8 @@ def ctc_forced_align(
     frames, labels = check_lengths("input", input_lengths, B, T), check_lengths("target", target_lengths, B, L)
     if not 0 <= blank < V:
         raise ValueError(f"the blank is {blank}, not one of {V} labels")
-    real = targets[torch.arange(L) < labels[:, None]]
-    if bool(((real < 0) | (real >= V) | (real == blank)).any()):
+    ids, real = targets.numpy(), np.arange(L) < labels.numpy()[:, None]
+    if (real & ((ids < 0) | (ids >= V) | (ids == blank))).any():
         raise ValueError(f"targets must lie in 0 … {V - 1} and not be the blank, {blank}")
     if on_gpu(log_probs):
         from ssr_connector.kernels import gpu

@@ -15,9 +15,11 @@ def checked_scores(log_probs: Tensor) -> Tensor:
     """`log_probs` [B, T, N] as float32 where they are, rows contiguous; no copy where they are so already."""
     if log_probs.ndim != 3:
         raise ValueError(f"log_probs has {log_probs.ndim} dimensions, not 3: [items, frames, labels]")
-    if not log_probs.is_floating_point():
-        raise ValueError(f"log_probs are {log_probs.dtype}, not floating point")
-    scores = log_probs.detach().to(torch.float32)
+    scores = log_probs.detach()
+    if scores.dtype != torch.float32:  # a call that changes nothing takes its time, too
+        if not scores.is_floating_point():
+            raise ValueError(f"log_probs are {scores.dtype}, not floating point")
+        scores = scores.to(torch.float32)
     return scores if scores.stride(2) == 1 and min(scores.stride()) >= 0 else scores.contiguous()
 
 
@@ -25,7 +27,7 @@ def check_lengths(what: str, lengths: Tensor, items: int, longest: int) -> Tenso
     """Lengths [B] as int64, each from 0 to `longest`."""
     if lengths.shape != (items,):
         raise ValueError(f"{what} lengths have the shape {tuple(lengths.shape)}, not ({items},)")
-    checked = lengths.detach().to("cpu", torch.long).contiguous()
+    checked = lengths.to("cpu", torch.long).contiguous()
     values = checked.tolist()
     if values and not (min(values) >= 0 and max(values) <= longest):
         raise ValueError(f"{what} lengths run from {min(values)} to {max(values)}, not within 0 … {longest}")

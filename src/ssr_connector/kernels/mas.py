@@ -31,8 +31,8 @@ def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_l
         from ssr_connector.kernels import gpu
 
         return gpu.monotonic_alignment_search(log_probs, frames, labels)
-    durations = torch.zeros(B, N, dtype=torch.long)
     if native.library() is None:
+        durations = torch.zeros(B, N, dtype=torch.long)
         for i, (n, m) in enumerate(zip(frames.tolist(), labels.tolist(), strict=True)):
             item = log_probs[i, :n, :m].numpy().astype(np.float64)
             if np.isnan(item).any():
@@ -41,7 +41,7 @@ def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_l
             if found is not None:
                 durations[i, :m] = torch.tensor(found, dtype=torch.long)
         return durations
-    status = torch.zeros(B, dtype=torch.uint8)
+    durations, status = torch.empty(B, N, dtype=torch.long), torch.empty(B, dtype=torch.uint8)
     strides = log_probs.stride()
     native.call(
         "ssr_monotonic_alignment_search",

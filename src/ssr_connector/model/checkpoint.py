@@ -14,8 +14,8 @@ from torch import nn
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.errors import UserError
 from ssr_connector.files import replace_folder, write_tensors
+from ssr_connector.model.adapter import ADAPTERS, add_adapter
 from ssr_connector.model.configuration import SSRConfig
-from ssr_connector.model.lora import KEY, add_lora
 
 if TYPE_CHECKING:
     from ssr_connector.model.modeling import SSRForConditionalGeneration
@@ -43,7 +43,7 @@ def save(model: "SSRForConditionalGeneration", path: str | Path) -> None:
 def is_kept(key: str, config: SSRConfig) -> bool:
     """Whether a tensor is in the checkpoint, or comes with the base models."""
     if key.startswith("llm."):
-        return config.llm_trained and (not config.lora or KEY in key)
+        return config.llm_trained and (not config.adapter or ADAPTERS[config.adapter["type"]].key in key)
     return not key.startswith("encoder.")
 
 
@@ -70,10 +70,15 @@ def load(cls: type["SSRForConditionalGeneration"], path: str | Path, **kwargs: A
     return model
 
 
-def build(cls: type["SSRForConditionalGeneration"], config: SSRConfig, **kwargs: Any) -> "SSRForConditionalGeneration":
-    """The model with its base models' weights and a new connector. Raises UserError on a missing or unfit base."""
-    encoder = PretrainedEncoder.from_pretrained(config.encoder_name, config.encoder_layer)
-    llm = load_llm(config.llm_name, **kwargs)
+def build(
+    cls: type["SSRForConditionalGeneration"], config: SSRConfig, llm: Any = None, **kwargs: Any
+) -> "SSRForConditionalGeneration":
+    """The model with its base models' weights and a new connector. Raises UserError on a missing or unfit base.
+
+    `llm` stands for the one that `config` names, which else is loaded with `kwargs`.
+    """
+    encoder = PretrainedEncoder.from_pretrained(config.encoder_name, config.encoder_layer, config.encoder_padded)
+    llm = load_llm(config.llm_name, **kwargs) if llm is None else llm
     for what, name, width, expected in (
         ("speech encoder", config.encoder_name, encoder.width, config.encoder_width),
         ("LLM", config.llm_name, llm.get_input_embeddings().embedding_dim, config.llm_width),
@@ -81,8 +86,8 @@ def build(cls: type["SSRForConditionalGeneration"], config: SSRConfig, **kwargs:
         if expected and width != expected:
             raise UserError(f"the {what} {name} is {width} wide, but this checkpoint was trained with {expected}")
     config.encoder_width, config.llm_width = encoder.width, llm.get_input_embeddings().embedding_dim
-    if config.lora:
-        llm = add_lora(llm, **config.lora)
+    if config.adapter:
+        llm = add_adapter(llm, **config.adapter)
     model = cls(config, encoder, llm, load_tokenizer(config.llm_name))
     n_tokens = llm.get_input_embeddings().num_embeddings
     some = torch.arange(0, n_tokens, -(-n_tokens // SCALE_TOKENS))

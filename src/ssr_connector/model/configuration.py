@@ -9,7 +9,9 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
     """Configuration of `SSRForConditionalGeneration`.
 
     Args:
-        encoder_name, encoder_layer: the speech encoder (hub name, or folder relative to the checkpoint) and its layer.
+        encoder_name, encoder_layer: the speech encoder (hub name, or folder relative to the checkpoint) and its layer,
+            or several, of which aligner and connector mix their own.
+        encoder_padded: whether Whisper hears windows filled up with silence; other encoders never do.
         llm_name: the text LLM, likewise.
         encoder_width, llm_width: their widths when this was trained; other ones are refused on loading.
         aligner: type and values of the aligner's configuration.
@@ -17,7 +19,7 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         text_form: written form of speech, "cased" or "lower" (METHOD §3).
         transcribe_prompt: what is written after speech that is to be transcribed.
         llm_trained: whether the checkpoint holds the LLM's weights too (after stage 2).
-        lora: rank and alpha of low-rank additions, which it then holds instead of the LLM's weights; empty: none.
+        adapter: type, rank and alpha of additions, which it then holds instead of the LLM's weights; empty: none.
 
     """
 
@@ -27,7 +29,8 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
     def __init__(
         self,
         encoder_name: str = "",
-        encoder_layer: int | None = None,
+        encoder_layer: int | list[int] | None = None,
+        encoder_padded: bool = True,
         llm_name: str = "",
         encoder_width: int = 0,
         llm_width: int = 0,
@@ -35,12 +38,13 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         connector: dict[str, Any] | None = None,
         text_form: str = "cased",
         llm_trained: bool = False,
-        lora: dict[str, Any] | None = None,
+        adapter: dict[str, Any] | None = None,
         transcribe_prompt: str = "\nTranscript:",
         **kwargs: Any,
     ) -> None:
         self.encoder_name = encoder_name
         self.encoder_layer = encoder_layer
+        self.encoder_padded = encoder_padded
         self.llm_name = llm_name
         self.encoder_width = encoder_width
         self.llm_width = llm_width
@@ -48,6 +52,6 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         self.connector = connector or {}
         self.text_form = text_form
         self.llm_trained = llm_trained
-        self.lora = lora or {}
+        self.adapter = adapter or {}
         self.transcribe_prompt = transcribe_prompt
         super().__init__(**kwargs)

@@ -16,6 +16,7 @@ from ssr_connector.aligners import Unalignable, build_aligner
 from ssr_connector.aligners.bundle import offset_tokenize
 from ssr_connector.connectors import ConnectorConfig, build_connector
 from ssr_connector.encoders import PretrainedEncoder
+from ssr_connector.encoders.layer_mix import n_mixed
 from ssr_connector.model import checkpoint
 from ssr_connector.model.configuration import SSRConfig
 from ssr_connector.model.processing import SPEECH_ID, prefix_ids
@@ -35,7 +36,8 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
         super().__init__(config)
         self.encoder = encoder
         self.aligner = build_aligner(config.aligner, encoder.width)
-        self.connector = build_connector(ConnectorConfig(**config.connector), encoder.width, llm.config)
+        shape, mixed = ConnectorConfig(**config.connector), n_mixed(config.encoder_layer)
+        self.connector = build_connector(shape, encoder.width, llm.config, mixed)
         self.llm: Any = llm
         self.tokenizer = tokenizer
         self.tokenize = offset_tokenize(tokenizer)
@@ -45,7 +47,7 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
         """Nothing: every part initialises itself, and transformers must not do it again."""
 
     def tie_weights(self, *_: Any, **__: Any) -> None:
-        """Nothing: the LLM ties its own, also where low-rank additions lie around it."""
+        """Nothing: the LLM ties its own, also where additions lie around it."""
 
     @classmethod
     def from_pretrained(cls, path: str, **kwargs: Any) -> "SSRForConditionalGeneration":

@@ -2,13 +2,13 @@
 
 import copy
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech, token_log_probs
+from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
 from ssr_connector.types import Waveform
 
 if TYPE_CHECKING:
@@ -32,74 +32,124 @@ class Score:
         return self.total / self.n_tokens if self.n_tokens else float("-inf")
 
 
+@dataclass(frozen=True)
+class _Body:
+    """A row but for its last token, which nothing is predicted from; and the last tokens of the rows that begin so."""
+
+    pieces: list[Piece]
+    lasts: list[int] = field(default_factory=list)
+
+    @property
+    def n_positions(self) -> int:
+        """How many the LLM is given."""
+        return sum(len(p.tokens) for p in self.pieces)
+
+
 def score_pairs(
     model: "SSRForConditionalGeneration", pairs: Sequence[tuple[Sequence[Part], Sequence[Part]]], batch_tokens: int
 ) -> list[Score]:
     """Score (context, continuation) pairs in batches of similar length, at most `batch_tokens` positions each.
 
-    A context of `SHARED_FROM` positions or more that several pairs begin with goes through the LLM once.
+    Pairs that differ in their last token alone (the letters of a multiple choice), or in nothing, go through the LLM
+    once; so does a context of `SHARED_FROM` positions or more that several pairs begin with.
     """
     heard = _listen_once(model, pairs)
     rows = [_pieces(model, context, continuation, heard) for context, continuation in pairs]
-    scores: dict[int, Score] = {}
-    for members in _sharing(rows):
-        found = _score_shared(model, [rows[i] for i in members], batch_tokens)
-        scores |= zip(members, found, strict=True)
-    rest = [i for i in range(len(rows)) if i not in scores]
-    scores |= zip(rest, _score_alone(model, [rows[i] for i in rest], batch_tokens), strict=True)
-    return [scores[i] for i in range(len(rows))]
+    bodies: dict[tuple[object, ...], _Body] = {}
+    places: list[tuple[_Body, int] | None] = []  # of each row; None: it has nothing to score
+    for row in rows:
+        if not any(len(p.tokens) for p in row if p.scored):
+            places.append(None)
+            continue
+        pieces, last = _without_last(row)
+        body = bodies.setdefault(_key(pieces), _Body(pieces))
+        if last not in body.lasts:
+            body.lasts.append(last)
+        places.append((body, body.lasts.index(last)))
+    found: dict[int, list[float]] = {}
+    distinct = list(bodies.values())
+    for members in _sharing(distinct):
+        found |= zip(map(id, members), _score_shared(model, members, batch_tokens), strict=True)
+    rest = [body for body in distinct if id(body) not in found]
+    found |= zip(map(id, rest), _score_alone(model, rest, batch_tokens), strict=True)
+    counts = [sum(len(p.tokens) for p in row if p.scored) for row in rows]
+    return [
+        Score(found[id(place[0])][place[1]], n) if place else Score(0.0, 0)
+        for place, n in zip(places, counts, strict=True)
+    ]
 
 
-def _score_alone(
-    model: "SSRForConditionalGeneration", rows: Sequence[Sequence[Piece]], batch_tokens: int
-) -> list[Score]:
+def _score_alone(model: "SSRForConditionalGeneration", bodies: Sequence[_Body], batch_tokens: int) -> list[list[float]]:
     """Every row from its beginning, in batches of similar length."""
-    lengths = [sum(len(p.tokens) for p in row) for row in rows]
-    order = sorted(range(len(rows)), key=lambda i: lengths[i])
-    scores: dict[int, Score] = {}
+    order = sorted(range(len(bodies)), key=lambda i: bodies[i].n_positions)
+    sums: dict[int, list[float]] = {}
     start = 0
     while start < len(order):
         end = start + 1
-        while end < len(order) and lengths[order[end]] * (end + 1 - start) <= batch_tokens:
+        while end < len(order) and bodies[order[end]].n_positions * (end + 1 - start) <= batch_tokens:
             end += 1
         chosen = order[start:end]
-        batch = Sequences.build([rows[i] for i in chosen], model.embed_tokens)
+        batch = Sequences.build([bodies[i].pieces for i in chosen], model.embed_tokens)
         logits = model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
-        scores |= zip(chosen, _sums(logits, batch.labels), strict=True)
+        sums |= zip(chosen, _sums(logits, batch, [bodies[i].lasts for i in chosen]), strict=True)
         start = end
-    return [scores[i] for i in range(len(rows))]
+    return [sums[i] for i in range(len(bodies))]
 
 
 def _score_shared(
-    model: "SSRForConditionalGeneration", rows: Sequence[Sequence[Piece]], batch_tokens: int
-) -> list[Score]:
+    model: "SSRForConditionalGeneration", bodies: Sequence[_Body], batch_tokens: int
+) -> list[list[float]]:
     """Rows that begin with the same context: it is run once, and its keys and values are kept for every ending."""
-    n = _n_context(rows[0])
-    context = Sequences.build([rows[0][:n]], model.embed_tokens)
+    n = _n_context(bodies[0].pieces)
+    context = Sequences.build([bodies[0].pieces[:n]], model.embed_tokens)
     out = model.llm(inputs_embeds=context.embeds, use_cache=True)
     if not _repeatable(out.past_key_values):
-        return _score_alone(model, rows, batch_tokens)
-    endings = [row[n:] for row in rows]
-    longest = context.embeds.shape[1] + max(sum(len(p.tokens) for p in ending) for ending in endings)
+        return _score_alone(model, bodies, batch_tokens)
+    longest = max(body.n_positions for body in bodies)
     at_once = max(1, batch_tokens // longest)
-    scores: list[Score] = []
-    for start in range(0, len(endings), at_once):
-        batch = Sequences.build(endings[start : start + at_once], model.embed_tokens)
+    sums: list[list[float]] = []
+    for start in range(0, len(bodies), at_once):
+        chosen = bodies[start : start + at_once]
+        batch = Sequences.build([body.pieces[n:] or [Piece.text([])] for body in chosen], model.embed_tokens)
         B = len(batch.embeds)
-        cache = copy.deepcopy(out.past_key_values)  # which the LLM changes
-        cache.batch_repeat_interleave(B)
-        # No mask: padding stands behind what is scored, where causal attention does not see it.
-        logits = model.llm(inputs_embeds=batch.embeds, past_key_values=cache, use_cache=True).logits
-        logits = torch.cat([out.logits[:, -1:].expand(B, -1, -1), logits], 1)  # the context's end predicts the first
-        scores += _sums(logits, torch.nn.functional.pad(batch.labels, (1, 0), value=IGNORED))
-    return scores
+        logits = out.logits[:, -1:].expand(B, -1, -1)  # the context's end predicts the first
+        if batch.embeds.shape[1]:
+            cache = copy.deepcopy(out.past_key_values)  # which the LLM changes
+            cache.batch_repeat_interleave(B)
+            # No mask: padding stands behind what is scored, where causal attention does not see it.
+            more = model.llm(inputs_embeds=batch.embeds, past_key_values=cache, use_cache=True).logits
+            logits = torch.cat([logits, more], 1)
+        pad = torch.nn.functional.pad
+        after = Sequences(batch.embeds, pad(batch.mask, (1, 0), value=1), pad(batch.labels, (1, 0), value=IGNORED))
+        sums += _sums(logits, after, [body.lasts for body in chosen])
+    return sums
 
 
-def _sums(logits: Tensor, labels: Tensor) -> list[Score]:
-    """Scores of a batch: logits [B, N, V], labels [B, N]."""
-    sums = token_log_probs(logits, labels).sum(1).tolist()
-    counts = (labels[:, 1:] != IGNORED).sum(1).tolist()
-    return [Score(total, n) for total, n in zip(sums, counts, strict=True)]
+def _sums(logits: Tensor, batch: Sequences, lasts: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Log-probability of a row's labels, with that of each of its last tokens at its end: logits [B, N, V]."""
+    row, place = (batch.labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
+    targets = batch.labels[row, place + 1]
+    picked = logits[row, place].float().log_softmax(-1).gather(1, targets[:, None])[:, 0]  # where scored: V is large
+    totals = picked.new_zeros(len(logits)).index_add(0, row, picked).tolist()
+    ends = logits[torch.arange(len(logits), device=logits.device), batch.mask.sum(1) - 1].float().log_softmax(-1)
+    return [[total + v for v in end[last].tolist()] for total, end, last in zip(totals, ends, lasts, strict=True)]
+
+
+def _without_last(row: Sequence[Piece]) -> tuple[list[Piece], int]:
+    """A row whose last piece with tokens is scored: all before its last token, and that."""
+    k = max(i for i, piece in enumerate(row) if len(piece.tokens))
+    piece = row[k]
+    vectors = None if piece.vectors is None else piece.vectors[:-1]
+    shorter = Piece(piece.tokens[:-1], vectors, piece.scored)
+    return [*row[:k], *([shorter] if len(shorter.tokens) else [])], int(piece.tokens[-1])
+
+
+def _key(pieces: Sequence[Piece]) -> tuple[object, ...]:
+    """Equal for the same tokens, scored in the same places, and the very same speech vectors."""
+    return tuple(
+        (p.scored, tuple(p.tokens.tolist()), None if p.vectors is None else (p.vectors.data_ptr(), p.vectors.shape))
+        for p in pieces
+    )
 
 
 def _repeatable(cache: Any) -> bool:
@@ -109,14 +159,13 @@ def _repeatable(cache: Any) -> bool:
     return isinstance(cache, DynamicCache) and all(isinstance(layer, DynamicLayer) for layer in cache.layers)
 
 
-def _sharing(rows: Sequence[Sequence[Piece]]) -> Iterable[list[int]]:
-    """Indices of rows that begin with one context: the same tokens, and the very same speech vectors."""
-    groups: dict[tuple[object, ...], list[int]] = {}
-    for i, row in enumerate(rows):
-        n = _n_context(row)
-        if n < len(row) and sum(len(p.tokens) for p in row[:n]) >= SHARED_FROM:
-            key = tuple(tuple(p.tokens.tolist()) if p.vectors is None else id(p.vectors) for p in row[:n])
-            groups.setdefault(key, []).append(i)
+def _sharing(bodies: Sequence[_Body]) -> Iterable[list[_Body]]:
+    """Rows that begin with one context."""
+    groups: dict[tuple[object, ...], list[_Body]] = {}
+    for body in bodies:
+        n = _n_context(body.pieces)
+        if sum(len(p.tokens) for p in body.pieces[:n]) >= SHARED_FROM:
+            groups.setdefault(_key(body.pieces[:n]), []).append(body)
     return [members for members in groups.values() if len(members) > 1]
 
 

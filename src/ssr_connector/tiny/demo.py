@@ -12,6 +12,7 @@ from ssr_connector.aligners.corpus import align_cuts, finish
 from ssr_connector.config import Recipe, check_keys, load_recipe, to_dict
 from ssr_connector.data.preparation import prepare
 from ssr_connector.encoders.corpus import encode_cuts
+from ssr_connector.evaluation.benchmarks.style import PROMPT
 from ssr_connector.files import replace_file, write_json
 from ssr_connector.progress import Report, summary
 from ssr_connector.tiny.encoder import EncoderTrainingConfig
@@ -189,6 +190,7 @@ class Demo:
         noise = NoiseMix(**self.tiny.noise)
         half = len(self.world.speech_dev) // 2
         tests, keys = test_utterances(self.world.tests)
+        manners = {f"{item.id}-context": item.choices[item.answer] for item in self.world.tests["style"]}
         parts = (
             ("train", self.world.speech_train, voices, noise),
             ("stories", self.world.speech_stories, voices, noise),
@@ -203,7 +205,7 @@ class Demo:
             def forward(done: int, _: int, before: int = before) -> None:
                 report(before + done, total, {})
 
-            render(utterances, speakers, out, self.recipe.seed, mix, progress=forward, voice_keys=keys)
+            render(utterances, speakers, out, self.recipe.seed, mix, progress=forward, voice_keys=keys, manners=manners)
             before += len(utterances)
         for task, items in self.world.tests.items():  # beside the recordings that they name
             rows = (
@@ -284,8 +286,7 @@ class Demo:
         recipe = to_dict(self.stage_recipe(name))
         inputs = [
             recipe["seed"],
-            recipe["aligner"],
-            recipe["connector"],
+            recipe["aligner" if name == "aligner" else "connector"],
             recipe["training"],
             self.tiny.baselines.get(name),
         ]
@@ -334,7 +335,7 @@ class Demo:
         systems = {"ssr": self.out / "distill" / "model"}
         systems |= {name: self.out / name / "model" for name in (*self.tiny.baselines, *STAGE_2)}
         known = [name for name, task in TASKS.items() if (tests / task.file).is_file()]  # some are of benchmarks alone
-        spec = Spec(systems, known, tests, self.cuts("test"), self.recipe.evaluation)
+        spec = Spec(systems, known, tests, self.cuts("test"), self.recipe.evaluation, self.out / "journal")
         results = compare(spec, lambda line: self.console.print(f"    {line}"), lambda _, d, t: report(d, t, {}))
         write_json(self.out / "scores.json", results)
         return f"{len(results['rows'])} scores"
@@ -366,6 +367,8 @@ def question(task: str, item: ChoiceItem) -> dict[str, Any]:
     ]
     if task == "mmlu_cloze":
         row["prompt"] = SPOKEN_PROMPT
+    if task == "style":
+        row |= {"prompt": PROMPT, "cluster": item.spoken}
     if task == "mmlu":  # the same question comes again with other options
         row |= {"written": item.context, "prompt": SPOKEN_PROMPT, "cluster": item.context.splitlines()[0]}
     return row

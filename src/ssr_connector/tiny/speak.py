@@ -9,9 +9,9 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import soundfile
@@ -22,6 +22,12 @@ from ssr_connector.tiny.voices import SAMPLING_RATE_HZ, Speech, Voice, speak
 
 RATE_WPM = (140, 200)
 PITCH = (35, 65)
+PITCH_RANGE = 50
+MANNERS: dict[str, dict[str, Any]] = {  # fields of a delivery, beyond what ordinary speech has
+    "slow": {"rate_wpm": 100}, "fast": {"rate_wpm": 260},
+    "low": {"pitch": 10}, "high": {"pitch": 90},
+    "flat": {"pitch_range": 5}, "lively": {"pitch_range": 100},
+}  # fmt: skip
 SILENCE_S = (0.05, 0.25)  # before the first and after the last word
 FLOOR_DB = -70.0  # a microphone's own noise, re full scale: pauses are never digital zero
 PEAK = 0.95
@@ -61,6 +67,7 @@ class Delivery:
     voice: Voice
     rate_wpm: int
     pitch: int
+    pitch_range: int
     lead_s: float
     trail_s: float
     noise: str  # "" | "speech" | "pink" | "babble"
@@ -89,7 +96,7 @@ def choose_delivery(key: str, voices: Sequence[Voice], seed: int, noise: NoiseMi
     if noise is not None and rng.random() < noise.share:
         kind = rng.choice(("speech", "pink", "babble"))
         snr_db = rng.uniform(noise.snr_db_min, noise.snr_db_max)
-    return Delivery(voice, rate_wpm, pitch, lead_s, trail_s, kind, snr_db)
+    return Delivery(voice, rate_wpm, pitch, PITCH_RANGE, lead_s, trail_s, kind, snr_db)
 
 
 def render(
@@ -101,19 +108,24 @@ def render(
     jobs: int = 2,
     progress: Callable[[int, int], None] | None = None,
     voice_keys: Mapping[str, str] | None = None,
+    manners: Mapping[str, str] | None = None,
 ) -> Path:
     """Speak ``utterances`` into ``out_dir`` and return the path of its ``table.tsv``.
 
     Writes ``audio/<id>.flac`` (16 kHz, 16 bit), ``table.tsv`` (id, audio, text, speaker), ``words.ctm`` (words as
     written) and ``phones.ctm``. ``voice_keys`` maps an id to the key its delivery is drawn by (default: the id), so
-    that a pair gets one voice, rate and pitch. ``progress`` is told (utterances done, utterances in all). A complete
-    corpus made from the same arguments is reused, a killed run goes on where it stopped, another corpus is replaced.
-    Raises UserError for a folder with foreign content, ValueError for ids that are repeated or no file names.
+    that a pair gets one voice, rate and pitch; ``manners`` maps some ids to one of ``MANNERS``. ``progress`` is told
+    (utterances done, utterances in all). A complete corpus made from the same arguments is reused, a killed run goes on
+    where it stopped, another corpus is replaced. Raises UserError for a folder with foreign content, ValueError for ids
+    that are repeated or no file names.
     """
     _check_ids(utterances)
     keys = voice_keys or {}
     report = progress or _no_progress
     deliveries = [choose_delivery(keys.get(u.id, u.id), voices, seed, noise) for u in utterances]
+    if manners:
+        changes = (MANNERS[manners[u.id]] if u.id in manners else {} for u in utterances)
+        deliveries = [replace(d, **change) for d, change in zip(deliveries, changes, strict=True)]
     fingerprint = _fingerprint(utterances, deliveries, voices, seed)
     table = out_dir / "table.tsv"
     if not _open_corpus(out_dir, fingerprint):
@@ -201,7 +213,7 @@ def _render_job(job: _Job) -> int:
     part = []
     for (utterance_id, text), delivery in zip(job.lines, job.deliveries, strict=True):
         rng = np.random.default_rng(list(hashlib.sha256(f"{job.seed}/{utterance_id}".encode()).digest()))
-        speech = speak(text, delivery.voice, delivery.rate_wpm, delivery.pitch)
+        speech = speak(text, delivery.voice, delivery.rate_wpm, delivery.pitch, delivery.pitch_range)
         samples = _record(speech, delivery, babble, rng)
         audio = f"audio/{utterance_id}.flac"
         soundfile.write(job.out_dir / audio, samples, SAMPLING_RATE_HZ, subtype="PCM_16", compression_level=0.0)

@@ -11,6 +11,8 @@ from ssr_connector.tiny import grammar, stories
 from ssr_connector.tiny.nonwords import matched_nonwords
 from ssr_connector.tiny.questions import LETTERS, Quiz
 
+STYLES = {"rate": ("slow", "fast"), "pitch": ("low", "high"), "emphasis": ("flat", "lively")}
+
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
 
 
@@ -19,7 +21,8 @@ class ChoiceItem:
     """A context and choices, of which ``answer`` is the index of the right one.
 
     ``group`` is what results are broken down by: "true" (a wrong ending of the same schema) or "random" for storycloze,
-    the phenomenon for sblimp, the subject for mmlu. ``spoken`` is the context as it is read out.
+    the phenomenon for sblimp, the subject for mmlu, what is varied for style. ``spoken`` is the context as it is read
+    out.
     """
 
     id: str
@@ -34,7 +37,7 @@ class ChoiceItem:
         """Every sentence that training text must not contain."""
         if self.task in ("mmlu", "mmlu_cloze"):
             return {self.context.partition("\n")[0]}
-        if self.task == "swuggy":
+        if self.task in ("swuggy", "style"):
             return set()
         return {sentence for text in (self.context, *self.choices) if text for sentence in split_sentences(text)}
 
@@ -123,3 +126,18 @@ def swuggy(words: list[str], vocabulary: set[str], n: int, rng: random.Random) -
     """Which of two is a word."""
     pairs = matched_nonwords(words, vocabulary, n, rng)
     return [ChoiceItem(f"test-swuggy-{i:05d}", "swuggy", "", pair, 0, "", "") for i, pair in enumerate(pairs)]
+
+
+def style(sentences: list[ChoiceItem], n: int, rng: random.Random) -> list[ChoiceItem]:
+    """How a sentence is said: the right ones of ``sentences`` (of sblimp), each in every style, in random order.
+
+    So words say nothing about styles; training has none of these sentences.
+    """
+    ways = [(kind, styles, k) for kind, styles in STYLES.items() for k in range(2)]
+    items = []
+    for i in range(n):
+        kind, styles, answer = ways[i % len(ways)]
+        sentence = sentences[i // len(ways) % len(sentences)].choices[0]
+        items.append(ChoiceItem(f"test-style-{i:05d}", "style", "", styles, answer, kind, sentence))
+    rng.shuffle(items)
+    return items

@@ -29,6 +29,7 @@ class WorldSizes:
     swuggy: int
     sblimp: int
     mmlu: int
+    style: int
     dev_items: int
 
     def __post_init__(self) -> None:
@@ -194,6 +195,7 @@ def build_world(seed: int, sizes: WorldSizes) -> World:
     vocabulary = {word.lower() for word in (*words, *words_of(spoken))}
     judged = [word for word in words if word.islower() and len(word) >= SHORTEST_SWUGGY_WORD]
     tests["swuggy"] = tasks.swuggy(judged, vocabulary, sizes.swuggy, rng("non-words"))
+    tests["style"] = tasks.style(tests["sblimp"], sizes.style, rng("styles"))
     driller = rng("drills")
     drills = [quiz.drill(driller) for _ in range(max(1, round(sizes.text_documents * DRILL_SHARE)))]
     return World(drills, text_train, text_dev, speech_train, speech_stories, speech_dev, tests, dev)

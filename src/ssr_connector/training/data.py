@@ -17,7 +17,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training.batches import SpeechBatches, TextBatches
 from ssr_connector.training.processes import processes
-from ssr_connector.training.rehearsal import SELF, write_rehearsal
+from ssr_connector.training.rehearsal import REHEARSAL, SELF, write_rehearsal
 from ssr_connector.types import Alignment
 from ssr_connector.units import FrameClock
 
@@ -103,7 +103,7 @@ def text_batches(
         raise UserError("the objective `text` needs text data: --data.text FILE (one document a line, or JSON lines)")
     if path == SELF:
         section = recipe.training
-        file = Path(recipe.out) / "rehearsal.jsonl"
+        file = Path(recipe.out) / REHEARSAL
         path = str(write_rehearsal(model, file, section.rehearsal_tokens, section.text_block, recipe.seed))
     section, state, documents = recipe.training, processes(), Documents(Path(path))
     window_tokens = max(WINDOW_TOKENS, section.batch_tokens)

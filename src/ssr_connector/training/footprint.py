@@ -1,5 +1,6 @@
 """What a step takes, found out without taking it: the real modules run on tensors that have shapes and no contents."""
 
+import contextlib
 import gc
 import weakref
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
@@ -100,6 +101,28 @@ _ATTENTION = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
 }
+
+
+def hollow(build: Callable[[], nn.Module]) -> nn.Module:
+    """What `build` makes; within `pretend` it works on the meta device, and its tensors are made fake afterwards.
+
+    For builders that cannot move fake tensors, such as peft's.
+    """
+    with for_real() as pretending:
+        with torch.device("meta") if pretending else contextlib.nullcontext():
+            module = build()
+        if not pretending:
+            return module
+    made: dict[int, nn.Parameter] = {}  # tied ones stay tied
+    for part in module.modules():
+        for name, value in part._parameters.items():
+            if value is not None:
+                fake = torch.empty(value.shape, dtype=value.dtype)
+                part._parameters[name] = made.setdefault(id(value), nn.Parameter(fake, value.requires_grad))
+        for name, buffer in part._buffers.items():
+            if buffer is not None:
+                part._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype)
+    return module
 
 
 def pretend() -> Any:

@@ -21,9 +21,10 @@ from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file, write_json
 from ssr_connector.training.batches import Batch, Batches
 from ssr_connector.training.checkpoint import Position, load_state, save_state, trainable
-from ssr_connector.training.objectives import Objective
-from ssr_connector.training.processes import on_cpu
+from ssr_connector.training.objectives import Objective, PredictLikeText
+from ssr_connector.training.processes import anywhere, on_cpu
 from ssr_connector.training.retention import TextGuard
+from ssr_connector.training.sharding import full, is_sharded, shard, unshard
 from ssr_connector.types import Logged
 
 Progress = Callable[[int, int, Logged], None]
@@ -46,13 +47,15 @@ class Student(nn.Module):
         super().__init__()
         self.learner = learner
         self.objectives = objectives
+        teachers = [o.objective.teacher for o in objectives if isinstance(o.objective, PredictLikeText)]
+        self.teachers = nn.ModuleList(teachers)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Logged]:
-        """The weighted loss, and what to log."""
+    def forward(self, batch: Batch, objectives: Sequence[Weighted] | None = None) -> tuple[Tensor, Logged]:
+        """The weighted loss of these objectives, or of its own, and what to log."""
         batch = batch.to(next(self.learner.parameters()).device)
         total: Tensor | None = None
         logged: Logged = {}
-        for part in self.objectives:
+        for part in self.objectives if objectives is None else objectives:
             loss, figures = part.objective(batch)
             total = part.weight * loss if total is None else total + part.weight * loss
             logged |= figures
@@ -63,7 +66,7 @@ class Student(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """As ever, but parts that do not learn stay in evaluation mode: a frozen LLM drops nothing out."""
         super().train(mode)
-        for part in self.learner.children():
+        for part in [*self.learner.children(), *self.teachers]:
             parameters = list(part.parameters())
             if parameters and not any(p.requires_grad for p in parameters):
                 part.eval()
@@ -106,6 +109,7 @@ def train(
 ) -> Logged:
     """Train to `config.steps`, going on from the newest checkpoint in `out`. Returns the last figures logged.
 
+    A sharded student is whole again when it is done, and on the CPU.
     Raises UserError on a loss that is not a number, naming the batch's utterances; KeyboardInterrupt after Ctrl-C,
     when the step is finished and saved.
     """
@@ -114,26 +118,32 @@ def train(
 
     AcceleratorState._reset_state()  # stages in one process may differ in precision
     accelerator = Accelerator(mixed_precision=config.precision, cpu=on_cpu())
+    sharded, world = is_sharded(config), accelerator.num_processes
+    if sharded:
+        shard(student, config.precision)
     optimizer = torch.optim.AdamW(
         list(trainable(student).values()), lr=config.lr, betas=config.betas, weight_decay=config.weight_decay
     )
-    model, optimizer = accelerator.prepare(student, optimizer)
+    if sharded:
+        model = accelerator.prepare_model(student, device_placement=False, evaluation_mode=True)  # autocast, and no DDP
+    else:
+        model, optimizer = accelerator.prepare(student, optimizer)
     at = load_state(out / "checkpoints", student, [optimizer])
     log = MetricsLog(out, at.step) if accelerator.is_main_process else None
     guard = None
     if config.max_text_drop is not None and evaluate:
-        guard = TextGuard(out / "allowed", student, config.max_text_drop, accelerator.is_main_process)
+        guard = TextGuard(out / "allowed", student, config.max_text_drop)
         if not guard.begun:
             guard.begin(measured(accelerator, student, evaluate)["dev_text"])
     student.train()
     figures: Logged = log.last if log else {}
     started, first = time.monotonic(), at.step
-    stream = batches.from_position(at.step * config.accumulate, at.epoch, at.index)
+    stream = batches.from_position(at.batches // world, at.epoch, at.index // world)
     bad = BadBatches(out / BAD_BATCHES, config.bad_batches == "skip", accelerator.process_index)
-    stop = False
+    stop = asked = False
     try:
         with deferred_interrupt() as interrupted:
-            while at.step < config.steps and not interrupted() and not stop:
+            while at.step < config.steps and not asked and not stop:
                 drawn = [next(stream) for _ in range(config.accumulate)]
                 torch.manual_seed(step_seed(seed, at.step, accelerator.process_index))
                 try:
@@ -141,7 +151,8 @@ def train(
                 except NotFiniteError as error:
                     bad.add(at.step, error)
                     figures = {}
-                at = Position(at.step + 1, drawn[-1][0], drawn[-1][1] + 1)
+                epoch, index, _ = drawn[-1]
+                at = Position(at.step + 1, epoch, (index + 1) * world, at.batches + config.accumulate * world)
                 last = at.step == config.steps
                 evaluated = evaluate and (last or (config.evaluate_every and at.step % config.evaluate_every == 0))
                 if evaluate and evaluated:
@@ -149,17 +160,19 @@ def train(
                     student.train()
                     if guard and not guard.allows(at, figures["dev_text"]):
                         stop, figures["went_back_to"] = True, float(guard.go_back())
-                if log:
-                    if figures and (last or evaluated or at.step % config.log_every == 0):
-                        log.write(at.step, figures)
-                    if last or interrupted() or (at.step % config.checkpoint_every == 0 and not stop):
-                        save_state(out / "checkpoints", student, [optimizer], at, config.keep_checkpoints)
+                if log and figures and (last or evaluated or at.step % config.log_every == 0):
+                    log.write(at.step, figures)
+                asked = anywhere(interrupted())
+                if last or asked or (at.step % config.checkpoint_every == 0 and not stop):
+                    save_state(out / "checkpoints", student, [optimizer], at, config.keep_checkpoints)
                 progress(at.step, config.steps, figures)
-            if interrupted():
+            if asked:
                 raise KeyboardInterrupt
     finally:
         if log:
             log.close()
+    if sharded:
+        unshard(student.learner)
     if log:
         done = {"seconds_this_run": time.monotonic() - started, "steps_this_run": at.step - first}
         write_json(out / SUMMARY, {"steps": at.step, **done, **figures})
@@ -188,7 +201,7 @@ def one_step(
         for name, value in figures.items():
             total[name] = total.get(name, 0.0) + value / len(batches)
     total = averaged(accelerator, total)
-    norm = float(accelerator.clip_grad_norm_(model.parameters(), config.clip))
+    norm = float(full(accelerator.clip_grad_norm_(model.parameters(), config.clip)))
     if not math.isfinite(total["loss"]) or not math.isfinite(norm):  # of all processes, so that all do the same
         optimizer.zero_grad(set_to_none=True)
         raise NotFiniteError(total["loss"], norm, [i for b in batches if b.speech for i in b.speech.ids])
@@ -232,8 +245,8 @@ def out_of_memory(step: int) -> UserError:
     """What to change, in the order of what it costs."""
     return UserError(
         f"step {step}: out of memory; halve --training.batch_s and double --training.accumulate (the same step in two "
-        "halves), set --training.gradient_checkpointing true, --llm.dtype bfloat16 or --training.lora_rank 16; "
-        "`ssr plan` shows what each takes"
+        "halves), set --training.gradient_checkpointing true, --llm.dtype bfloat16 or --training.adapter lora, or, on "
+        "several GPUs, --training.sharding fsdp; `ssr plan` shows what each takes"
     )
 
 

@@ -16,6 +16,7 @@ from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.scoring import begun
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
 from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
+from ssr_connector.training.processes import anywhere
 from ssr_connector.types import Logged, Segments
 
 
@@ -147,8 +148,9 @@ class ContinueLikeText:
         contexts = [Piece.text(self.model.prefix_ids + self.model.tokenize(t)[0]) for t in speech.transcripts]
         with torch.no_grad():
             missing = [i for i, key in enumerate(speech.ids) if key not in self._written]
-            if missing:
-                self._write([speech.ids[i] for i in missing], [contexts[i] for i in missing])
+            if anywhere(bool(missing)):  # a sharded LLM is run by all processes at once
+                asked = missing or [0]
+                self._write([speech.ids[i] for i in asked], [contexts[i] for i in asked])
             endings = [Piece.text(self._written[key], scored=True) for key in speech.ids]
             pairs = [[c, e] for c, e in zip(contexts, endings, strict=True)]
             teacher = scored_log_probs(self.model.llm, pairs, self.model.embed_tokens)
@@ -171,7 +173,7 @@ class ContinueLikeText:
             pad_token_id=eos,  # what stands after an EOS is cut off below
         )
         for key, row in zip(keys, new.tolist(), strict=True):
-            self._written[key] = row[: row.index(eos) + 1] if eos in row else row
+            self._written.setdefault(key, row[: row.index(eos) + 1] if eos in row else row)
 
 
 class TextLM:
@@ -300,6 +302,11 @@ class ElasticWeights:
         ]
         loss = 0.5 * torch.stack(terms).sum()
         return loss, {"ewc": loss.item()}
+
+
+def needs_llm(config: TrainingSection) -> bool:
+    """Whether anything runs the LLM: distillation looks its targets up in the input embeddings alone."""
+    return "llm" in config.train or not set(config.objectives) <= {"distil", "quantity"}
 
 
 def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]], embed: Callable[[Tensor], Tensor]) -> Tensor:

@@ -2,26 +2,31 @@
 
 import dataclasses
 import math
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.config import Recipe, paths_of
+from ssr_connector.config import EncoderSection, LLMSection, Recipe, TrainingSection, paths_of
 from ssr_connector.connectors import build_connector
+from ssr_connector.encoders.front_end import FrontEnd, WhisperUnpadded, encoder_part, let_positions_follow
+from ssr_connector.encoders.layer_mix import n_mixed
+from ssr_connector.encoders.pretrained import cut_to_layers, read_front_end
 from ssr_connector.errors import UserError
-from ssr_connector.model.lora import KEY
+from ssr_connector.model.adapter import add_adapter
+from ssr_connector.model.embeddings import TextEmbeddings, shortened
 from ssr_connector.model.memory import checkpoint_gradients
-from ssr_connector.training.footprint import Footprint, footprint, for_real, pretend
+from ssr_connector.training.footprint import Footprint, footprint, for_real, hollow, pretend
+from ssr_connector.training.learning import let_learn
+from ssr_connector.training.objectives import needs_llm
+from ssr_connector.training.sharding import units
 from ssr_connector.types import Frames, Segments
-from ssr_connector.units import FrameClock, seconds_to_samples
+from ssr_connector.units import seconds_to_samples
 
-Sharding = Literal["ddp", "fsdp"]
 GIB = 2**30
 CONTEXT_BYTES = int(0.7 * GIB)  # of CUDA, its libraries and the allocator's rounding
 MEASURED_LAYERS = 2  # of the LLM: enough to see how fast its shapes go
@@ -64,7 +69,7 @@ class Parts:
     """The modules that a stage needs, as they will be on a device."""
 
     encoder: Any
-    clock: FrameClock
+    front_end: FrontEnd
     connector: nn.Module
     llm: Any
 
@@ -73,7 +78,7 @@ class Parts:
         return {"encoder": self.encoder, "connector": self.connector, "LLM": self.llm}
 
 
-def make_plan(recipe: Recipe, speech: Speech, gpus: int, sharding: Sharding) -> Plan:
+def make_plan(recipe: Recipe, speech: Speech, gpus: int) -> Plan:
     """Plan a connector's or an LLM's training. Raises UserError where the recipe names no models."""
     config = recipe.training
     notes = [f"assumed: {CONTEXT_BYTES / GIB:.1f} GiB of CUDA and its libraries, AdamW in float32"]
@@ -82,19 +87,25 @@ def make_plan(recipe: Recipe, speech: Speech, gpus: int, sharding: Sharding) -> 
     with pretend():
         parts = assemble(recipe)
         step = of_step(parts, recipe, speech)
+        if isinstance(parts.llm, TextEmbeddings):
+            loaded, whole = weight_bytes(parts.llm), weight_bytes(new_llm(parts.llm.config, recipe.llm))
+            notes.append(
+                f"of the LLM only the input embeddings are loaded: {loaded / GIB:.2f} GiB instead of {whole / GIB:.2f}"
+            )
     learning = {name: count(module)[1] for name, module in parts.named().items()}
     trained = sum(learning.values())
     weights = {name: weight_bytes(module) for name, module in parts.named().items()}
     if config.precision == "bf16":
         notes.append("bf16: the weights that learn are float32, with a copy in bf16 while they are used")
-    shards = gpus if sharding == "fsdp" else 1
+    sharded = config.sharding == "fsdp" and gpus > 1
+    shards = gpus if sharded else 1
     gradients, moments = 4 * trained, 8 * trained
     taken = max(step.peak_bytes - gradients, step.forward_bytes)
     memory = {f"weights: {name}": size // shards for name, size in weights.items() if size}
     memory |= {"gradients": gradients // shards, "AdamW": moments // shards}
     memory["activations at the peak"] = max(taken, 4 * trained // shards)  # AdamW's own step needs room, too
-    if sharding == "fsdp":
-        memory["layers gathered (two at a time)"] = 2 * max(largest_layer(m) for m in parts.named().values())
+    if sharded:
+        memory["gathered where they are used"] = gathered_bytes(parts)
     memory["CUDA"] = CONTEXT_BYTES
     heard = config.steps * config.accumulate * config.batch_s * gpus / 3600
     return Plan(
@@ -113,7 +124,7 @@ def make_plan(recipe: Recipe, speech: Speech, gpus: int, sharding: Sharding) -> 
 
 def assemble(recipe: Recipe, llm_layers: int | None = None) -> Parts:
     """Build what the stage needs with new weights; `llm_layers` cuts the LLM short."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
 
     config = recipe.training
     if not recipe.encoder.name or not recipe.llm.name:
@@ -122,72 +133,53 @@ def assemble(recipe: Recipe, llm_layers: int | None = None) -> Parts:
         llm_config = AutoConfig.from_pretrained(recipe.llm.name)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the configuration of {recipe.llm.name!r}; check llm.name") from error
-    text_config = llm_config.get_text_config()
-    if llm_layers is not None:
-        text_config.num_hidden_layers = min(llm_layers, text_config.num_hidden_layers)
-        if getattr(text_config, "layer_types", None):
-            text_config.layer_types = text_config.layer_types[: text_config.num_hidden_layers]
-    encoder, clock = encoder_of(recipe)
+    encoder, front_end = encoder_of(recipe.encoder)
     shape = dataclasses.replace(recipe.connector, attention="causal")  # block-wise looks into the segments
-    connector = build_connector(shape, encoder.config.hidden_size, llm_config)
-    llm = AutoModelForCausalLM.from_config(llm_config, dtype=getattr(torch, recipe.llm.dtype))
-    if "llm" in config.train and config.lora_rank:
-        add_low_rank(llm, config.lora_rank)
-    for module, name in ((connector, "connector"), (llm, "llm")):
-        for key, parameter in module.named_parameters():
-            added = name == "llm" and bool(config.lora_rank)
-            learns = name in config.train and (not added or KEY in key)
-            frozen = any(re.search(pattern, f"{name}.{key}") for pattern in config.freeze)
-            parameter.requires_grad_(learns and not frozen)
+    mixed = n_mixed(recipe.encoder.layer)
+    connector = build_connector(shape, mixed * encoder.config.hidden_size, llm_config, mixed)
+    llm = llm_of(recipe, llm_config if llm_layers is None else shortened(llm_config, llm_layers))
+    let_learn({"connector": connector, "llm": llm}, config)
     if config.gradient_checkpointing:
         checkpoint_gradients(connector)
         checkpoint_gradients(llm)
-    return Parts(encoder, clock, connector, llm)
+    return Parts(encoder, front_end, connector, llm)
 
 
-class LowRank(nn.Module):
-    """A linear layer with a low-rank addition, as peft makes them; peft itself cannot move fake tensors."""
-
-    def __init__(self, base: nn.Linear, rank: int) -> None:
-        super().__init__()
-        self.base = base
-        self.lora_A = nn.Linear(base.in_features, rank, bias=False, dtype=torch.float32)
-        self.lora_B = nn.Linear(rank, base.out_features, bias=False, dtype=torch.float32)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Their sum, in the layer's own precision."""
-        added: Tensor = self.lora_B(self.lora_A(x.float()))
-        whole: Tensor = self.base(x) + added.to(x.dtype)
-        return whole
+def llm_of(recipe: Recipe, llm_config: Any) -> Any:
+    """What the stage loads of the LLM, with new weights, and its additions where they learn in its place."""
+    config = recipe.training
+    if embeddings_suffice(config):
+        table = new_llm(shortened(llm_config, 0), recipe.llm).get_input_embeddings()
+        return TextEmbeddings(table.requires_grad_(False), llm_config)
+    if "llm" not in config.train or config.adapter == "none":
+        return new_llm(llm_config, recipe.llm).requires_grad_("llm" in config.train)
+    addition = (config.adapter, config.adapter_rank, config.adapter_alpha)
+    return hollow(lambda: add_adapter(new_llm(llm_config, recipe.llm), *addition))
 
 
-def add_low_rank(llm: Any, rank: int) -> None:
-    """To every linear layer but the output."""
-    for module in list(llm.base_model.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, nn.Linear):
-                setattr(module, name, LowRank(child, rank))
+def new_llm(llm_config: Any, section: LLMSection) -> Any:
+    """With new weights, in the precision that the recipe keeps them in."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_config(llm_config, dtype=getattr(torch, section.dtype))
 
 
-def encoder_of(recipe: Recipe) -> tuple[Any, FrameClock]:
-    """The encoder up to its layer, with new weights, and its clock, from its configuration and its extractor."""
-    from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
+def embeddings_suffice(config: TrainingSection) -> bool:
+    """Whether a stage loads the LLM's input embeddings alone: stage 2 starts from a whole model."""
+    return config.start_from is None and not needs_llm(config)
 
-    from ssr_connector.encoders.front_end import FRONT_ENDS, encoder_part
-    from ssr_connector.encoders.pretrained import drop_layers_above
 
-    try:
-        config = AutoConfig.from_pretrained(recipe.encoder.name)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read the configuration of {recipe.encoder.name!r}; check encoder.name") from error
-    if config.model_type not in FRONT_ENDS:
-        raise UserError(f"{recipe.encoder.name} is a {config.model_type!r}, not one of {', '.join(FRONT_ENDS)}")
+def encoder_of(section: EncoderSection) -> tuple[Any, FrontEnd]:
+    """The encoder up to its layer, with new weights, and its front end, from its configuration and its extractor."""
+    from transformers import AutoModel
+
     with for_real():  # Parakeet's extractor holds its filterbank
-        extractor = AutoFeatureExtractor.from_pretrained(recipe.encoder.name)
+        config, front_end = read_front_end(section.name, section.padded)
     model = encoder_part(AutoModel.from_config(config)).requires_grad_(False)
-    if recipe.encoder.layer is not None and recipe.encoder.layer < model.config.num_hidden_layers:
-        drop_layers_above(model, recipe.encoder.layer)
-    return model, FRONT_ENDS[config.model_type].build(model.config, extractor).clock
+    cut_to_layers(model, section.layer)
+    if isinstance(front_end, WhisperUnpadded):
+        let_positions_follow(model)
+    return model, front_end
 
 
 def count(module: nn.Module) -> tuple[int, int]:
@@ -201,10 +193,11 @@ def weight_bytes(module: nn.Module) -> int:
     return sum(p.numel() * p.element_size() for p in module.parameters())
 
 
-def largest_layer(module: nn.Module) -> int:
-    """Bytes of the largest layer of the longest stack of layers."""
-    stacks = [m for m in module.modules() if isinstance(m, nn.ModuleList) and len(m)]
-    return max((weight_bytes(layer) for stack in stacks for layer in stack), default=weight_bytes(module))
+def gathered_bytes(parts: Parts) -> int:
+    """What FSDP holds whole at the peak: two layers, and all that is in none; or, before these, the encoder."""
+    used = nn.ModuleList([parts.connector, parts.llm])
+    layers = [weight_bytes(unit) for unit in units(used)]
+    return max(sum(sorted(layers)[-2:]) + weight_bytes(used) - sum(layers), weight_bytes(parts.encoder))
 
 
 # --- a step ---
@@ -258,24 +251,28 @@ def loss_of_step(parts: Parts, recipe: Recipe, speech: Speech) -> Tensor:
 
 def batch_of(parts: Parts, recipe: Recipe, speech: Speech, B: int, S: int) -> tuple[Frames, Segments]:
     """Frames and segments of `B` utterances of `S` tokens each, through the encoder where it runs."""
-    clock = parts.clock
+    clock = parts.front_end.clock
     T = max(S, clock.boundary_at(speech.utterance_s))
-    values = torch.zeros(B, T, parts.encoder.config.hidden_size)
+    values = torch.zeros(B, T, n_mixed(recipe.encoder.layer) * parts.encoder.config.hidden_size)
     if recipe.data.frames is None:  # else they are cached
         with torch.no_grad():
-            run_encoder(parts.encoder, B, speech.utterance_s, clock)
+            run_encoder(
+                parts.encoder, B, seconds_to_samples(speech.utterance_s, clock.sampling_rate_hz), parts.front_end
+            )
     ends = ((torch.arange(S) + 1) * (T // S)).expand(B, S)
     segments = Segments(torch.zeros(B, S, dtype=torch.long), ends - T // S, ends, torch.full((B,), S))
     return Frames(values, torch.full((B,), T), clock), segments
 
 
-def run_encoder(encoder: Any, B: int, utterance_s: float, clock: FrameClock) -> None:
-    """A forward pass over silence."""
-    kind, config = encoder.config.model_type, encoder.config
-    samples = seconds_to_samples(utterance_s, clock.sampling_rate_hz)
-    if kind == "whisper":
-        windows = B * math.ceil(samples / (2 * config.max_source_positions * clock.hop_samples / 2))
-        encoder(torch.zeros(windows, config.num_mel_bins, 2 * config.max_source_positions))
+def run_encoder(encoder: Any, B: int, samples: int, front_end: FrontEnd) -> None:
+    """A forward pass over silence, `B` times so many samples."""
+    kind, config, clock = encoder.config.model_type, encoder.config, front_end.clock
+    if front_end.max_samples:  # Whisper
+        windows = math.ceil(samples / front_end.max_samples)
+        frames = front_end.n_frames(front_end.max_samples if front_end.filled_up else samples // windows)
+        together = B * windows if front_end.batched else 1
+        for _ in range(B * windows // together):
+            encoder(input_features=torch.zeros(together, config.num_mel_bins, 2 * frames))
     elif kind == "wav2vec2-bert":
         encoder(torch.zeros(B, samples // clock.hop_samples, config.feature_projection_input_dim))
     elif kind == "parakeet_encoder":

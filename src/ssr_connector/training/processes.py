@@ -1,9 +1,14 @@
 """The processes of a training run: one, or as many as `torchrun` started."""
 
+import contextlib
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
+
+from ssr_connector.files import replace_folder
 
 
 def on_cpu() -> bool:
@@ -16,3 +21,22 @@ def processes() -> Any:
     from accelerate import PartialState
 
     return PartialState(cpu=on_cpu())
+
+
+def anywhere(found: bool) -> bool:
+    """Whether any process found it. All ask at once."""
+    from accelerate.utils import reduce
+
+    return bool(reduce(torch.tensor(float(found), device=processes().device), "sum") > 0)
+
+
+@contextlib.contextmanager
+def common_folder(path: Path) -> Iterator[Path]:
+    """`replace_folder` for all processes together: it takes the place of `path` when each has filled its part."""
+    from accelerate.utils import broadcast_object_list
+
+    state = processes()
+    with replace_folder(path) if state.is_main_process else contextlib.nullcontext() as new:
+        (name,) = broadcast_object_list([str(new)])
+        yield Path(name)
+        state.wait_for_everyone()

@@ -13,6 +13,7 @@ from ssr_connector.files import replace_file
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 
 SELF = "self"  # what `data.text` says for it
+REHEARSAL = "rehearsal.jsonl"
 TOGETHER = 64  # documents written at once
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from ssr_connector.errors import UserError
 from ssr_connector.files import write_json
 from ssr_connector.training.checkpoint import Position, load_state, save_state
+from ssr_connector.training.processes import processes
 
 START = "start.json"
 
@@ -15,8 +16,8 @@ START = "start.json"
 class TextGuard:
     """Keeps the newest weights whose loss on held-out text is at most `limit` nats a token above that at the start."""
 
-    def __init__(self, folder: Path, module: nn.Module, limit: float, writes: bool = True) -> None:
-        self.folder, self.module, self.limit, self.writes = folder, module, limit, writes
+    def __init__(self, folder: Path, module: nn.Module, limit: float) -> None:
+        self.folder, self.module, self.limit = folder, module, limit
 
     @property
     def begun(self) -> bool:
@@ -25,8 +26,8 @@ class TextGuard:
 
     def begin(self, text_loss: float) -> None:
         """Remember the start."""
-        if self.writes:
-            save_state(self.folder, self.module, [], Position(), keep=1)
+        save_state(self.folder, self.module, [], Position(), keep=1)
+        if processes().is_main_process:
             write_json(self.folder / START, {"text_loss": text_loss})
 
     def allows(self, at: Position, text_loss: float) -> bool:
@@ -34,8 +35,7 @@ class TextGuard:
         start = json.loads((self.folder / START).read_text())["text_loss"]
         if text_loss > start + self.limit:
             return False
-        if self.writes:
-            save_state(self.folder, self.module, [], at, keep=1)
+        save_state(self.folder, self.module, [], at, keep=1)
         return True
 
     def go_back(self) -> int:

@@ -19,8 +19,12 @@ from ssr_connector.training.checkpoint import checkpoints
 from ssr_connector.training.loop import SUMMARY
 
 RECIPE = "recipe.json"
-# Where a run lies and how often it reports do not change what it computes.
-FREE = ("out", "evaluation", "tiny", "training.log_every", "training.checkpoint_every", "training.keep_checkpoints")
+# Where a run lies, how often it reports and who does what do not change what it computes: half the processes take the
+# same steps with twice the batches each.
+FREE = (
+    "out", "evaluation", "tiny", "training.log_every", "training.checkpoint_every", "training.keep_checkpoints",
+    "training.sharding", "training.accumulate",
+)  # fmt: skip
 
 
 def open_run(out: Path, recipe: Recipe) -> bool:

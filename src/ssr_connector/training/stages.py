@@ -2,25 +2,27 @@
 
 import dataclasses
 import importlib.util
-import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ssr_connector.aligners import Material, Tokenize, TrainableAligner, Unalignable, aligner_class
 from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
 from ssr_connector.aligners.words import end_differences_s, timed_words
 from ssr_connector.config import LLMSection, Recipe, TrainingSection, paths_of
 from ssr_connector.data.cuts import known_words
+from ssr_connector.encoders.layer_mix import LayerMix, Layers, n_mixed
 from ssr_connector.encoders.source import FrameSource, frame_source
 from ssr_connector.errors import UserError
 from ssr_connector.files import write_rejected
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
+from ssr_connector.model.adapter import ADAPTERS, add_adapter, merge_adapter
 from ssr_connector.model.checkpoint import build, load_tokenizer
-from ssr_connector.model.lora import add_lora, merge_lora
+from ssr_connector.model.embeddings import load_embeddings
 from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.batches import Batches
 from ssr_connector.training.data import (
@@ -31,11 +33,14 @@ from ssr_connector.training.data import (
     speech_batches,
     text_batches,
 )
+from ssr_connector.training.learning import let_learn
 from ssr_connector.training.loop import Progress, Student, Weighted, train
-from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM
+from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM, needs_llm
 from ssr_connector.training.processes import processes
+from ssr_connector.training.rehearsal import REHEARSAL, SELF
 from ssr_connector.training.retention import check_guard
 from ssr_connector.training.run import inherit, open_run
+from ssr_connector.training.sharding import is_sharded
 from ssr_connector.types import Logged
 from ssr_connector.units import FrameClock
 
@@ -50,8 +55,9 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     if open_run(out, recipe):
         return {}
     augmentation = augmentation_of(recipe)
-    source, width, clock = frame_source(paths_of(recipe.data.frames), recipe.encoder.name, recipe.encoder.layer)
-    section = recipe.aligner
+    encoder, section = recipe.encoder, recipe.aligner
+    frames = paths_of(recipe.data.frames)
+    source, width, clock = frame_source(frames, encoder.name, encoder.layer, encoder.padded)
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     others = read_fitting([Path(section.boundaries)], transcripts, tokenize, clock) if section.boundaries else None
@@ -63,6 +69,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
         clock,
         lambda: (source.frames(group) for group in everything.plan(0)),
         recipe.seed,
+        n_mixed(encoder.layer),
     )
     try:
         aligner = aligner_class(section.type).untrained(section, material)
@@ -79,10 +86,9 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     if recipe.data.dev:
         figures |= fit_delay(recipe, aligner, source, tokenize, clock)
     if processes().is_main_process:
-        save_aligner(
-            out / "aligner", aligner, recipe.encoder.name, recipe.encoder.layer, recipe.llm.name, section.text_form
-        )
-    return figures
+        ears = (encoder.name, encoder.layer, recipe.llm.name, section.text_form, encoder.padded)
+        save_aligner(out / "aligner", aligner, *ears)
+    return figures | layer_shares(aligner, encoder.layer)
 
 
 def fitting_cuts(
@@ -137,6 +143,7 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     config = SSRConfig(
         encoder_name=recipe.encoder.name,
         encoder_layer=recipe.encoder.layer,
+        encoder_padded=recipe.encoder.padded,
         llm_name=recipe.llm.name,
         aligner=aligner.to_dict(),
         connector=dataclasses.asdict(recipe.connector),
@@ -145,10 +152,15 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     for what, ours, its in (
         ("aligner.text_form", recipe.aligner.text_form, made_for["text_form"]),
         ("encoder.layer", recipe.encoder.layer, made_for["encoder_layer"]),
+        ("encoder.padded", recipe.encoder.padded, made_for.get("encoder_padded", True)),
     ):
         if ours != its:
             raise UserError(f"{recipe.training.aligner} was trained with {what} {its}, not {ours}; give --{what} {its}")
-    model = build(SSRForConditionalGeneration, config, **weights(recipe.llm))
+    how = weights(recipe.llm)
+    if needs_llm(recipe.training):
+        model = build(SSRForConditionalGeneration, config, **how)
+    else:
+        model = build(SSRForConditionalGeneration, config, load_embeddings(recipe.llm.name, how["dtype"]))
     if model.encoder.width != made_for["encoder_width"]:
         raise UserError(
             f"{recipe.training.aligner} was trained on frames {made_for['encoder_width']} wide, but the encoder "
@@ -166,10 +178,11 @@ def finetune(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(Path(recipe.out), recipe):
         return {}
-    if "llm" in recipe.training.train and not recipe.training.lora_rank and recipe.llm != LLMSection(recipe.llm.name):
+    whole = "llm" in recipe.training.train and recipe.training.adapter == "none"
+    if whole and recipe.llm != LLMSection(recipe.llm.name):
         raise UserError(
             "an LLM that learns as a whole is kept in float32: --training.precision bf16 makes its arithmetic cheaper, "
-            "--training.lora_rank 16 learns additions to one that is kept in fewer bits"
+            "--training.adapter lora learns additions to one that is kept in fewer bits"
         )
     model = SSRForConditionalGeneration.from_pretrained(str(recipe.training.start_from), **weights(recipe.llm))
     return train_model(recipe, model, progress)
@@ -212,23 +225,23 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
             f"connector.type {recipe.connector.type!r} learns how many vectors to emit from the objective {needed}; "
             f"add --training.objectives.{needed} 0.1"
         )
-    model.requires_grad_(False)
-    for name in config.train:
-        if name == "llm" and config.lora_rank:
-            start_lora(model, config)
-        else:
-            parts[name].requires_grad_(True)
-    freeze(model, config.freeze)
-    to_device(model)
+    if "llm" in config.train and config.adapter != "none":
+        start_adapter(model, config)
+        parts["llm"] = model.llm
+    for pattern in let_learn(parts, config):
+        raise UserError(f"training.freeze: no parameter that learns matches {pattern!r}")
+    if is_sharded(config):
+        check_sharding(recipe)  # which then brings every part to its device
+    else:
+        to_device(model)
     if config.gradient_checkpointing:
         checkpoint_gradients(model)
     if "transcribe" in config.objectives:
         model.config.transcribe_prompt = config.transcribe_prompt
     model.config.llm_trained = model.config.llm_trained or "llm" in config.train
     augmentation = augmentation_of(recipe)
-    source, _, clock = frame_source(
-        paths_of(recipe.data.frames), model.config.encoder_name, model.config.encoder_layer, model.encoder
-    )
+    ears = (model.config.encoder_name, model.config.encoder_layer, model.config.encoder_padded)
+    source, _, clock = frame_source(paths_of(recipe.data.frames), *ears, model.encoder)
     cuts, transcripts = load_cuts(recipe.data.train, model.config.text_form)
     folders = paths_of(recipe.data.alignments)
     alignments = read_fitting(folders, transcripts, model.tokenize, clock)
@@ -248,7 +261,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         if recipe.data.dev_text and "llm" in config.train:
             dev_text = text_batches(recipe, model, recipe.data.dev_text)
             measured.append(Weighted("text", config.objectives.get("text", 0.0), TextLM(model)))
-        evaluate = DevLoss(Student(model, measured), Batches(held_out, dev_text), len(list(held_out.plan(0))))
+        evaluate = DevLoss(student, measured, Batches(held_out, dev_text), len(list(held_out.plan(0))))
         watched = dev_text is not None
     check_guard(config.max_text_drop, config.evaluate_every, watched)
     figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
@@ -256,11 +269,20 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     if malformed:
         write_rejected(out / "malformed_text.tsv", malformed)
         figures["malformed_text"] = float(len(malformed))
-    if config.lora_rank and config.lora_merge:
-        model.llm, model.config.lora = merge_lora(model.llm), {}
+    if model.config.adapter and config.adapter_merge:
+        model.llm, model.config.adapter = merge_adapter(model.llm), {}
     if processes().is_main_process:
         model.save_pretrained(str(out / "model"))
+    figures |= layer_shares(model.connector, model.config.encoder_layer)
     return {**figures, "left_out": float(speech.n_left_out), "connector_parameters": model.connector.n_parameters}
+
+
+def layer_shares(module: nn.Module, layer: Layers) -> Logged:
+    """What each of the encoder's layers counts in what a module mixes of them."""
+    if not isinstance(layer, list):
+        return {}
+    mixes = [part for part in module.modules() if isinstance(part, LayerMix)]
+    return {f"share_of_layer_{k}": share for mix in mixes for k, share in zip(layer, mix.shares(), strict=True)}
 
 
 def to_device(model: SSRForConditionalGeneration) -> None:
@@ -270,34 +292,38 @@ def to_device(model: SSRForConditionalGeneration) -> None:
         part.to(processes().device)
 
 
-def start_lora(model: SSRForConditionalGeneration, config: TrainingSection) -> None:
+def start_adapter(model: SSRForConditionalGeneration, config: TrainingSection) -> None:
     """Wrap the LLM in additions, which alone learn."""
-    if model.config.lora:
+    if model.config.adapter:
         raise UserError(
-            f"{config.start_from} has low-rank additions already: train it with --training.lora_merge true first"
+            f"{config.start_from} has additions ({model.config.adapter['type']}) already: train it with "
+            "--training.adapter_merge true first"
         )
-    model.config.lora = {"rank": config.lora_rank, "alpha": config.lora_alpha}
-    model.llm = add_lora(model.llm, **model.config.lora)
+    if config.adapter_merge and not ADAPTERS[config.adapter].merges:
+        raise UserError(f"training.adapter {config.adapter} cannot be merged: leave --training.adapter_merge false")
+    model.config.adapter = {"type": config.adapter, "rank": config.adapter_rank, "alpha": config.adapter_alpha}
+    model.llm = add_adapter(model.llm, **model.config.adapter)
 
 
-def freeze(model: SSRForConditionalGeneration, patterns: Sequence[str]) -> None:
-    """Stop parameters whose names match from learning. Raises UserError at a pattern that stops none."""
-    for pattern in patterns:
-        try:
-            found = [p for name, p in model.named_parameters() if p.requires_grad and re.search(pattern, name)]
-        except re.error as error:
-            raise UserError(f"training.freeze: {pattern!r} is no regular expression ({error})") from error
-        if not found:
-            raise UserError(f"training.freeze: no parameter that learns matches {pattern!r}")
-        for parameter in found:
-            parameter.requires_grad_(False)
+def check_sharding(recipe: Recipe) -> None:
+    """Raise UserError where something needs the LLM in one piece."""
+    config = recipe.training
+    reason = None
+    if recipe.llm.quantize != "none":
+        reason = f"llm.quantize {recipe.llm.quantize}: a quantised LLM is not divided; use --llm.dtype bfloat16"
+    elif "ewc" in config.objectives:
+        reason = "the objective ewc, which looks at all weights at once; use text_kl or training.adapter"
+    elif recipe.data.text == SELF and not (Path(recipe.out) / REHEARSAL).is_file():
+        reason = f"data.text {SELF}: let one process without sharding write {Path(recipe.out) / REHEARSAL} first"
+    if reason:
+        raise UserError(f"training.sharding fsdp does not go with {reason}")
 
 
 class DevLoss:
-    """Means of the objectives' figures over the development data."""
+    """Means of objectives' figures over the development data."""
 
-    def __init__(self, student: Student, batches: Batches, n_batches: int) -> None:
-        self.student, self.batches, self.n_batches = student, batches, n_batches
+    def __init__(self, student: Student, objectives: Sequence[Weighted], batches: Batches, n_batches: int) -> None:
+        self.student, self.objectives, self.batches, self.n_batches = student, objectives, batches, n_batches
 
     def __call__(self) -> Logged:
         """Each figure averaged over the batches."""
@@ -305,6 +331,6 @@ class DevLoss:
         with torch.no_grad():
             stream = self.batches.from_position(0, 0, 0)
             for _ in range(self.n_batches):
-                for name, value in self.student(next(stream)[2])[1].items():
+                for name, value in self.student(next(stream)[2], self.objectives)[1].items():
                     totals[name] = totals.get(name, 0.0) + value / self.n_batches
         return totals

@@ -7,6 +7,7 @@ from ssr_connector.evaluation.benchmarks import (
     salmon,
     sblimp,
     storycloze,
+    style,
     swuggy,
     table,
 )
@@ -20,6 +21,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sblimp": sblimp.BENCHMARK,
     "salmon": salmon.BENCHMARK,
     "table": table.BENCHMARK,
+    "style": style.BENCHMARK,
     "blimp": blimp.BENCHMARK,
     "multiple_choice": multiple_choice.BENCHMARK,
 }

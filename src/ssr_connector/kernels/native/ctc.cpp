@@ -2,13 +2,33 @@
 //
 // States are kept in two arrays, blanks[j] before label j (j = L: after the last) and labels[j]. A frame's emissions of
 // the labels are fetched first, so that the rest is arithmetic on neighbours.
+//
+// The way back is kept as a byte a label where that is little. Else scores are kept every `interval` frames alone: a path
+// moves on by at most one label a frame, so that the way back is found block by block, each computed once more from its
+// checkpoint over no more than `interval` labels. The optimum is the same as with all scores in memory.
+#include <cmath>
+#include <vector>
+
 #include "viterbi.h"
 
 namespace {
 
 using namespace ssr;
 
+typedef int8_t Marks __attribute__((vector_size(16), may_alias));
+
 constexpr int64_t kSmallVocabulary = 2 * kLanes;  // fits into two registers
+constexpr int64_t kMostMarks = 3 << 20;  // bytes of back-pointers; where they are more, scores are computed again
+constexpr int64_t kSmallestInterval = 2 * kLanes - 1;  // so that a block's labels fill two chunks
+constexpr int64_t kSmallWorkspaceFloats = 1 << 19;  // 2 MiB of checkpoints: not worth a longer interval
+
+// Frames between checkpoints of `width` floats: few where memory allows, else what makes checkpoints and one block of
+// twice `interval` x `interval` floats smallest together.
+int64_t checkpoint_interval(int64_t frames, int64_t width) {
+  if (frames / kSmallestInterval * width <= kSmallWorkspaceFloats) return kSmallestInterval;
+  const double best = std::cbrt(0.25 * static_cast<double>(frames) * static_cast<double>(width));
+  return std::max<int64_t>(kSmallestInterval, static_cast<int64_t>(best));
+}
 
 // The labels of one item, padded to whole chunks with the blank, which moves no score to the left.
 struct Text {
@@ -22,10 +42,15 @@ SSR_WIDEST_VECTORS void gather(const float* row, const int32_t* ids, int64_t chu
 }
 
 #if defined(__GNUC__) && !defined(__clang__)
-// The same from a row of at most 32 labels, looked up in registers.
-SSR_WIDEST_VECTORS void look_up(const float* row, int64_t vocabulary, const int32_t* ids, int64_t chunks, Lanes* out) {
-  Lanes table[2] = {};
-  std::memcpy(table, row, vocabulary * sizeof(float));
+// The same from a row of at most 32 labels, looked up in registers. They are loaded whole where so much can be read, be it
+// of the next row: what a copy of any other length writes must reach the cache before it is loaded.
+SSR_WIDEST_VECTORS void look_up(const float* row, int64_t readable, const int32_t* ids, int64_t chunks, Lanes* out) {
+  Lanes table[2];
+  if (readable >= kSmallVocabulary) {
+    std::memcpy(table, row, sizeof table);
+  } else {
+    std::memcpy(table, row, readable * sizeof(float));
+  }
   for (int64_t c = 0; c < chunks; ++c) {
     IntLanes index;
     std::memcpy(&index, ids + c * kLanes, sizeof index);
@@ -43,48 +68,43 @@ struct States {
   Lanes *blanks, *labels;
 };
 
-// One frame over chunks [0, chunks), from `before` to `after`, which may be the same. Returns whether an emission was NaN.
-SSR_WIDEST_VECTORS bool advance(States before, States after, const Lanes* emissions, float blank_emission,
+// One frame over chunks [0, chunks), from `before` to `after`, which may be the same. What is not a number stays so.
+SSR_WIDEST_VECTORS void advance(States before, States after, const Lanes* emissions, float blank_emission,
                                 const float* skip, int64_t chunks) {
-  IntLanes odd = {};
   Lanes left = before.labels[-1];
   for (int64_t c = 0; c < chunks; ++c) {
     const Lanes blank = before.blanks[c], label = before.labels[c], previous = shifted(left, label);
     Lanes skips;
     std::memcpy(&skips, skip + c * kLanes, sizeof skips);
-    after.blanks[c] = larger(blank, previous) + blank_emission;
-    after.labels[c] = larger(larger(label, blank), previous + skips) + emissions[c];
-    odd |= emissions[c] != emissions[c];
+    after.blanks[c] = larger(previous, blank) + blank_emission;
+    after.labels[c] = larger(previous + skips, larger(blank, label)) + emissions[c];
     left = label;
   }
-  return any(odd) || blank_emission != blank_emission;
 }
 
 // The same in place, and for every label how the best paths come to it and to the blank before it.
 constexpr int32_t kLeftLabel = 1, kSkipped = 2, kEntered = 4;
-SSR_WIDEST_VECTORS bool advance_marked(States scores, const Lanes* emissions, float blank_emission, const float* skip,
+SSR_WIDEST_VECTORS void advance_marked(States scores, const Lanes* emissions, float blank_emission, const float* skip,
                                        int64_t chunks, Marks* marks) {
-  IntLanes odd = {};
   Lanes left = scores.labels[-1];
   for (int64_t c = 0; c < chunks; ++c) {
     const Lanes blank = scores.blanks[c], label = scores.labels[c], previous = shifted(left, label);
     Lanes skips;
     std::memcpy(&skips, skip + c * kLanes, sizeof skips);
-    const Lanes skipping = previous + skips, near = larger(label, blank);
+    const Lanes skipping = previous + skips, near = larger(blank, label);
     const IntLanes mark =
         ((previous > blank) & kLeftLabel) | ((skipping > near) & kSkipped) | ((blank > label) & kEntered);
     marks[c] = __builtin_convertvector(mark, Marks);
-    scores.blanks[c] = larger(blank, previous) + blank_emission;
-    scores.labels[c] = larger(near, skipping) + emissions[c];
-    odd |= emissions[c] != emissions[c];
+    scores.blanks[c] = larger(previous, blank) + blank_emission;
+    scores.labels[c] = larger(skipping, near) + emissions[c];
     left = label;
   }
-  return any(odd) || blank_emission != blank_emission;
 }
 
 // The log-probabilities of one item [T, V], and room for a frame's emissions of its labels.
 struct Emissions {
   const float* log_probs;
+  const float* end;  // of what may be read
   int64_t stride, vocabulary, blank;
   const Text& text;
   const Scores fetched;
@@ -93,20 +113,20 @@ struct Emissions {
   const Lanes* fetch(const float* row, int64_t left, int64_t chunks) const {
     const int32_t* ids = text.ids.data() + left;
     if (vocabulary <= kSmallVocabulary) {
-      look_up(row, vocabulary, ids, chunks, fetched.at(0));
+      look_up(row, end - row, ids, chunks, fetched.at(0));
     } else {
       gather(row, ids, chunks, floats(fetched.at(0)));
     }
     return fetched.at(0);
   }
   // Advances those chunks.
-  bool step(int64_t t, int64_t left, int64_t chunks, States before, States after) const {
+  void step(int64_t t, int64_t left, int64_t chunks, States before, States after) const {
     const float* row = log_probs + t * stride;
-    return advance(before, after, fetch(row, left, chunks), row[blank], text.skip.data() + left, chunks);
+    advance(before, after, fetch(row, left, chunks), row[blank], text.skip.data() + left, chunks);
   }
-  bool step_marked(int64_t t, int64_t left, int64_t chunks, States scores, Marks* marks) const {
+  void step_marked(int64_t t, int64_t left, int64_t chunks, States scores, Marks* marks) const {
     const float* row = log_probs + t * stride;
-    return advance_marked(scores, fetch(row, left, chunks), row[blank], text.skip.data() + left, chunks, marks);
+    advance_marked(scores, fetch(row, left, chunks), row[blank], text.skip.data() + left, chunks, marks);
   }
 };
 
@@ -118,7 +138,7 @@ Status align(const Emissions& emissions, int64_t T, int64_t L, int64_t* starts, 
   if (T < L) return kInfeasible;
   const Text& text = emissions.text;
   const int64_t chunks = chunks_of(L + 1), row = 2 * chunks + 1;  // blanks, a chunk that is never reached, labels
-  const int64_t K = checkpoint_interval(T, row * kLanes, 2), blocks = (T + K - 1) / K;
+  const int64_t K = checkpoint_interval(T, row * kLanes), blocks = (T + K - 1) / K;
   // States that the frame can have reached, and that can still reach the end.
   const auto lowest = [&](int64_t t) { return std::max<int64_t>(0, L - T + t); };
   const auto lowest_blank = [&](int64_t t) { return std::max<int64_t>(0, L - T + t + 1); };
@@ -129,7 +149,6 @@ Status align(const Emissions& emissions, int64_t T, int64_t L, int64_t* starts, 
   Lanes *blank_chunks = rolling.at(0), *label_chunks = rolling.at(chunks + 1);
   float *blanks = floats(blank_chunks), *labels = floats(label_chunks);
   blanks[0] = 0.0f;  // before the first frame: in front of everything
-  bool odd = false;
   for (int64_t t = 0; t < T; ++t) {
     if (t % (marked ? kRebaseFrames : K) == 0) {
       if (t > 0) {
@@ -143,10 +162,13 @@ Status align(const Emissions& emissions, int64_t T, int64_t L, int64_t* starts, 
     }
     const int64_t first = lowest(t) / kLanes, n = std::min(L, t) / kLanes - first + 1;
     const States states{blank_chunks + first, label_chunks + first};
-    odd |= marked ? emissions.step_marked(t, first * kLanes, n, states, &marks[t * chunks + first])
-                  : emissions.step(t, first * kLanes, n, states, states);
+    if (marked) {
+      emissions.step_marked(t, first * kLanes, n, states, &marks[t * chunks + first]);
+    } else {
+      emissions.step(t, first * kLanes, n, states, states);
+    }
   }
-  if (odd) return kNotANumber;
+  if (not_a_number(blanks, L + 1) || not_a_number(labels, L)) return kNotANumber;
   const float in_blank = blanks[L], in_label = labels[L - 1];  // labels[-1]: never
   if (!(std::max(in_blank, in_label) > kNever)) return kInfeasible;
 
@@ -233,9 +255,11 @@ extern "C" int ssr_ctc_forced_align(const float* log_probs, int64_t items, int64
       for (int64_t j = 1; j < L; ++j) {
         if (ids[j] == ids[j - 1]) text.skip[j] = kNever;
       }
-      const Emissions emissions{log_probs + i * item_stride, frame_stride, vocabulary, blank, text,
-                          Scores(padded / kLanes)};
-      status[i] = align(emissions, input_lengths[i], L, starts + i * target_stride, ends + i * target_stride,
+      const int64_t T = input_lengths[i];
+      const float* item = log_probs + i * item_stride;
+      const Emissions emissions{item,       item + std::max<int64_t>(0, T - 1) * frame_stride + vocabulary,
+                                frame_stride, vocabulary, blank, text, Scores(padded / kLanes)};
+      status[i] = align(emissions, T, L, starts + i * target_stride, ends + i * target_stride,
                         means + i * target_stride);
     }
   } catch (const std::bad_alloc&) {

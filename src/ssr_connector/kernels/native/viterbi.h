@@ -1,20 +1,14 @@
-// What both kernels share: scores roll from frame to frame and are kept only every `interval` frames. A path moves on
-// by at most one label a frame, so that the way back is found block by block, each computed once more from its
-// checkpoint over no more than `interval` labels. The optimum is the same as with all scores in memory.
-//
-// Scores are updated in place, sixteen at a time. The score to the left of each comes from registers: a load that
-// straddles two fresh stores would wait for both to reach the cache, which is what bounds the obvious loop.
+// What both kernels share. Scores are updated in place, sixteen at a time. The score to the left of each comes from
+// registers: a load that straddles two fresh stores would wait for both to reach the cache, which is what bounds the
+// obvious loop.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <memory>
 #include <new>
-#include <numeric>
-#include <vector>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 // One build runs on every x86-64 processor and uses the widest vectors that it has.
@@ -31,14 +25,10 @@ namespace ssr {
 constexpr int64_t kLanes = 16;
 typedef float Lanes __attribute__((vector_size(64), may_alias));
 typedef int32_t IntLanes __attribute__((vector_size(64), may_alias));
+typedef uint32_t Words __attribute__((vector_size(64), may_alias));
 
-typedef int8_t Marks __attribute__((vector_size(16), may_alias));
-
-constexpr int64_t kMostMarks = 3 << 20;  // bytes of back-pointers; where they are more, scores are computed again
 constexpr int64_t kRebaseFrames = 256;
 constexpr float kNever = -std::numeric_limits<float>::infinity();
-constexpr int64_t kSmallestInterval = 2 * kLanes - 1;  // so that a block's labels fill two chunks
-constexpr int64_t kSmallWorkspaceFloats = 1 << 19;  // 2 MiB of checkpoints: not worth a longer interval
 
 enum Status : uint8_t { kAligned = 0, kInfeasible = 1, kNotANumber = 2 };
 
@@ -49,19 +39,8 @@ SSR_INLINE Lanes shifted(Lanes left, Lanes here) {
   return __builtin_shufflevector(left, here, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30);
 }
 
+// `b` where it is not a number, as no comparison with it holds.
 SSR_INLINE Lanes larger(Lanes a, Lanes b) { return a > b ? a : b; }
-
-// The first `n` scores of `values`, zeros after them.
-SSR_INLINE Lanes only(Lanes values, int64_t n) {
-  const IntLanes index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  return index < static_cast<int32_t>(std::min(n, kLanes)) ? values : Lanes{};
-}
-
-SSR_INLINE bool any(IntLanes flags) {
-  int32_t found = 0;
-  for (int64_t k = 0; k < kLanes; ++k) found |= flags[k];
-  return found;
-}
 
 // Chunks of scores, all `never` at first, aligned for the widest loads. (std::vector drops the alignment of vectors.)
 class Scores {
@@ -80,19 +59,26 @@ class Scores {
 };
 
 inline float* floats(Lanes* lanes) { return reinterpret_cast<float*>(lanes); }
+inline Words* words(Lanes* lanes) { return reinterpret_cast<Words*>(lanes); }
 
 inline int64_t chunks_of(int64_t n) { return (n + kLanes - 1) / kLanes; }
 
-// Frames between checkpoints of `width` floats: few where memory allows, else what makes checkpoints and one block of
-// at most `interval` x `interval` x `arrays` floats smallest together.
-inline int64_t checkpoint_interval(int64_t frames, int64_t width, int64_t arrays) {
-  if (frames / kSmallestInterval * width <= kSmallWorkspaceFloats) return kSmallestInterval;
-  const double best = std::cbrt(0.5 * static_cast<double>(frames) * static_cast<double>(width) / arrays);
-  return std::max<int64_t>(kSmallestInterval, static_cast<int64_t>(best));
+inline float highest(const float* scores, int64_t n) {
+  Lanes best = same(kNever);
+  int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) {
+    Lanes some;
+    std::memcpy(&some, scores + j, sizeof some);
+    best = larger(some, best);
+  }
+  float found = kNever;
+  for (int64_t k = 0; k < kLanes; ++k) found = best[k] > found ? best[k] : found;
+  for (; j < n; ++j) found = scores[j] > found ? scores[j] : found;
+  return found;
 }
 
-inline float highest(const float* scores, int64_t n) {
-  return std::accumulate(scores, scores + n, kNever, [](float a, float b) { return a > b ? a : b; });
+inline bool not_a_number(const float* scores, int64_t n) {
+  return std::any_of(scores, scores + n, [](float score) { return score != score; });
 }
 
 // Takes the best score off all: over an hour of frames they would else grow until float32 tells them apart no longer.

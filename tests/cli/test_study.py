@@ -1,0 +1,41 @@
+"""`ssr study` as a user types it; what the studies find is tested beside them."""
+
+import pytest
+
+from ssr_connector.cli import main
+from ssr_connector.studies import STUDIES
+
+
+def test_help_names_every_study(capsys):
+    with pytest.raises(SystemExit):
+        main(["study", "--help"])
+    listed = capsys.readouterr().out.split("\nstudies\n")[1]
+    assert set(STUDIES) <= set(listed.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["study"], "required"),
+        (["study", "alligners"], "invalid choice: 'alligners'"),
+        (["study", "aligners", "--config", "nowhere.yaml"], "no recipe nowhere.yaml"),
+        (["study", "aligners", "--training.lrr", "3"], "did you mean --training.lr?"),
+    ],
+)
+def test_a_wrong_command_is_refused_before_anything_is_made(words, message, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = main(words)
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_of_the_world_that_does_not_exist_is_named(capsys, monkeypatch, tmp_path, pytestconfig):
+    monkeypatch.chdir(tmp_path)
+    recipe = pytestconfig.rootpath / "recipes" / "smoke.yaml"
+    assert main(["study", "aligners", "--config", str(recipe), "--tiny.world.sories", "3"]) == 2
+    assert "sories" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

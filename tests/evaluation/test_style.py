@@ -1,0 +1,50 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ssr_connector.errors import UserError
+from ssr_connector.evaluation.choice import Choice, Spoken
+from ssr_connector.evaluation.style import with_shown
+
+LABELS = ("slow", "fast")
+
+
+def said(k, label, text):
+    return Choice(
+        f"{k}-{label}", "rate", Spoken(text, f"{k}-{label}.wav"), tuple(map(Spoken, LABELS)), LABELS.index(label)
+    )
+
+
+ITEMS = [said(k, label, f"Line {k}.") for k in range(4) for label in LABELS]
+PATH = Path("style.jsonl")
+
+
+def test_examples_of_every_label_say_other_words():
+    shown = with_shown(ITEMS, 2, 0, PATH)
+    for item in shown:
+        assert Counter(e.answer for e in item.shown) == {"slow": 2, "fast": 2}
+        assert len({e.context.audio for e in item.shown}) == 4
+        assert all(e.context.audio.endswith(f"-{e.answer}.wav") for e in item.shown)
+        assert all(e.context.text != item.context.text for e in item.shown)
+    assert len({tuple(e.answer for e in item.shown) for item in shown}) > 1  # their order gives nothing away
+
+
+def test_they_follow_from_the_seed_and_the_item():
+    assert with_shown(ITEMS, 1, 0, PATH) == with_shown(ITEMS[::1], 1, 0, PATH)
+    assert with_shown(ITEMS, 1, 0, PATH) != with_shown(ITEMS, 1, 1, PATH)
+    assert with_shown(with_shown(ITEMS, 2, 0, PATH), 1, 0, PATH) == with_shown(ITEMS, 1, 0, PATH)
+    assert with_shown(ITEMS, 0, 0, PATH) == ITEMS
+
+
+def test_too_few_are_named():
+    with pytest.raises(UserError, match=r"style.jsonl: 0-slow needs 4 examples of 'slow' .* there are 3: .* at most 3"):
+        with_shown(ITEMS, 4, 0, PATH)
+    with pytest.raises(UserError, match=r"needs 1 examples of 'slow' .* there are 0"):
+        with_shown(ITEMS[:1], 1, 0, PATH)
+
+
+def test_without_texts_any_other_recording_will_do():
+    items = [said(k, label, "") for k in range(2) for label in LABELS]
+    for item in with_shown(items, 1, 0, PATH):
+        assert item.context.audio not in {e.context.audio for e in item.shown}
