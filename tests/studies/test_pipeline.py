@@ -86,6 +86,13 @@ def test_stage_2_follows_stage_1(pipeline_of):
     assert found["data.alignments"].name == pipeline.alignments(arm, 0).name
 
 
+def test_other_data_make_another_run(pipeline_of):
+    usual, rehearsal = Arm("a", "A", finetune={}), Arm("b", "B", finetune={"data.text": "self"})
+    pipeline = pipeline_of(usual, rehearsal)
+    assert pipeline.model(usual, 0).key != pipeline.model(rehearsal, 0).key
+    assert pipeline.connector(usual, 0).key == pipeline.connector(rehearsal, 0).key
+
+
 def test_the_learning_rate_with_the_lowest_development_loss_is_taken(pipeline_of, tmp_path):
     arm = Arm("a", "A", tuned=True)
     maker = Answers(tmp_path)

@@ -30,6 +30,13 @@ def test_a_ratio_is_not_the_mean_of_ratios():
     assert results.difference("r0", "r1", "x").value == 1.0
 
 
+def test_fewer_tokens_of_the_same_closeness_are_no_difference():
+    many, few = figure([2.0, 4.0, 1.0], [4.0, 8.0, 2.0]), figure([1.0, 3.0, 0.5], [2.0, 6.0, 1.0])
+    change = results_of([few], [many]).difference("r0", "r1", "x")
+    assert change.value == pytest.approx(0)
+    assert change.ci95 == pytest.approx((0, 0))
+
+
 def test_differences_are_over_the_items_of_both():
     ours = {"x": {"value": 1.0, "ids": ["a", "b", "c"], "sums": [1.0, 1.0, 9.0], "weights": [1.0] * 3}}
     theirs = {"x": {"value": 0.5, "ids": ["b", "a", "z"], "sums": [0.0, 0.5, 7.0], "weights": [1.0] * 3}}

@@ -70,8 +70,9 @@ def of_voices(results: "Results", system: str, title: str) -> str:
     elif change.sign == 0:
         lost += ", which is not told apart from nothing"
     return (
-        f"In {SCORES[TASK]} of new sentences in voices of training {title} stands {number(seen.value, 'points')} points "
-        f"from the text model, and {number(unseen.value, 'points')} in unseen ones: {lost}."
+        f"In {SCORES[TASK]} of new sentences in voices of training {title} stands "
+        f"{number(seen.value, 'points')} points from the text model, and {number(unseen.value, 'points')} in unseen "
+        f"ones: {lost}."
     )
 
 

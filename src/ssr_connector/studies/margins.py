@@ -107,6 +107,6 @@ def losses(results: "Results", name: str, reference: str, figure: str, what: str
     around = f", 95 % interval {interval(apart.ci95, 'points')}" if apart.ci95 else ""
     return (
         f"From {results.row(reference).title} to {results.row(name).title} SSR changes by "
-        f"{number(ours.value, 'points')} points of {what} and the cascade by {number(theirs.value, 'points')}: {words} (difference "
-        f"{number(apart.value, 'points')}{around}, uncorrected)."
+        f"{number(ours.value, 'points')} points of {what} and the cascade by "
+        f"{number(theirs.value, 'points')}: {words} (difference {number(apart.value, 'points')}{around}, uncorrected)."
     )

@@ -29,6 +29,8 @@ SCORES: Mapping[str, str] = {
     "sblimp": "sBLIMP",
     "swuggy": "sWUGGY",
 }
+OWN = "own"  # the table of a user's corpora, and what begins the names of arms in a user's noises
+QUICK_OWN = ("own_10", "own_0")
 CLEAN = Arm("clean", "clean speech")
 
 
@@ -42,8 +44,12 @@ def in_noise(name: str, title: str, source: str) -> tuple[Arm, ...]:
 
 def noise_panel(title: str, arms: tuple[Arm, ...]) -> Panel:
     """Those arms, and clean speech beyond them."""
-    places = {arm.name: float(arm.surroundings["snr_db"]) for arm in arms}
-    return Panel(title, "signal-to-noise ratio, dB", {CLEAN.name: BEYOND_DB, **places})
+    return Panel(title, "signal-to-noise ratio, dB", places(arms, "snr_db", BEYOND_DB))
+
+
+def places(arms: tuple[Arm, ...], option: str, clean: float) -> dict[str, float]:
+    """Where arms stand along an option of their surroundings, and clean speech."""
+    return {CLEAN.name: clean, **{arm.name: float(arm.surroundings[option]) for arm in arms}}
 
 
 STATIONARY = in_noise("stationary", "stationary noise", "generated")
@@ -87,31 +93,21 @@ def corpus(results: "Results", name: str) -> str:
     return f"On {results.row(name).title}, recordings from outside of this world: {', '.join(parts)}." if parts else ""
 
 
-OWN = "own"
-
-
 def extended(study: Study, own: Own) -> Study:
     """The study with the noises and the corpora of a user."""
     arms: tuple[Arm, ...] = ()
     panels = study.picture.panels
     if own.noises:
         title = Path(own.noises).stem
-        arms = in_noise("own", title, own.noises)
+        arms = in_noise(OWN, title, own.noises)
         panels = (*panels, noise_panel(title[:1].upper() + title[1:], arms))
     corpora = tuple(Arm(f"cuts_{name}", name, table=OWN, cuts=path) for name, path in own.cuts.items())
     return replace(
         study,
         arms=(*study.arms, *arms, *corpora),
         picture=replace(study.picture, panels=panels),
-        tables={
-            **study.tables,
-            OWN: "Recordings from outside of this world, which are not synthetic unless they say so",
-        },
-        quick=(
-            *study.quick,
-            *(arm.name for arm in arms if arm.surroundings["snr_db"] in (10, 0)),
-            *(a.name for a in corpora),
-        ),
+        tables={**study.tables, OWN: "Corpora from outside of this world"},
+        quick=(*study.quick, *(arm.name for arm in arms if arm.name in QUICK_OWN), *(arm.name for arm in corpora)),
     )
 
 
@@ -139,14 +135,8 @@ NOISE = Study(
         panels=(
             noise_panel("Stationary noise", STATIONARY),
             noise_panel("Babble", BABBLE),
-            Panel(
-                "Rooms",
-                "decay by 60 dB, s",
-                {CLEAN.name: 0.0, **dict(zip((a.name for a in ROOMS), DECAYS_S, strict=True))},
-            ),
-            Panel(
-                "Speed", "times as fast", {CLEAN.name: 1.0, **dict(zip((a.name for a in FASTER), SPEEDS, strict=True))}
-            ),
+            Panel("Rooms", "decay by 60 dB, s", places(ROOMS, "decay_s", 0.0)),
+            Panel("Speed", "times as fast", places(FASTER, "speed", 1.0)),
         ),
     ),
     paragraph=paragraph,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.config import Recipe, to_dict
+from ssr_connector.config import Recipe, plain, to_dict
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.damage import Damage
@@ -26,7 +26,7 @@ ELSEWHERE = {  # values that do not change what is computed, or are paths to wha
     "encoder": ("name",),
     "llm": ("name",),
 }
-READ_BY = {"aligner": ("aligner",), "distill": ("connector",), "multitask": ("connector",)}  # of these two sections
+READ_BY = {"aligner": "aligner", "distill": "connector", "multitask": "connector"}  # of these two sections
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Pipeline:
         self.base = [demo.stages.keys["encode"], demo.stages.keys["LLM"]]
         self.heard = Heard(demo, study, maker, rates)
         self.recipes: dict[str, Recipe] = {}  # of every stage, as the demo has them
+        self.aligners: dict[tuple[str, int], Step] = {}  # by arm and seed
         self.connectors: dict[tuple[str, int], Step] = {}
         self.ears: dict[str, Any] = {}  # of one aligner at a time: what is heard is shared by all that it is heard for
 
@@ -54,7 +55,10 @@ class Pipeline:
 
     def aligner(self, arm: Arm, seed: int) -> Step:
         """Training on transcripts."""
-        return self.training("aligner", f"aligner of {arm.title}", arm.aligner, seed, ())
+        if (arm.name, seed) not in self.aligners:
+            step = self.training("aligner", f"aligner of {arm.title}", arm.aligner, seed, ())
+            self.aligners[arm.name, seed] = step
+        return self.aligners[arm.name, seed]
 
     def alignments(self, arm: Arm, seed: int) -> Step:
         """Of all training speech, along its transcripts; by words they are the same for all seeds."""
@@ -180,8 +184,11 @@ class Pipeline:
             theirs["training.lr"] = self.tuned_rate(reference)
         n = self.n_steps("distill", theirs)
         steps = self.flops(reference, theirs), self.flops(arm, options)
-        flops = [self.maker.make(step).get("flops_a_step") for step in steps]
-        costs = flops if all(flops) else [step.before[0].seconds or 1.0 for step in steps]
+        facts = [self.maker.make(step) for step in steps]
+        if all("flops_a_step" in found for found in facts):
+            costs = [float(found["flops_a_step"]) for found in facts]
+        else:
+            costs = [step.before[0].seconds or 1.0 for step in steps]
         return max(1, round(n * costs[0] / costs[1]))
 
     def steps_to_converge(self, arm: Arm, options: Options) -> int:
@@ -210,10 +217,9 @@ class Pipeline:
     def training(self, variant: str, what: str, options: Options, seed: int, before: tuple[Step, ...]) -> Step:
         """`ssr train` with a variant of the recipe; what its options borrow from other arms comes before it."""
         borrowed = {key: self.borrow(value, seed) for key, value in options.items() if isinstance(value, Made)}
-        plain = {"seed": seed, **{key: value for key, value in options.items() if key not in borrowed}}
-        recipe = self.recipe(variant, plain)
-        plain |= self.warmup(variant, plain, recipe)
-        recipe = self.recipe(variant, plain)
+        own = {"seed": seed, **{key: value for key, value in options.items() if key not in borrowed}}
+        own |= self.warmup(variant, own)
+        recipe = self.recipe(variant, own)
         before = (*before, *borrowed.values())
 
         def work(folder: Path, report: Report) -> Facts:
@@ -222,19 +228,21 @@ class Pipeline:
                 made = self.maker.folder(step)
                 paths[key] = made / "aligner" if step.stage == "aligner" else made
             paths |= self.paths_of(variant, before)
-            return run_training(variant, self.recipe(variant, {**plain, **paths}), report)
+            return run_training(variant, self.recipe(variant, {**own, **paths}), report)
 
-        inputs = [self.base, content(recipe, variant), sorted(borrowed)]
+        data = {key: value for key, value in own.items() if key.startswith("data.")}  # of the arm itself
+        inputs = [self.base, content(recipe, variant), sorted(borrowed), data]
         seconds = self.rates.training(variant, recipe)
         guess = {"dev_loss": 1 / recipe.training.steps}  # so that a forecast takes it to go on improving
         return Step(STAGES[variant], f"{what}, seed {seed}", inputs, before, work, seconds, guess)
 
-    def warmup(self, variant: str, options: Options, recipe: Recipe) -> Options:
+    def warmup(self, variant: str, options: Options) -> Options:
         """The recipe's share of warm-up, for another number of steps."""
-        usual = self.recipe(variant, {k: v for k, v in options.items() if k != "training.steps"}).training
-        if "training.warmup_steps" in options or recipe.training.steps == usual.steps:
+        usual = self.recipe(variant, {}).training
+        steps = options.get("training.steps", usual.steps)
+        if "training.warmup_steps" in options or steps == usual.steps:
             return {}
-        return {"training.warmup_steps": round(usual.warmup_steps * recipe.training.steps / usual.steps)}
+        return {"training.warmup_steps": round(usual.warmup_steps * steps / usual.steps)}
 
     def borrow(self, made: Made, seed: int) -> Step:
         """The step of another arm."""
@@ -317,11 +325,9 @@ def with_options(recipe: Recipe, options: Options) -> Recipe:
 
 def content(recipe: Recipe, variant: str) -> dict[str, Any]:
     """What a training run follows from, but for what its paths stand for."""
-    tree = to_dict(recipe)
-    kept = {k: v for k, v in tree.items() if k not in ("out", "data", "tiny", "evaluation")}
-    for section in {"aligner", "connector"} - set(READ_BY[variant]):
-        del kept[section]
-    for section, keys in ELSEWHERE.items():
-        if section in kept:
-            kept[section] = {k: v for k, v in kept[section].items() if k not in keys}
+    kept: dict[str, Any] = {"seed": recipe.seed}
+    unread = {"seed", "out", "data", "tiny", "evaluation", "aligner", "connector"} - {READ_BY[variant]}
+    for section in (f.name for f in dataclasses.fields(recipe) if f.name not in unread):
+        values = plain(dataclasses.asdict(getattr(recipe, section)))
+        kept[section] = {k: v for k, v in values.items() if k not in ELSEWHERE.get(section, ())}
     return kept

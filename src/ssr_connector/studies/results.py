@@ -107,18 +107,21 @@ class Results:
         return self._over([(run.get(figure), run.get(other)) for run in self.row(name).runs])
 
     def p_within(self, name: str, figure: str, other: str) -> float | None:
-        """How likely so large a difference would be if it were chance alone: the sign-flip test over the same items."""
-        changes = [change for run in self.row(name).runs if (change := minus(run.get(figure), run.get(other)))]
+        """How often chance alone would make so large a difference: the sign-flip test over the same items."""
+        pairs = [paired(run.get(figure), run.get(other)) for run in self.row(name).runs]
+        changes = [item_changes(*pair) for pair in pairs if pair]
         return sign_flip_p(list(by_cluster(averaged(changes))[0].values())) if changes else None
 
     def growth(self, name: str, reference: str, figure: str, other: str) -> Difference | None:
         """By how much a row's figure has grown more than another one has, since a reference row: over common items."""
-        runs = zip(self.row(name).runs, self.row(reference).runs, strict=False)
-        margins = [[minus(run.get(figure), run.get(other)) for run in pair] for pair in runs]
-        return self._over([(now, then) for now, then in margins])
+        margins = []
+        for now, then in zip(self.row(name).runs, self.row(reference).runs, strict=False):
+            pairs = paired(now.get(figure), now.get(other)), paired(then.get(figure), then.get(other))
+            margins.append(tuple(item_changes(*pair) if pair else None for pair in pairs))
+        return self._over(margins)
 
-    def _over(self, pairs: Sequence[tuple[Items | None, Items | None]]) -> Difference | None:
-        found = [(a, b) for a, b in pairs if a and b and set(a.get("ids", ())) & set(b.get("ids", ()))]
+    def _over(self, pairs: Sequence[tuple[Items | None, ...]]) -> Difference | None:
+        found = [pair for a, b in pairs if (pair := paired(a, b))]
         return over_pairs(found, self.resamples) if found else None
 
     def best(self, names: Iterable[str], figure: str, least: bool = False) -> str | None:
@@ -163,23 +166,34 @@ def over_seeds(runs: Sequence[Mapping[str, Any]], resamples: int) -> Figure:
 
 def over_pairs(pairs: Sequence[tuple[Items, Items]], resamples: int) -> Difference:
     """The same of differences over the items that both runs of every seed have."""
-    changes = [change for a, b in pairs if (change := minus(a, b))]
-    seeds = tuple(sum(c["sums"]) / sum(c["weights"]) for c in changes)
+    changes = [item_changes(a, b) for a, b in pairs]
+    seeds = tuple(sum(c["sums"]) / len(c["sums"]) for c in changes)
     items = averaged(changes)
     return Difference(sum(seeds) / len(seeds), seeds, clustered(items, resamples).ci95, len(items))
 
 
-def minus(a: Items | None, b: Items | None) -> Items | None:
-    """The difference of two figures item by item; None where they have no items in common."""
-    if not a or not b or "ids" not in a or "ids" not in b:
-        return None
+def paired(a: Items | None, b: Items | None) -> tuple[Items, Items] | None:
+    """Two figures that have items in common."""
+    return (a, b) if a and b and set(a.get("ids", ())) & set(b.get("ids", ())) else None
+
+
+def item_changes(a: Items, b: Items) -> dict[str, Any]:
+    """What each common item adds to the difference of two ratios Σ sums / Σ weights, to first order; mean: the whole.
+
+    Weights may differ: where tokens are merged, there are fewer of them.
+    """
     ours, theirs = by_id(a), by_id(b)
     common = [key for key in ours if key in theirs]
-    if not common:
-        return None
-    sums = [ours[key][0] - theirs[key][0] for key in common]
-    weights, clusters = [ours[key][1] for key in common], [ours[key][2] for key in common]
-    return {"ids": common, "sums": sums, "weights": weights, "clusters": clusters}
+    whole = 0.0
+    sums = [0.0] * len(common)
+    for table, side in ((ours, 1), (theirs, -1)):
+        weight = sum(table[key][1] for key in common)
+        ratio = sum(table[key][0] for key in common) / weight
+        whole += side * ratio
+        for k, key in enumerate(common):
+            sums[k] += side * (table[key][0] - ratio * table[key][1]) * len(common) / weight
+    clusters = [ours[key][2] for key in common]
+    return {"ids": common, "sums": [whole + s for s in sums], "weights": [1.0] * len(common), "clusters": clusters}
 
 
 Item = tuple[float, float, str]  # sum, weight, cluster

@@ -80,10 +80,14 @@ def notes(study: Study, size: Size, full: Size) -> list[str]:
     """What a reader of the results is to know."""
     seeds = ", ".join(map(str, size.seeds))
     lines = [
-        f"Synthetic speech: eSpeak's voices in a tiny world. Training seeds {seeds} of what is learnt on speech, on one world and one pair of base models. Intervals "
-        "are over items (95 %), brackets hold the lowest and the highest seed; differences are paired over items, and "
-        "bold where their interval leaves out 0 and all seeds agree."
+        f"Synthetic: eSpeak's voices in a tiny world. Training seeds {seeds} of what is learnt on speech, on one world "
+        "and one pair of base models. Intervals are over items (95 %), brackets hold the lowest and the highest seed; "
+        "differences are paired over items, and bold where their interval leaves out 0 and all seeds agree."
     ]
+    if any(arm.tuned for arm in study.arms):
+        lines.append(
+            "Learning rates are chosen on development data, as converged numbers of steps are, with the first seed."
+        )
     cut = []
     if len(size.seeds) < len(full.seeds):
         cut.append(f"{len(size.seeds)} of {len(full.seeds)} seeds")

@@ -1,0 +1,77 @@
+"""What models score through the same ears, item by item."""
+
+import dataclasses
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from ssr_connector.config import ConnectorConfig, EvaluationSection
+from ssr_connector.connectors import build_connector
+from ssr_connector.data.cuts import read_cuts
+from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.studies.damage import Damage
+from ssr_connector.studies.ears import Ears
+from ssr_connector.studies.results import Results, Row
+
+pytestmark = pytest.mark.slow  # what is heard at random is long to write down
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, tiny_corpus):
+    """As a demo lays them out: the tests' cuts, and a task of spoken stories."""
+    out = tmp_path_factory.mktemp("demo")
+    cuts = tiny_corpus / "dev.jsonl.gz"
+    (out / "speech" / "tests").mkdir(parents=True)
+    audio = [cut.recording.sources[0].source for cut in read_cuts(cuts)]
+    rows = [
+        {
+            "id": f"s{k}",
+            "context": {"text": "Anna found the lamp.", "audio": audio[k]},
+            "choices": [{"text": "It was old.", "audio": audio[k - 1]}, {"text": "It flew.", "audio": audio[k - 2]}],
+            "answer": 0,
+        }
+        for k in range(len(audio))
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (out / "speech" / "tests" / "storycloze.jsonl").write_text(lines)
+    return SimpleNamespace(out=out, cuts=lambda _: cuts)
+
+
+@pytest.fixture(scope="module")
+def ears(place, tiny_model):
+    return Ears(place, tiny_model, ["storycloze"], EvaluationSection(bootstrap=20), lambda *_: None)
+
+
+def test_a_model_pairs_with_itself_and_one_without_tokens_keeps_none_of_its_scores(ears, tiny_model, tmp_path):
+    model = SSRForConditionalGeneration.from_pretrained(str(tiny_model))
+    shape = ConnectorConfig(type="stack", layers=0)
+    model.connector = build_connector(shape, model.encoder.width, model.llm.config)
+    model.config.connector = dataclasses.asdict(shape)
+    model.save_pretrained(str(tmp_path / "stack"))
+    first, stack, again = (ears.scores(p, Damage())["figures"] for p in (tiny_model, tmp_path / "stack", tiny_model))
+    assert {"cosine", "storycloze_s2t", "storycloze_s", "asr_wer", "positions_per_s"} <= set(first)
+    assert {"storycloze_s2t", "asr_wer"} <= set(stack)
+    assert not {"cosine", "storycloze_s", "storycloze_t2s"} & set(stack)
+    assert first == again
+    results = Results([Row("a", "A", "", [first]), Row("b", "B", "", [again])], 20)
+    for name in ("cosine", "squared_error", "storycloze_s2t", "embedding_wer_forced"):
+        assert results.value("a", name) == pytest.approx(first[name]["value"])  # the same from the items as a whole
+        assert results.figure("a", name).ci95 == pytest.approx(first[name].get("ci95", results.figure("a", name).ci95))
+        assert results.difference("b", "a", name).value == 0
+    json.dumps(first)
+
+
+def test_damage_is_heard_and_undone(ears, tiny_model):
+    good = ears.scores(tiny_model, Damage())["figures"]
+    bad = ears.scores(tiny_model, Damage(shift_frames=7))["figures"]
+    assert bad["cosine"]["ids"] == good["cosine"]["ids"]
+    assert bad["cosine"]["sums"] != good["cosine"]["sums"]
+    assert ears.scores(tiny_model, Damage())["figures"]["cosine"] == good["cosine"]
+
+
+def test_the_ceiling_stands_beside_what_it_is_the_ceiling_of(ears, tiny_model):
+    systems = ears.beside(tiny_model)["systems"]
+    assert {"text model", "hard cascade", "another item's audio", "no context"} <= set(systems)
+    assert "storycloze_s2t" in systems["text model"]
+    assert systems["text model"]["storycloze_s2t"]["ids"] == systems["hard cascade"]["storycloze_s2t"]["ids"]
