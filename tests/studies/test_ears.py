@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +10,7 @@ from ssr_connector.connectors import build_connector
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.studies.damage import Damage
-from ssr_connector.studies.ears import Ears
+from ssr_connector.studies.ears import Ears, Material
 from ssr_connector.studies.results import Results, Row
 
 pytestmark = pytest.mark.slow  # what is heard at random is long to write down
@@ -35,12 +34,12 @@ def place(tmp_path_factory, tiny_corpus):
     ]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (out / "speech" / "tests" / "storycloze.jsonl").write_text(lines)
-    return SimpleNamespace(out=out, cuts=lambda _: cuts)
+    return Material(out / "speech" / "tests", ["storycloze"], cuts)
 
 
 @pytest.fixture(scope="module")
 def ears(place, tiny_model):
-    return Ears(place, tiny_model, ["storycloze"], EvaluationSection(bootstrap=20), lambda *_: None)
+    return Ears(place, tiny_model, EvaluationSection(bootstrap=20), lambda *_: None)
 
 
 def test_a_model_pairs_with_itself_and_one_without_tokens_keeps_none_of_its_scores(ears, tiny_model, tmp_path):

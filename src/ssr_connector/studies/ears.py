@@ -44,7 +44,7 @@ class Ears:
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
         bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
         hearings = {"clean": Hearing(bundle, config.batch_s, change=heard.change)}
-        hearings |= {f"{snr:g} dB": Hearing(bundle, config.batch_s, snr, heard.change) for snr in config.snr_db}
+        hearings |= {f"{snr:g} dB": Hearing(bundle, config.batch_s, snr, change=heard.change) for snr in config.snr_db}
         self.suite = Suite(heard.folder, config, heard.tasks, hearings)
         self.measures = Measures(heard.cuts, config, hearings["clean"], lambda _: None)
         self.suite.listen(lambda _, done, total: report(done, total, {}))

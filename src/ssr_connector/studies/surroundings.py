@@ -64,7 +64,7 @@ def talking(talks: Sequence[Noise], n_samples: int, rng: np.random.Generator) ->
     """One recording after another, each as loud as the others while somebody speaks."""
     said: list[Samples] = []
     while sum(map(len, said)) < n_samples:
-        recording = talks[rng.integers(len(talks))]
+        recording = talks[int(rng.integers(len(talks)))]
         samples = recording.part(round(recording.duration_s * SAMPLING_RATE_HZ), SAMPLING_RATE_HZ, 0.0)
         if power := active_power(samples, SAMPLING_RATE_HZ):
             said.append(samples / np.float32(np.sqrt(power)))
