@@ -22,19 +22,19 @@ SCORES: Mapping[str, str] = {
     "storycloze_s": "StoryCloze S",
     "spoken_mmlu_cloze": "spoken MMLU, cloze",
 }
-READ = Arm("read", "read in voices of training", domain={"voices": "training"})
+READ = Arm("read", "read speech, training voices", domain={"voices": "training"})
 VOICES = (
-    Arm("kinds", "read, unseen kinds of voice", domain={"voices": "other kinds"}),
-    Arm("accents", "read, unseen accents", domain={"voices": "other accents"}),
-    Arm("unseen", "read, unseen accents and kinds of voice"),  # the demo's own tests
+    Arm("kinds", "unseen kinds of voice", domain={"voices": "other kinds"}),
+    Arm("accents", "unseen accents", domain={"voices": "other accents"}),
+    Arm("unseen", "unseen accents and kinds of voice"),  # the demo's own tests
 )
 SPONTANEOUS = (
-    Arm("fillers", "fillers", domain={"fillers": 0.15}),
-    Arm("repetitions", "repeated words", domain={"repetitions": 0.15}),
-    Arm("false_starts", "false starts", domain={"false_starts": 0.25}),
-    Arm("spontaneous", "all three", domain={"fillers": 0.1, "repetitions": 0.07, "false_starts": 0.15}),
+    Arm("fillers", "with fillers", domain={"fillers": 0.15}),
+    Arm("repetitions", "with repeated words", domain={"repetitions": 0.15}),
+    Arm("false_starts", "with false starts", domain={"false_starts": 0.25}),
+    Arm("spontaneous", "spontaneous: all three", domain={"fillers": 0.1, "repetitions": 0.07, "false_starts": 0.15}),
 )
-WORDS = (Arm("words", "unseen people and things", domain={"unseen_words": True}),)
+WORDS = (Arm("words", "unseen words", domain={"unseen_words": True}),)
 
 
 def paragraph(results: "Results") -> list[str]:

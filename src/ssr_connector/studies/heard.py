@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssr_connector.data.augment import GENERATED
-from ssr_connector.data.cuts import read_cuts
 from ssr_connector.evaluation.tasks import TASKS
 from ssr_connector.files import digest_of
 from ssr_connector.progress import Report
@@ -25,13 +24,11 @@ class Heard:
         self.demo, self.study, self.maker, self.rates = demo, study, maker, rates
 
     def content(self, arm: Arm) -> Any:
-        """Plain values that it follows from, beside `steps`. Raises UserError where the user's files are no such."""
+        """Plain values that it follows from, beside `steps`."""
         around = surroundings.Surroundings(**arm.surroundings)
         noise: Any = around.noise
         if noise not in ("", GENERATED, surroundings.BABBLE):
             noise = surroundings.contents_of(noise)
-        if arm.cuts:
-            read_cuts(arm.cuts)
         return [{**vars(around), "noise": noise}, digest_of([Path(arm.cuts)]) if arm.cuts else ""]
 
     def steps(self, arm: Arm) -> tuple[Step, ...]:

@@ -84,12 +84,13 @@ def said(margin: Margin) -> str:
 
 
 def score_columns(scores: Mapping[str, str]) -> tuple[Column, ...]:
-    """SSR, the cascade, and the difference, for every score."""
+    """SSR, the cascade, and the difference, for every score; the change from the reference for the first."""
+    first = next(iter(scores))
     return tuple(
         column
         for figure, title in scores.items()
         for column in (
-            Column(figure, f"{title}, SSR, %", "{:.1f}", paired=True),
+            Column(figure, f"{title}, SSR, %", "{:.1f}", paired=figure == first),
             Column(f"{figure}{CASCADE}", "cascade", "{:.1f}"),
             Column(figure, "SSR − cascade", "{:.1f}", minus=f"{figure}{CASCADE}"),
         )

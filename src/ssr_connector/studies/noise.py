@@ -94,10 +94,16 @@ def corpus(results: "Results", name: str) -> str:
 
 
 def extended(study: Study, own: Own) -> Study:
-    """The study with the noises and the corpora of a user."""
+    """The study with the noises and the corpora of a user. Raises UserError where there are none."""
+    from ssr_connector.data.augment import find_recordings
+    from ssr_connector.data.cuts import read_cuts
+
+    for path in own.cuts.values():
+        read_cuts(path)
     arms: tuple[Arm, ...] = ()
     panels = study.picture.panels
     if own.noises:
+        find_recordings("noise", own.noises)
         title = Path(own.noises).stem
         arms = in_noise(OWN, title, own.noises)
         panels = (*panels, noise_panel(title[:1].upper() + title[1:], arms))

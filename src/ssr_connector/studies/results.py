@@ -6,6 +6,8 @@ from typing import Any
 
 from ssr_connector.evaluation.stats import Estimate, mean, sign_flip_p
 
+ROUNDED = 9  # decimals of an item's difference
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -193,7 +195,8 @@ def item_changes(a: Items, b: Items) -> dict[str, Any]:
         for k, key in enumerate(common):
             sums[k] += side * (table[key][0] - ratio * table[key][1]) * len(common) / weight
     clusters = [ours[key][2] for key in common]
-    return {"ids": common, "sums": [whole + s for s in sums], "weights": [1.0] * len(common), "clusters": clusters}
+    changes = [round(whole + s, ROUNDED) for s in sums]  # no difference is to be none, and not 1e-15
+    return {"ids": common, "sums": changes, "weights": [1.0] * len(common), "clusters": clusters}
 
 
 Item = tuple[float, float, str]  # sum, weight, cluster
