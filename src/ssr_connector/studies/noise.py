@@ -103,7 +103,7 @@ def extended(study: Study, own: Own) -> Study:
     arms: tuple[Arm, ...] = ()
     panels = study.picture.panels
     if own.noises:
-        find_recordings("noise", own.noises)
+        find_recordings("--noises", own.noises)
         title = Path(own.noises).stem
         arms = in_noise(OWN, title, own.noises)
         panels = (*panels, noise_panel(title[:1].upper() + title[1:], arms))

@@ -27,10 +27,10 @@ def draw(results: Results, picture: Picture, path: Path) -> None:
             (scatter if picture.x else dots)(figure.add_subplot(), results, picture, rows)
         for axes in figure.axes:
             axes.grid(visible=True)
-        if picture.lines and figure.axes:
-            axes = figure.axes[0]
-            axes.legend(frameon=False, fontsize=8, loc="best")
-        figure.tight_layout()
+        if picture.lines:
+            named = figure.axes[0].get_legend_handles_labels()
+            figure.legend(*named, frameon=False, fontsize=8, loc="upper center", ncols=len(named[0]) or 1)
+        figure.tight_layout(rect=(0, 0, 1, 1 - 0.25 / height if picture.lines else 1))
         with replace_file(path) as new:
             figure.savefig(new, format="png", dpi=160, facecolor="white")
 
@@ -63,12 +63,15 @@ def curves(axes: Any, results: Results, picture: Picture, panel: Panel) -> None:
     """Every line of the picture along the arms of a panel, with intervals; chance dashed."""
     clean = results.rows[0].name
     arms = sorted((x, name) for name, x in panel.arms.items() if results.has(name, picture.y))
-    for line in picture.lines:
-        points = [(x, found) for x, name in arms if (found := results.figure(name, line.figure))]
-        xs, values = [x for x, _ in points], [found.value for _, found in points]
-        axes.plot(xs, values, "o-", color=COLOURS[line.colour], label=line.label, markersize=4)
-        bands = [found.ci95 or (found.value, found.value) for _, found in points]
-        axes.fill_between(xs, *zip(*bands, strict=True), color=COLOURS[line.colour], alpha=0.15, linewidth=0)
+    apart = 0.012 * (arms[-1][0] - arms[0][0])  # so that intervals do not hide each other
+    for number, line in enumerate(picture.lines):
+        shift, colour = apart * (number - (len(picture.lines) - 1) / 2), COLOURS[line.colour]
+        points = [(x + shift, found) for x, name in arms if (found := results.figure(name, line.figure))]
+        axes.plot(
+            [x for x, _ in points], [f.value for _, f in points], "o-", color=colour, label=line.label, markersize=4
+        )
+        for x, found in points:
+            axes.plot([x, x], found.ci95 or (found.value, found.value), color=colour, linewidth=0.8)
     for chance in {f.chance for _, name in arms if (f := results.figure(name, picture.y)) and f.chance is not None}:
         axes.axhline(chance, color=MUTED, linestyle="--", label="chance")
     axes.set_xticks([x for x, _ in arms], ["clean" if name == clean else f"{x:g}" for x, name in arms])

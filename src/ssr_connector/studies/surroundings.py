@@ -51,7 +51,7 @@ class Surroundings:
 
 def make_babble(talk: Path, out: Path, seed: int) -> Facts:
     """Recordings in which several people talk at once: the others of the world, one after another in each voice."""
-    talks = find_recordings("noise", str(talk))
+    talks = find_recordings("babble", str(talk))
     rng = np.random.default_rng([seed, *BABBLE.encode()])
     with replace_folder(out) as new:
         for k in range(N_BABBLES):
@@ -87,4 +87,4 @@ def write(path: Path, samples: Samples) -> None:
 
 def contents_of(source: str) -> list[list[str | int]]:
     """What tells the recordings of a user's folder or table from others: names and sizes."""
-    return [[noise.path.name, noise.path.stat().st_size] for noise in find_recordings("noise", source)]
+    return [[noise.path.name, noise.path.stat().st_size] for noise in find_recordings("--noises", source)]
