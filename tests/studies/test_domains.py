@@ -2,9 +2,10 @@
 
 import pytest
 
-from ssr_connector.studies.domains import CASCADE, DOMAINS, MODEL, READ, TASK, of_voices, of_words, paragraph
+from ssr_connector.studies.domains import DOMAINS, READ, TASK, of_voices, of_words, paragraph
 from ssr_connector.studies.results import Results, Row
 from ssr_connector.studies.speaking import Domain
+from ssr_connector.studies.study import OF_CASCADE, OF_MODEL
 
 N = 200
 
@@ -22,7 +23,7 @@ def results_of():
     def make(**shares):
         rows = []
         for name, values in shares.items():
-            run = {TASK + end: figure(share) for end, share in zip(("", CASCADE, MODEL), values, strict=True)}
+            run = {TASK + end: figure(share) for end, share in zip(("", OF_CASCADE, OF_MODEL), values, strict=True)}
             rows.append(Row(name, name, "", [run]))
         return Results(rows, 200)
 
@@ -35,7 +36,7 @@ def test_the_loss_is_divided_between_sentences_and_voices(results_of):
     assert "stands −10.0 points from the text model, and −30.0 in unseen ones" in said
     assert "change it by −20.0 points (95 % interval" in said
     assert said.endswith("66.7 % of its distance from text.")
-    cascade = of_voices(results, CASCADE, "the cascade")
+    cascade = of_voices(results, OF_CASCADE, "the cascade")
     assert "stands −20.0 points from the text model, and −20.0 in unseen ones" in cascade
     assert cascade.endswith("which is not told apart from nothing.")
 
@@ -43,7 +44,7 @@ def test_the_loss_is_divided_between_sentences_and_voices(results_of):
 def test_unseen_words_are_judged_against_the_text_model_that_reads_them(results_of):
     results = results_of(read=(0.8, 0.8, 0.9), words=(0.5, 0.7, 0.8))
     assert "SSR is farther from the text model that reads the same (−20.0 points" in of_words(results, "", "SSR")
-    assert "the cascade is not told apart in its distance" in of_words(results, CASCADE, "the cascade")
+    assert "the cascade is not told apart in its distance" in of_words(results, OF_CASCADE, "the cascade")
 
 
 def test_without_unseen_voices_nothing_is_said_of_them(results_of):

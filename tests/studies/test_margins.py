@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from ssr_connector.studies.margins import CASCADE, contest, losses, margins
+from ssr_connector.studies.margins import contest, losses, margins
 from ssr_connector.studies.results import Results, Row
+from ssr_connector.studies.study import OF_CASCADE
 
 TASK, TITLE = "task", "Task"
 N = 300
@@ -33,7 +34,7 @@ def planted():
             runs = []
             for seed in range(seeds):
                 draw = np.random.default_rng([k, seed]).permutation((np.arange(N) + 0.5) / N)
-                runs.append({TASK: figure(draw < ours), TASK + CASCADE: figure(draw < theirs)})
+                runs.append({TASK: figure(draw < ours), TASK + OF_CASCADE: figure(draw < theirs)})
             rows.append(Row(name, name, "", runs))
         return Results(rows, 300)
 
@@ -81,7 +82,7 @@ def test_chance_beats_nothing(planted):
 def test_seeds_have_to_agree(planted):
     runs = [*planted({"a": (0.9, 0.6)}, 1).rows[0].runs, *planted({"a": (0.55, 0.6)}, 1).rows[0].runs]
     results = Results([Row("a", "a", "", runs)], 300)
-    assert results.within("a", TASK, TASK + CASCADE).ci95[0] > 0
+    assert results.within("a", TASK, TASK + OF_CASCADE).ci95[0] > 0
     assert said(results)[0].endswith("nowhere.")
 
 

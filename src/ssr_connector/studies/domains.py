@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ssr_connector.evaluation.labels import interval, number
-from ssr_connector.studies.margins import CASCADE, contest, losses, score_columns
-from ssr_connector.studies.study import Arm, Column, Line, Picture, Study
+from ssr_connector.studies.margins import contest, losses, score_columns
+from ssr_connector.studies.study import OF_CASCADE, OF_MODEL, Arm, Column, Line, Picture, Study
 from ssr_connector.studies.words import compared
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Results
 
-TASK, MODEL = "storycloze_s2t", "_model"
+TASK = "storycloze_s2t"
 SCORES: Mapping[str, str] = {
     TASK: "StoryCloze S→T",
     "storycloze_t2s": "StoryCloze T→S",
@@ -42,7 +42,7 @@ def paragraph(results: "Results") -> list[str]:
     there = {row.name for row in results.rows}
     sentences = contest(results, [row.name for row in results.rows], SCORES)
     if "unseen" in there:
-        sentences += [of_voices(results, "", "SSR"), of_voices(results, CASCADE, "the cascade")]
+        sentences += [of_voices(results, "", "SSR"), of_voices(results, OF_CASCADE, "the cascade")]
     for arm in (*VOICES, *SPONTANEOUS):
         if arm.name in there:
             sentences.append(losses(results, arm.name, READ.name, TASK, SCORES[TASK]))
@@ -52,14 +52,14 @@ def paragraph(results: "Results") -> list[str]:
         if arm.name in there
     ]
     if "words" in there:
-        sentences += [of_words(results, "", "SSR"), of_words(results, CASCADE, "the cascade")]
+        sentences += [of_words(results, "", "SSR"), of_words(results, OF_CASCADE, "the cascade")]
     return [sentence for sentence in sentences if sentence]
 
 
 def of_voices(results: "Results", system: str, title: str) -> str:
     """How far below text a system stands in voices of training, and in unseen ones."""
-    seen = results.within(READ.name, f"{TASK}{system}", f"{TASK}{MODEL}")
-    unseen = results.within("unseen", f"{TASK}{system}", f"{TASK}{MODEL}")
+    seen = results.within(READ.name, f"{TASK}{system}", f"{TASK}{OF_MODEL}")
+    unseen = results.within("unseen", f"{TASK}{system}", f"{TASK}{OF_MODEL}")
     change = results.difference("unseen", READ.name, f"{TASK}{system}")
     if seen is None or unseen is None or change is None:
         return ""
@@ -78,7 +78,7 @@ def of_voices(results: "Results", system: str, title: str) -> str:
 
 def of_words(results: "Results", system: str, title: str) -> str:
     """Unseen words are hard for the text model, too: how much farther from it a system is left."""
-    change = results.growth("words", READ.name, f"{TASK}{system}", f"{TASK}{MODEL}")
+    change = results.growth("words", READ.name, f"{TASK}{system}", f"{TASK}{OF_MODEL}")
     if change is None:
         return ""
     verdict = {1: "closer to", -1: "farther from", 0: "not told apart in its distance from"}[change.sign]
@@ -96,7 +96,7 @@ DOMAINS = Study(
     columns=(
         Column("not_text", "words said beside the text, %", "{:.1f}"),
         *score_columns(SCORES),
-        Column(f"{TASK}{MODEL}", "text model, StoryCloze, %", "{:.1f}"),
+        Column(f"{TASK}{OF_MODEL}", "text model, StoryCloze, %", "{:.1f}"),
         Column("ctc_wer", "WER of the hypothesis, %", "{:.1f}", paired=True),
         Column("word_boundary_error_ms", "word ends, mean ms", "{:.1f}", paired=True),
         Column("word_boundary_error_median_ms", "median", "{:.1f}"),
@@ -108,8 +108,8 @@ DOMAINS = Study(
         y_label="StoryCloze S→T, % right",
         lines=(
             Line(TASK, "SSR", "ours"),
-            Line(f"{TASK}{CASCADE}", "hard cascade", "cascade"),
-            Line(f"{TASK}{MODEL}", "text model", "text"),
+            Line(f"{TASK}{OF_CASCADE}", "hard cascade", "cascade"),
+            Line(f"{TASK}{OF_MODEL}", "text model", "text"),
         ),
     ),
     paragraph=paragraph,

@@ -21,6 +21,7 @@ from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.progress import Report
 from ssr_connector.studies.damage import Damage
+from ssr_connector.studies.study import OF_CASCADE, OF_MODEL
 
 SYSTEM = "ssr"  # what a model is called while it is scored
 AUDIO_ALONE = ("embedding_wer", "cosine_best_path", "length_error", "ctc_wer")  # what an aligner of words cannot have
@@ -94,8 +95,8 @@ class Ears:
             plain = plain_model(model) if model.config.llm_trained else model
             suite.score_text(plain, TEXT_MODEL)
             suite.score_cascade(plain)
-            figures |= {f"{name}_model": f for name, f in self.accuracies(TEXT_MODEL, SPEECH_TO_TEXT).items()}
-            figures |= {f"{name}_cascade": f for name, f in self.accuracies(CASCADE).items()}
+            figures |= {f"{name}{OF_MODEL}": f for name, f in self.accuracies(TEXT_MODEL, SPEECH_TO_TEXT).items()}
+            figures |= {f"{name}{OF_CASCADE}": f for name, f in self.accuracies(CASCADE).items()}
         figures["parameters"] = {"value": model.connector.n_parameters, "unit": ""}
         return {"figures": figures}
 

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from ssr_connector.evaluation.labels import interval, number
 from ssr_connector.evaluation.stats import holm
-from ssr_connector.studies.study import Column
+from ssr_connector.studies.study import OF_CASCADE, Column
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Difference, Results
 
 LEVEL = 0.05
 MOST_LISTED = 8
-CASCADE = "_cascade"  # the end of its figures' names
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,10 @@ def margins(results: "Results", rows: Sequence[str], scores: Mapping[str, str]) 
     found = []
     for row in rows:
         for figure, title in scores.items():
-            change, p = (
-                results.within(row, figure, figure + CASCADE),
-                results.p_within(row, figure, figure + CASCADE),
-            )
+            change = results.within(row, figure, figure + OF_CASCADE)
+            p = results.p_within(row, figure, figure + OF_CASCADE)
             if change is not None and p is not None:
-                better = results.figure(row, figure if change.value > 0 else figure + CASCADE)
+                better = results.figure(row, figure if change.value > 0 else figure + OF_CASCADE)
                 at_chance = better is not None and better.chance is not None and not better.above_chance
                 found.append((f"{title}, {results.row(row).title}", change, p, at_chance))
     corrected = holm([p for _, _, p, _ in found])
@@ -91,8 +88,8 @@ def score_columns(scores: Mapping[str, str]) -> tuple[Column, ...]:
         for figure, title in scores.items()
         for column in (
             Column(figure, f"{title}, SSR, %", "{:.1f}", paired=figure == first),
-            Column(f"{figure}{CASCADE}", "cascade", "{:.1f}"),
-            Column(figure, "SSR − cascade", "{:.1f}", minus=f"{figure}{CASCADE}"),
+            Column(f"{figure}{OF_CASCADE}", "cascade", "{:.1f}"),
+            Column(figure, "SSR − cascade", "{:.1f}", minus=f"{figure}{OF_CASCADE}"),
         )
     )
 
@@ -100,8 +97,8 @@ def score_columns(scores: Mapping[str, str]) -> tuple[Column, ...]:
 def losses(results: "Results", name: str, reference: str, figure: str, what: str) -> str:
     """What SSR and the cascade lose from one row to another, and whether one of them loses more."""
     ours = results.difference(name, reference, figure)
-    theirs = results.difference(name, reference, figure + CASCADE)
-    apart = results.growth(name, reference, figure, figure + CASCADE)
+    theirs = results.difference(name, reference, figure + OF_CASCADE)
+    apart = results.growth(name, reference, figure, figure + OF_CASCADE)
     if ours is None or theirs is None or apart is None:
         return ""
     words = {1: "SSR loses less", -1: "SSR loses more", 0: "the two are not told apart"}[apart.sign]

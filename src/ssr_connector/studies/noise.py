@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssr_connector.evaluation.labels import number
+from ssr_connector.evaluation.labels import number, with_unit
 from ssr_connector.studies.margins import contest, losses, score_columns
-from ssr_connector.studies.study import Arm, Column, Line, Own, Panel, Picture, Study
+from ssr_connector.studies.study import OF_CASCADE, OF_MODEL, Arm, Column, Line, Own, Panel, Picture, Study
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Results
@@ -82,14 +82,14 @@ def errors(results: "Results", names: list[str]) -> str:
 
 def corpus(results: "Results", name: str) -> str:
     """What was measured on a user's cuts."""
-    figures = {f: results.figure(name, f) for f in ("ctc_wer", "word_boundary_error_ms", "cosine", "embedding_wer")}
-    names = {
-        "ctc_wer": "WER of the hypothesis {} %",
-        "word_boundary_error_ms": "word ends {} ms",
-        "cosine": "cosine {}",
-        "embedding_wer": "embedding WER {} %",
+    measures = {
+        "ctc_wer": "WER of the hypothesis",
+        "word_boundary_error_ms": "word ends",
+        "cosine": "cosine",
+        "embedding_wer": "embedding WER",
     }
-    parts = [names[f].format(number(found.value, found.unit)) for f, found in figures.items() if found]
+    figures = {what: results.figure(name, figure) for figure, what in measures.items()}
+    parts = [f"{what} {with_unit(found.value, found.unit)}" for what, found in figures.items() if found]
     return f"On {results.row(name).title}, recordings from outside of this world: {', '.join(parts)}." if parts else ""
 
 
@@ -123,7 +123,7 @@ NOISE = Study(
     arms=(CLEAN, *STATIONARY, *BABBLE, *ROOMS, *FASTER),
     columns=(
         *score_columns(SCORES),
-        Column(f"{TASK}_model", "text model, StoryCloze, %", "{:.1f}"),
+        Column(f"{TASK}{OF_MODEL}", "text model, StoryCloze, %", "{:.1f}"),
         Column("ctc_wer", "WER of the hypothesis, %", "{:.1f}", paired=True),
         Column("word_boundary_error_ms", "word ends, mean ms", "{:.1f}", paired=True),
         Column("word_boundary_error_median_ms", "median", "{:.1f}"),
@@ -135,8 +135,8 @@ NOISE = Study(
         y_label="StoryCloze S→T, % right",
         lines=(
             Line(TASK, "SSR", "ours"),
-            Line(f"{TASK}_cascade", "hard cascade", "cascade"),
-            Line(f"{TASK}_model", "text model", "text"),
+            Line(f"{TASK}{OF_CASCADE}", "hard cascade", "cascade"),
+            Line(f"{TASK}{OF_MODEL}", "text model", "text"),
         ),
         panels=(
             noise_panel("Stationary noise", STATIONARY),

@@ -125,7 +125,7 @@ class Pipeline:
 
         before = (model, aligner, *([alignments] if arm.words else []), *heard)
         inputs = [self.scoring(), dict(arm.damage), bool(arm.words), self.heard.content(arm), paired]
-        seconds = None if self.rates.scores is None else self.rates.scores * (3 if paired else 1)
+        seconds = None if self.rates.scores is None else self.rates.scores * (1.5 if paired else 1)
         return Step("scores", f"{arm.title}, seed {seed}: scores", inputs, before, work, seconds)
 
     def beside(self, seed: int) -> Step:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 Options = Mapping[str, Any]  # dotted keys of the recipe, and their values
 Budget = Literal["steps", "flops", "converged"]
+OF_CASCADE, OF_MODEL = "_cascade", "_model"  # the ends of the names of figures of `Study.paired_systems`
 
 
 @dataclass(frozen=True)

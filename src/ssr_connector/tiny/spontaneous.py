@@ -23,7 +23,7 @@ class Spontaneity:
 
     fillers: float = 0.0
     repetitions: float = 0.0  # the word itself
-    false_starts: float = 0.0  # the first half of it, of words that are long enough
+    false_starts: float = 0.0  # its first syllable, of words that are long enough
 
     def __call__(self, text: str, rng: random.Random) -> list[SpokenWord]:
         """What is said for a text; its own words stay in order, each of them there."""
