@@ -56,6 +56,10 @@ class Frames:
         places = torch.arange(self.values.shape[1], device=self.values.device)
         return places < self.lengths[:, None].to(self.values.device)
 
+    def to(self, device: torch.device) -> "Frames":
+        """The same on a device."""
+        return Frames(self.values.to(device), self.lengths.to(device), self.clock)
+
 
 @dataclass(frozen=True)
 class Alignment:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from ssr_connector.types import Alignment, Frames, Logged, TimedWord, Waveform
@@ -101,7 +102,17 @@ class TrainableAligner(nn.Module):
     def align(
         self, frames: Frames, transcripts: Sequence[str | None], tokenize: Tokenize
     ) -> list[Alignment | Unalignable]:
-        """One alignment per utterance; along the aligner's own hypothesis where there is no transcript."""
+        """One alignment per utterance; along the aligner's own hypothesis where there is no transcript.
+
+        The frames may lie on any device.
+        """
+        device = next(self.parameters()).device
+        with torch.no_grad():
+            return self._align(frames.to(device), transcripts, tokenize)
+
+    def _align(
+        self, frames: Frames, transcripts: Sequence[str | None], tokenize: Tokenize
+    ) -> list[Alignment | Unalignable]:
         raise NotImplementedError
 
     def set_delay(self, delay_s: float, clock: FrameClock) -> None:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from ssr_connector.aligners.base import Tokenize, TrainableAligner
 from ssr_connector.data.text import Form
+from ssr_connector.devices import best_device
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.encoders.store import encoder_key
@@ -82,7 +83,7 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
     if (folder / "config.json").is_file():
         from ssr_connector.model import SSRForConditionalGeneration
 
-        model = SSRForConditionalGeneration.from_pretrained(str(folder))
+        model = SSRForConditionalGeneration.from_pretrained(str(folder)).to(best_device())
         config = model.config
         key = encoder_key(config.encoder_name, config.encoder_layer, config.encoder_padded)
         return AlignerBundle(model.aligner, model.encoder, model.tokenize, config.text_form, key)
@@ -94,6 +95,7 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
             f"{folder} was trained on frames {values['encoder_width']} wide, its encoder has {encoder.width}"
         )
     tokenizer = load_tokenizer(resolve(values["llm_name"], folder))
+    aligner, encoder = aligner.to(best_device()), encoder.to(best_device())
     return AlignerBundle(aligner, encoder, offset_tokenize(tokenizer), values["text_form"], encoder_key(*heard))
 
 

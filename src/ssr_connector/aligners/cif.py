@@ -98,8 +98,7 @@ class CIF(TrainableAligner):
             logged["boundary"] = boundary.item()
         return total, logged
 
-    @torch.no_grad()
-    def align(
+    def _align(
         self, frames: Frames, transcripts: Sequence[str | None], tokenize: Tokenize
     ) -> list[Alignment | Unalignable]:
         """Along the transcript's tokens, as many as they are; or along what is read off the fired vectors."""

@@ -126,18 +126,18 @@ class CTCAligner(TrainableAligner):
             mean = PRIOR_MOMENTUM * self.log_prior.exp() + (1 - PRIOR_MOMENTUM) * mean
         self.log_prior.copy_(mean.clamp(min=1e-8).log())
 
-    @torch.no_grad()
-    def align(
+    def _align(
         self, frames: Frames, transcripts: Sequence[str | None], tokenize: Tokenize
     ) -> list[Alignment | Unalignable]:
         """One alignment per utterance, forced where there is a transcript. An empty one means: nothing heard."""
-        log_probs, lengths = self(frames).cpu(), self.steps(frames)
+        scores = self(frames)
+        log_probs, lengths = scores.cpu(), self.steps(frames).cpu()
         out: list[Alignment | Unalignable | None] = [None] * len(transcripts)
         forced = [i for i, text in enumerate(transcripts) if text is not None]
         free = [i for i, text in enumerate(transcripts) if text is None]
         if forced:
             texts = [transcripts[i] or "" for i in forced]
-            results = self._force(log_probs[forced], lengths[forced], texts, tokenize)
+            results = self._force(self.weighed(scores[forced]).cpu(), lengths[forced], texts, tokenize)
             for i, result in zip(forced, results, strict=True):
                 out[i] = result
         if free:
@@ -171,7 +171,7 @@ class CTCAligner(TrainableAligner):
         spelled = [self.spell(text, tokenize) for text in texts]
         n_labels = torch.tensor([len(labels) for labels, _ in spelled])
         targets = nn.utils.rnn.pad_sequence([torch.tensor(x, dtype=torch.long) for x, _ in spelled], batch_first=True)
-        path = ctc_forced_align(self.weighed(log_probs), targets, lengths, n_labels, BLANK)
+        path = ctc_forced_align(log_probs, targets, lengths, n_labels, BLANK)
         out: list[Alignment | Unalignable] = []
         for i, (text, (labels, spans)) in enumerate(zip(texts, spelled, strict=True)):
             n, m = int(lengths[i]), len(labels)

@@ -157,8 +157,7 @@ class UnitY2(TrainableAligner):
             logged["binarise"] = binarise.item()
         return loss, logged
 
-    @torch.no_grad()
-    def align(
+    def _align(
         self, frames: Frames, transcripts: Sequence[str | None], tokenize: Tokenize
     ) -> list[Alignment | Unalignable]:
         """Along the transcripts; where there is none, along what the CTC aligner inside hears."""
@@ -188,7 +187,7 @@ class UnitY2(TrainableAligner):
             batch, n_labels = padded([labels for _, labels, _, _ in known], frames.values.device)
             chosen = Frames(frames.values[rows], frames.lengths[rows], frames.clock)
             log_probs = self(chosen, batch, n_labels).cpu()
-            durations = monotonic_alignment_search(log_probs, chosen.lengths, n_labels)
+            durations = monotonic_alignment_search(log_probs, chosen.lengths.cpu(), n_labels)
             for k, (i, labels, places, text) in enumerate(known):
                 path = durations[k, : len(labels)]
                 scores = log_probs[k, torch.arange(int(path.sum())), frame_labels(path)]

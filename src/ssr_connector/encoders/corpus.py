@@ -10,6 +10,7 @@ from typing import Any
 
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cuts import cut_audio, in_groups, read_manifests
+from ssr_connector.devices import best_device
 from ssr_connector.encoders.drift import padding_drift
 from ssr_connector.encoders.front_end import FrontEnd
 from ssr_connector.encoders.layer_mix import Layers, n_mixed
@@ -40,7 +41,7 @@ class EncodeStage:
 
     def load(self) -> Work:
         """The encoder."""
-        encoder = PretrainedEncoder.from_pretrained(self.name, self.layer, self.padded)
+        encoder = PretrainedEncoder.from_pretrained(self.name, self.layer, self.padded).to(best_device())
         return partial(encode_shard, encoder, encoder_key(self.name, self.layer, self.padded), self.batch_s)
 
 

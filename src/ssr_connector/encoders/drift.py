@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ssr_connector.devices import best_device
 from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.encoders.pretrained import PretrainedEncoder
 from ssr_connector.types import Waveform
@@ -36,5 +37,5 @@ def padding_drift(recordings: Sequence[Waveform], name: str, layer: Layers) -> D
 
 def hear_all(recordings: Sequence[Waveform], name: str, layer: Layers, padded: bool) -> torch.Tensor:
     """All frames [T, F], end to end."""
-    encoder = PretrainedEncoder.from_pretrained(name, layer, padded)
-    return torch.cat([encoder([recording]).values[0] for recording in recordings])
+    encoder = PretrainedEncoder.from_pretrained(name, layer, padded).to(best_device())
+    return torch.cat([encoder([recording]).values[0].cpu() for recording in recordings])

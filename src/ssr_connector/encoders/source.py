@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ssr_connector.data.cuts import cut_audio
+from ssr_connector.devices import best_device
 from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.encoders.pretrained import PretrainedEncoder
 from ssr_connector.encoders.store import FrameStore, encoder_key
@@ -76,5 +77,5 @@ def frame_source(
             how = f"layer {layer}{'' if padded else ', unpadded'}"
             raise UserError(f"{folders[0]} was not made by {name}, {how}, as it is now; run `ssr encode` again")
         return StoredFrames(store), store.width, store.clock
-    encoder = encoder or PretrainedEncoder.from_pretrained(name, layer, padded)
+    encoder = encoder or PretrainedEncoder.from_pretrained(name, layer, padded).to(best_device())
     return EncodedFrames(encoder), encoder.width, encoder.clock

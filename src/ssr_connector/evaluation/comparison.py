@@ -16,6 +16,7 @@ from ssr_connector import __version__
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.config import EvaluationSection
 from ssr_connector.connectors import SSRConnector
+from ssr_connector.devices import best_device
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks.submission import CHALLENGE, write_submission
 from ssr_connector.evaluation.figure_names import accuracy_figures, change_figures
@@ -46,7 +47,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     """Score all systems. The result is ready for results.json and the report."""
     started = time.monotonic()
     main = next(iter(spec.systems))
-    model = SSRForConditionalGeneration.from_pretrained(str(spec.systems[main]))
+    model = SSRForConditionalGeneration.from_pretrained(str(spec.systems[main])).to(best_device())
     bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
     identities, journal, folder = Identities(), None, None
     if spec.journal:
@@ -78,7 +79,9 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     measures.hear(progress)
     baselines: list[str] = []
     for name, path in spec.systems.items():
-        system = model if name == main else SSRForConditionalGeneration.from_pretrained(str(path))
+        system = model
+        if name != main:
+            system = SSRForConditionalGeneration.from_pretrained(str(path)).to(best_device())
         check_same_ears(main, model, name, system)
         if is_baseline(system):
             baselines.append(name)
@@ -117,7 +120,7 @@ def plain_model(model: SSRForConditionalGeneration) -> SSRForConditionalGenerati
 
     config = type(model.config).from_dict(model.config.to_dict())
     base = SSRForConditionalGeneration(config, model.encoder, load_llm(model.config.llm_name), model.tokenizer)
-    base.eval()
+    base.eval().to(best_device())
     return base
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ssr_connector.config import EvaluationSection
+from ssr_connector.devices import best_device
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.stats import Estimate, paired_difference
 from ssr_connector.model.modeling import SSRForConditionalGeneration
@@ -144,11 +145,11 @@ def before_and_after(
     rows: list[dict[str, Any]] = []
     notes, outcomes = [], {}
     for name, path in systems.items():
-        model = SSRForConditionalGeneration.from_pretrained(str(path))
+        model = SSRForConditionalGeneration.from_pretrained(str(path)).to(best_device())
         base = model.config.llm_name
         if base not in bases:
             note("the base LLM on tasks of lm-evaluation-harness")
-            plain = load_llm(base) if model.config.llm_trained else model.llm
+            plain = load_llm(base).to(best_device()) if model.config.llm_trained else model.llm
             bases[base] = measure(lm_of(plain, model.tokenizer), tasks, manager, config.items)
         after = before = bases[base]
         if model.config.llm_trained:

@@ -51,8 +51,8 @@ def load_embeddings(name: str, dtype: torch.dtype = torch.float32) -> TextEmbedd
 
 @contextlib.contextmanager
 def without_report() -> Iterator[None]:
-    """Keep transformers from warning of every weight of the layers that are left out on purpose."""
-    log = logging.getLogger("transformers.modeling_utils")
+    """Keep transformers from warning of everything that the layers would have, which are left out on purpose."""
+    log = logging.getLogger("transformers")
     before = log.level
     log.setLevel(logging.ERROR)
     try:

@@ -76,6 +76,7 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
 
     def connect(self, frames: Frames, alignments: Sequence[Alignment]) -> list[Speech]:
         """Speech vectors for frames whose alignment is known."""
+        frames = frames.to(next(self.connector.parameters()).device)
         embeds = self.connector(frames, self.connector.segments(frames, alignments, self.aligner))
         values = embeds.values.to(self.llm.get_input_embeddings().weight)  # the LLM's device and precision
         rows = [row[:n] for row, n in zip(values, embeds.lengths.tolist(), strict=True)]

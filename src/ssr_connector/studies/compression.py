@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from ssr_connector.studies.study import Arm, Column, Picture, Study
+from ssr_connector.studies.study import CAUSAL, Arm, Column, Picture, Study
 from ssr_connector.studies.words import compared, extreme
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Results
 
 FEW_FRAMES, MANY_FRAMES = 1, 8
-ROTARY = {"connector.positions": "rotary"}
+ROTARY = {**CAUSAL, "connector.positions": "rotary"}
+MEAN = {**CAUSAL, "connector.type": "mean_pool"}
 
 
 def blockwise(slack_frames: int) -> dict[str, object]:
@@ -18,14 +19,14 @@ def blockwise(slack_frames: int) -> dict[str, object]:
 
 
 ARMS = (
-    Arm("selection", "selection"),
+    Arm("selection", "selection", connector=CAUSAL),
     Arm("selection_rotary", "selection, rotary", connector=ROTARY),
     Arm("blockwise_0", "block-wise, slack 0", connector=blockwise(0)),
     Arm("blockwise_1", "block-wise, slack 1", connector=blockwise(FEW_FRAMES)),
     Arm("blockwise_8", f"block-wise, slack {MANY_FRAMES}", connector=blockwise(MANY_FRAMES)),
-    Arm("blockwise_1_rotary", "block-wise, slack 1, rotary", connector={**blockwise(FEW_FRAMES), **ROTARY}),
-    Arm("mean_pool", "mean pooling", connector={"connector.type": "mean_pool"}),
-    Arm("mean_pool_rotary", "mean pooling, rotary", connector={"connector.type": "mean_pool", **ROTARY}),
+    Arm("blockwise_1_rotary", "block-wise, slack 1, rotary", connector={**ROTARY, **blockwise(FEW_FRAMES)}),
+    Arm("mean_pool", "mean pooling", connector=MEAN),
+    Arm("mean_pool_rotary", "mean pooling, rotary", connector={**MEAN, **ROTARY}),
 )
 PAIRS = (("selection_rotary", "selection"), ("blockwise_1_rotary", "blockwise_1"), ("mean_pool_rotary", "mean_pool"))
 

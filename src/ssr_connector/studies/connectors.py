@@ -7,22 +7,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ssr_connector.studies.study import Arm, Budget, Column, Picture, Study
+from ssr_connector.studies.study import CAUSAL, Arm, Budget, Column, Picture, Study
 from ssr_connector.studies.words import compared, extreme, margin
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Results
 
-BY_TEXT: Mapping[str, Any] = {"training.objectives": {"transcribe": 1.0, "continuation": 1.0}}
+BY_TEXT: Mapping[str, Any] = {**CAUSAL, "training.objectives": {"transcribe": 1.0, "continuation": 1.0}}
 BUDGETS: dict[Budget, str] = {
     "steps": "Equal steps",
     "flops": "Equal FLOPs (those of SSR at the recipe's steps)",
     "converged": "Converged (steps doubled until the development loss improves by less than 2 %, at most twice)",
 }
 KINDS = (
-    Arm("ssr", "SSR"),
+    Arm("ssr", "SSR", connector=CAUSAL),
     Arm("blockwise", "SSR, block-wise", connector={"connector.attention": "blockwise"}),
-    Arm("mean_pool", "mean of a token's frames", connector={"connector.type": "mean_pool"}),
+    Arm("mean_pool", "mean of a token's frames", connector={**CAUSAL, "connector.type": "mean_pool"}),
     Arm("linear", "every frame", connector={"connector.type": "linear", "connector.layers": 0, **BY_TEXT}),
     Arm("stack", "frame stacking", connector={"connector.type": "stack", "connector.layers": 0, **BY_TEXT}),
     Arm("stack_layers", "frame stacking behind SSR's layers", connector={"connector.type": "stack", **BY_TEXT}),
@@ -33,6 +33,7 @@ KINDS = (
         "cif",
         "CIF",
         connector={
+            **CAUSAL,
             "connector.type": "cif",
             "training.objectives": {**BY_TEXT["training.objectives"], "quantity": 0.1},
         },

@@ -12,6 +12,10 @@ Budget = Literal["steps", "flops", "converged"]
 OF_CASCADE, OF_MODEL = "_cascade", "_model"  # the ends of the names of figures of `Study.paired_systems`
 
 
+# An arm's attention, whatever the recipe's own connector has.
+CAUSAL: Mapping[str, Any] = {"connector.attention": "causal", "connector.slack_frames": 1}
+
+
 @dataclass(frozen=True)
 class Made:
     """As the value of an option: the folder of what another arm made."""

@@ -41,9 +41,7 @@ class Batch:
         """The same on a device, not yet heard."""
         speech = self.speech
         if speech is not None:
-            frames = speech.frames
-            moved = Frames(frames.values.to(device), frames.lengths.to(device), frames.clock)
-            speech = replace(speech, frames=moved)
+            speech = replace(speech, frames=speech.frames.to(device))
         return Batch(speech, None if self.text is None else self.text.to(device))
 
 
