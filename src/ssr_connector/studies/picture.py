@@ -23,6 +23,9 @@ def draw(results: Results, picture: Picture, path: Path) -> None:
     with drawing(9.5 if panels else 7.5, height) as figure:
         for place, panel in enumerate(panels, 1):
             curves(figure.add_subplot(n_lines, min(COLUMNS, len(panels)), place), results, picture, panel)
+        limits = [axes.get_ylim() for axes in figure.axes]
+        for axes in figure.axes:  # panels are read beside each other
+            axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
         if not panels:
             (scatter if picture.x else dots)(figure.add_subplot(), results, picture, rows)
         for axes in figure.axes:
