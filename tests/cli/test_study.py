@@ -22,6 +22,7 @@ def test_help_names_every_study(capsys):
         (["study", "aligners", "--training.lrr", "3"], "did you mean --training.lr?"),
         (["study", "noise", "--cuts", "calls.jsonl.gz"], "--cuts calls.jsonl.gz: give a name and a manifest"),
         (["study", "noise", "--cuts", "calls=none.jsonl.gz"], "none.jsonl.gz does not exist"),
+        (["study", "noise", "--cuts", "a=x.jsonl", "--cuts", "a=y.jsonl"], "a name of its own"),
         (["study", "noise", "--noises", "nowhere"], "--noises: nowhere holds no recordings"),
         (["study", "aligners", "--noises", "somewhere"], "aligners takes neither --noises nor --cuts"),
     ],

@@ -81,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or args.demo / "studies" / f"{study.name}{'-quick' if args.quick else ''}"
     console.print(f"{study.name}: {study.question}\nin {out}, on {args.demo}", soft_wrap=True)
     own = Own(args.noises, dict(named(cuts) for cuts in args.cuts))
+    if len(own.cuts) < len(args.cuts):
+        raise UserError("--cuts: give every corpus a name of its own")
     if own != Own():
         if study.extended is None:
             raise UserError(f"{study.name} takes neither --noises nor --cuts; the study `noise` does")
