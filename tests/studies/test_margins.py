@@ -53,6 +53,9 @@ def test_the_first_sentence_answers_where_ssr_wins(planted):
     assert second.startswith("The cascade beats SSR in 1: Task, room (−15.0 points")
     assert "The 3 comparisons" in third
     assert "in favour of SSR in 1 and of the cascade in 1" in third
+    widths = [results.within(name, TASK, TASK + OF_CASCADE).ci95 for name in ("clean", "babble", "room")]
+    middle = sorted((high - low) / 2 for low, high in widths)[1]
+    assert f"the median interval reaches {middle:.1f} points to either side" in third
 
 
 def test_nothing_wins_where_nothing_differs(planted):

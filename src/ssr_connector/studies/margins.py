@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 from ssr_connector.evaluation.labels import interval, number
@@ -61,8 +62,14 @@ def contest(results: "Results", rows: Sequence[str], scores: Mapping[str, str]) 
         f"The {n} comparisons (conditions times scores) are paired over items and corrected by Holm's method at "
         f"{100 * LEVEL:g} %, and all seeds must agree; a score that is not above chance beats nothing. "
         f"Uncorrected 95 % intervals leave out 0 in favour of SSR in {raw[0]} and of the cascade in {raw[1]}, where "
-        f"chance alone would give about {number(0.025 * n, 'points')} each.",
+        f"chance alone would give about {number(0.025 * n, 'points')} each; the median interval reaches "
+        f"{number(reach(found), 'points')} points to either side, and smaller margins are hardly seen.",
     ]
+
+
+def reach(found: Sequence[Margin]) -> float:
+    """Half the width of the median interval."""
+    return median((m.change.ci95[1] - m.change.ci95[0]) / 2 if m.change.ci95 else 0.0 for m in found)
 
 
 def named(found: Sequence[Margin]) -> str:
