@@ -17,7 +17,7 @@ def draw(results: Results, picture: Picture, path: Path) -> None:
     rows = [row.name for row in results.rows if results.has(row.name, picture.y)]
     if picture.x:
         rows = [row for row in rows if results.has(row, picture.x)]
-    panels = [panel for panel in picture.panels if panel.arms.keys() & set(rows)]
+    panels = [panel for panel in picture.panels if panel.arms.keys() & set(rows[1:])]
     n_lines = max(1, -(-len(panels) // COLUMNS))
     height = 3.1 * n_lines if panels else 4.2 if picture.x else 0.8 + (0.32 + 0.1 * len(picture.lines)) * len(rows)
     with drawing(9.5 if panels else 7.5, height) as figure:
