@@ -20,6 +20,12 @@ def test_help_names_every_study(capsys):
         (["study", "alligners"], "invalid choice: 'alligners'"),
         (["study", "aligners", "--config", "nowhere.yaml"], "no recipe nowhere.yaml"),
         (["study", "aligners", "--training.lrr", "3"], "did you mean --training.lr?"),
+        (["study", "noise", "--cuts", "calls.jsonl.gz"], "--cuts calls.jsonl.gz: give a name and a manifest"),
+        (["study", "noise", "--cuts", "calls=none.jsonl.gz"], "none.jsonl.gz does not exist"),
+        (["study", "noise", "--cuts", "a=x.jsonl", "--cuts", "a=y.jsonl"], "a name of its own"),
+        (["study", "noise", "--noises", "nowhere"], "--noises: nowhere holds no recordings"),
+        (["study", "noise", "--encoders", "mine"], "noise takes no --encoders; encoders does"),
+        (["study", "aligners", "--noises", "somewhere"], "aligners takes no --noises; noise does"),
     ],
 )
 def test_a_wrong_command_is_refused_before_anything_is_made(words, message, capsys, monkeypatch, tmp_path):

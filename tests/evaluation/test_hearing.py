@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import soundfile
 import torch
 
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.types import Waveform
 
 
 def hearing(model, snr_db=None, batch_s=1.0):
@@ -75,3 +78,20 @@ def test_no_alignment_is_not_replaced_by_the_best_path(model, recordings):
     heard = hearing(model)
     heard.add(heard.files(recordings))
     assert heard.speech(model, recordings, {}) == {}
+
+
+def test_a_change_is_heard_under_the_name_of_the_recording(model, recordings):
+    changed, plain = hearing(model), hearing(model)
+    names = []
+
+    def louder(name, waveform):
+        names.append(name)
+        return Waveform(waveform.samples + 0.1 * np.sin(np.arange(len(waveform.samples)), dtype=np.float32), 16000)
+
+    changed.change = louder
+    for ears in (changed, plain):
+        ears.add(ears.files(recordings))
+    assert sorted(names) == sorted(Path(path).name for path in recordings)
+    for path in recordings:
+        assert not torch.equal(changed.heard[path].frames, plain.heard[path].frames)
+        assert len(changed.heard[path].frames) == len(plain.heard[path].frames)

@@ -1,9 +1,10 @@
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 
-from ssr_connector.evaluation.stats import clustered_mean, clustered_median, mean, paired_difference
+from ssr_connector.evaluation.stats import clustered_mean, clustered_median, holm, mean, paired_difference, sign_flip_p
 
 
 def test_mean_and_interval_of_a_known_proportion():
@@ -77,3 +78,29 @@ def test_shares_make_several_values_count_as_one():
     assert estimate.ci95 == pytest.approx((1 / 3, 1))
     paired = paired_difference(values, [0.0] * 4, 500, clusters, shares)
     assert (paired.value, paired.n) == (estimate.value, 2)
+
+
+def test_sign_flips_are_those_of_all_signs():
+    changes = [3.0, -1.0, 2.0, 2.5, 0.0, 4.0, -0.5]
+    moved = [c for c in changes if c]
+    sums = [abs(sum(s * c for s, c in zip(signs, moved, strict=True))) for signs in product((1, -1), repeat=len(moved))]
+    exact = sum(s >= abs(sum(moved)) for s in sums) / len(sums)
+    assert sign_flip_p(changes) == pytest.approx(exact, abs=0.01)
+    assert sign_flip_p([-c for c in changes]) == sign_flip_p(changes)
+    assert sign_flip_p([0.0, 0.0]) == sign_flip_p([]) == 1.0
+    assert sign_flip_p([1.0] * 100, draws=1000) == pytest.approx(1 / 1001)
+
+
+def test_holm_s_correction():
+    """The example of Holm (1979) as textbooks have it, and what any correction must do."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.2]) == [0.2]
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_holm_keeps_false_claims_rare():
+    """Of 400 families of thirty comparisons without a difference, about twenty claim anything."""
+    rng = np.random.default_rng(0)
+    claiming = sum(min(holm(rng.random(30).tolist())) <= 0.05 for _ in range(400))
+    assert 8 <= claiming <= 34

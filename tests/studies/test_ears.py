@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,11 @@ from ssr_connector.connectors import build_connector
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.studies.damage import Damage
-from ssr_connector.studies.ears import Ears
+from ssr_connector.studies.ears import Ears, Material
 from ssr_connector.studies.results import Results, Row
+from ssr_connector.studies.surroundings import Surroundings
 
+CONFIG = EvaluationSection(bootstrap=20)
 pytestmark = pytest.mark.slow  # what is heard at random is long to write down
 
 
@@ -35,12 +37,12 @@ def place(tmp_path_factory, tiny_corpus):
     ]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (out / "speech" / "tests" / "storycloze.jsonl").write_text(lines)
-    return SimpleNamespace(out=out, cuts=lambda _: cuts)
+    return Material(out / "speech" / "tests", ["storycloze"], cuts)
 
 
 @pytest.fixture(scope="module")
 def ears(place, tiny_model):
-    return Ears(place, tiny_model, ["storycloze"], EvaluationSection(bootstrap=20), lambda *_: None)
+    return Ears(place, tiny_model, CONFIG, lambda *_: None)
 
 
 def test_a_model_pairs_with_itself_and_one_without_tokens_keeps_none_of_its_scores(ears, tiny_model, tmp_path):
@@ -76,3 +78,30 @@ def test_the_ceiling_stands_beside_what_it_is_the_ceiling_of(ears, tiny_model):
     assert {"text model", "hard cascade", "another item's audio", "no context"} <= set(systems)
     assert "storycloze_s2t" in systems["text model"]
     assert systems["text model"]["storycloze_s2t"]["ids"] == systems["hard cascade"]["storycloze_s2t"]["ids"]
+
+
+def test_cascade_and_text_model_stand_beside_an_arm_on_the_same_items(ears, tiny_model):
+    alone, beside = (ears.scores(tiny_model, Damage(), paired_systems=p)["figures"] for p in (False, True))
+    assert {name: beside[name] for name in alone} == alone
+    added = set(beside) - set(alone)
+    assert {"storycloze_s2t_cascade", "storycloze_s_cascade", "storycloze_s2t_model"} <= added
+    assert beside["storycloze_s2t_cascade"]["ids"] == beside["storycloze_s2t"]["ids"]
+    systems = ears.beside(tiny_model)["systems"]
+    assert beside["storycloze_s2t_cascade"] == systems["hard cascade"]["storycloze_s2t"]
+
+
+def test_at_another_speed_words_are_where_they_are_then_heard(place, tiny_model):
+    change = Surroundings(speed=2.0).change(None, None)
+    fast = Ears(dataclasses.replace(place, change=change, speed=2.0), tiny_model, CONFIG, lambda *_: None)
+    usual = {cut.id: cut for cut in read_cuts(place.cuts)}
+    for key, cut in fast.measures.cuts.items():
+        assert cut.duration == pytest.approx(usual[key].duration / 2, abs=1e-3)
+        assert fast.heard["clean"][key].duration_s == pytest.approx(cut.duration, abs=1e-3)
+    assert fast.scores(tiny_model, Damage())["figures"]["cosine"]["ids"]
+
+
+def test_cuts_alone_have_measures_and_no_tasks(place, tiny_model):
+    ears = Ears(Material(Path(), (), place.cuts), tiny_model, CONFIG, lambda *_: None)
+    figures = ears.scores(tiny_model, Damage(), paired_systems=True)["figures"]
+    assert {"ctc_wer", "cosine", "embedding_wer"} <= set(figures)
+    assert not [name for name in figures if name.startswith("storycloze")]

@@ -3,12 +3,12 @@
 import pytest
 
 from ssr_connector.errors import UserError
-from ssr_connector.studies import STUDIES
-from ssr_connector.studies.encoders import ENCODERS, TASK, paragraph, with_encoders
+from ssr_connector.studies.encoders import ENCODERS, TASK, extended, paragraph
+from ssr_connector.studies.study import Own
 
 
 def test_encoders_are_added_by_name_and_layer():
-    study = with_encoders(ENCODERS, ["facebook/hubert-base-ls960:9", "openai/whisper-small", "C:/models/mine"])
+    study = extended(ENCODERS, Own(encoders=("facebook/hubert-base-ls960:9", "openai/whisper-small", "C:/models/mine")))
     added = study.arms[len(ENCODERS.arms) :]
     assert [arm.encoder for arm in added] == [
         {"encoder.name": "facebook/hubert-base-ls960", "encoder.layer": 9},
@@ -21,9 +21,7 @@ def test_encoders_are_added_by_name_and_layer():
 
 def test_what_cannot_be_added_is_said():
     with pytest.raises(UserError, match="--encoders has an empty name"):
-        with_encoders(ENCODERS, ["a", ""])
-    with pytest.raises(UserError, match="--encoders is for `ssr study encoders`; aligners"):
-        with_encoders(STUDIES["aligners"], ["a"])
+        extended(ENCODERS, Own(encoders=("a", "")))
 
 
 def test_the_best_layer_is_held_against_the_floor(planted):

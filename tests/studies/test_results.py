@@ -102,3 +102,35 @@ def test_the_mean_of_tasks_counts_every_task_the_same_whatever_its_items():
     results = results_of([{"x": worse["x"]}], [{"x": worse["y"]}])
     assert results.difference("r0", "r1", "x").value == pytest.approx(12.5)
     assert mean_of(run, ["few", "other"]) is None
+
+
+def test_no_difference_is_none_and_not_rounding():
+    """One item of twelve differs: a draw without it has a difference of exactly 0."""
+    a = {"ids": list("abcdefghijkl"), "sums": [100.0] * 5 + [0.0] * 7, "weights": [1.0] * 12, "value": 41.7}
+    b = a | {"sums": [100.0] * 4 + [0.0] * 8, "value": 33.3}
+    change = results_of([{"x": a}], [{"x": b}]).difference("r0", "r1", "x")
+    assert change.ci95[0] == 0
+    assert change.sign == 0
+
+
+def test_two_figures_of_one_row_and_what_becomes_of_their_difference():
+    def run(x, y):
+        return {**figure(x), "y": figure(y)["x"]}
+
+    clean = [run([1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]), run([1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 0.0])]
+    noisy = [run([1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]), run([1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0])]
+    results = results_of(clean, noisy)
+    assert (results.within("r0", "x", "y").value, results.within("r0", "x", "y").seeds) == (0.25, (0.25, 0.25))
+    assert (results.within("r1", "x", "y").value, results.within("r1", "x", "y").n) == (0.5, 4)
+    assert (results.growth("r1", "r0", "x", "y").value, results.growth("r1", "r0", "x", "y").seeds) == (
+        0.25,
+        (0.25, 0.25),
+    )
+    assert results.growth("r0", "r0", "x", "y").ci95 == (0, 0)
+    assert results.p_within("r1", "x", "y") == pytest.approx(0.25, abs=0.02)  # three items of one sign: 2 / 2³
+    for absent in (
+        results.within("r0", "x", "z"),
+        results.growth("r1", "r0", "x", "z"),
+        results.p_within("r0", "x", "z"),
+    ):
+        assert absent is None

@@ -5,7 +5,6 @@ from ssr_connector.errors import UserError
 from ssr_connector.tiny.demo import TinySection, question
 from ssr_connector.tiny.demo import test_utterances as spoken_parts
 from ssr_connector.tiny.tasks import ChoiceItem
-from ssr_connector.tiny.world import World
 
 STORY = ChoiceItem("s1", "storycloze", "He ran.", ("He won.", "It ate."), 1, "true", "He ran.")
 QUIZ = ChoiceItem("m1", "mmlu", "Where?\nA. up\nAnswer:", ("A", "B", "C", "D"), 2, "geography", "Where? A, up.")
@@ -24,8 +23,8 @@ def test_items_are_written_as_evaluate_reads_them():
 
 
 def test_every_spoken_part_is_rendered_in_its_items_voice():
-    world = World([], [], [], [], [], [], {"storycloze": [STORY], "mmlu": [QUIZ], "sblimp": [PAIR]}, {})
-    utterances, keys = spoken_parts(world)
+    tests = {"storycloze": [STORY], "mmlu": [QUIZ], "sblimp": [PAIR]}
+    utterances, keys = spoken_parts(tests)
     assert {u.id: u.text for u in utterances} == {
         "s1-context": "He ran.",
         "s1-choice0": "He won.",

@@ -20,6 +20,7 @@ examples
   ssr study connectors --quick                              at most a quarter of an hour on 2 cores
   ssr study encoders --encoders facebook/hubert-base-ls960:9,openai/whisper-small
   ssr study connectors --config smoke --demo runs/smoke
+  ssr study noise --noises data/noise --cuts calls=data/calls/cuts.jsonl.gz
 """
 
 
@@ -44,10 +45,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoders",
         metavar="NAME[:LAYER],…",
-        type=lambda text: text.split(","),
-        help="study encoders: more of them, hub names or folders, each with its last layer or the one given",
+        type=lambda text: tuple(text.split(",")),
+        default=(),
+        help="encoders: more of them, hub names or folders, each with its last layer or the one given",
+    )
+    parser.add_argument(
+        "--noises", metavar="DIR", default="", help="noise: hear the tests also in recordings of a folder or table"
+    )
+    parser.add_argument(
+        "--cuts",
+        metavar="NAME=CUTS",
+        action="append",
+        default=[],
+        help="noise: measure also transcribed cuts of `ssr prepare`, without tasks; again for several",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the results (default: DEMO/studies/STUDY)")
+
+
+def named(cuts: str) -> tuple[str, str]:
+    """The name and the manifest of `NAME=CUTS`. Raises UserError for anything else."""
+    from ssr_connector.errors import UserError
+
+    name, equals, path = cuts.partition("=")
+    if not (name and equals and path):
+        raise UserError(f"--cuts {cuts}: give a name and a manifest, NAME=cuts.jsonl.gz")
+    return name, path
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,18 +78,25 @@ def run(args: argparse.Namespace) -> int:
 
     from ssr_connector.errors import UserError
     from ssr_connector.studies import STUDIES
-    from ssr_connector.studies.encoders import with_encoders
     from ssr_connector.studies.run import carry_out
+    from ssr_connector.studies.study import Own
     from ssr_connector.tiny.demo import Demo
 
     if args.seeds < 1:
         raise UserError(f"--seeds {args.seeds}: give 1 or more")
     console = Console(highlight=False, markup=False)
     study = STUDIES[args.study]
-    if args.encoders:
-        study = with_encoders(study, args.encoders)
     out = args.out or args.demo / "studies" / f"{study.name}{'-quick' if args.quick else ''}"
     console.print(f"{study.name}: {study.question}\nin {out}, on {args.demo}", soft_wrap=True)
+    own = Own(args.noises, dict(named(cuts) for cuts in args.cuts), args.encoders)
+    if len(own.cuts) < len(args.cuts):
+        raise UserError("--cuts: give every corpus a name of its own")
+    for option in (name for name, value in vars(own).items() if value):
+        if option not in study.takes:
+            who = " and ".join(other.name for other in STUDIES.values() if option in other.takes)
+            raise UserError(f"{study.name} takes no --{option}; {who} does")
+    if own != Own() and study.extended:
+        study = study.extended(study, own)
     found = carry_out(study, Demo(args.config, args.demo, args.overrides, console), out, args.seeds, args.quick)
     console.print(f"\n{found.table}\n{found.paragraph}\n", soft_wrap=True)
     console.print("\n".join(map(str, found.files)), soft_wrap=True)

@@ -35,8 +35,10 @@ class Augmentation:
         check(section)
         self.section, self.seed = section, seed
         self.slowest, self.fastest = min(section.speed, default=1.0), max(section.speed, default=1.0)
-        self.responses = None if section.reverb in ("", GENERATED) else find_recordings("reverb", section.reverb)
-        self.noises = None if section.noise in ("", GENERATED) else find_recordings("noise", section.noise)
+        self.responses = (
+            None if section.reverb in ("", GENERATED) else find_recordings("augment.reverb", section.reverb)
+        )
+        self.noises = None if section.noise in ("", GENERATED) else find_recordings("augment.noise", section.noise)
 
     def speed(self, cut_id: str, epoch: int) -> float:
         """How many times as fast an utterance is in an epoch."""
@@ -113,7 +115,7 @@ class Noise:
         return np.resize(part.samples, n_samples)  # resampling may round to one sample less
 
 
-def find_recordings(what: str, source: str) -> list[Noise]:
+def find_recordings(option: str, source: str) -> list[Noise]:
     """The recordings of a folder, at any depth, or of a table; by name, so that draws are the same on any machine.
 
     Raises UserError where there is none, or one that cannot be read.
@@ -124,7 +126,7 @@ def find_recordings(what: str, source: str) -> list[Noise]:
     else:
         paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
-        raise UserError(f"augment.{what}: {source} holds no recordings; give a folder or a table of some")
+        raise UserError(f"{option}: {source} holds no recordings; give a folder or a table of some")
     return [Noise(path, inspect_audio(path, decode=False).duration_s) for path in paths]
 
 

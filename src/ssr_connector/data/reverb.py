@@ -27,11 +27,16 @@ def reverberate(samples: Samples, response: Samples) -> Samples:
 
 
 def random_room(sampling_rate_hz: int, rng: np.random.Generator) -> Samples:
-    """The impulse response of a room at random: the direct sound, then noise that dies away exponentially.
+    """The impulse response of a room at random."""
+    return room(sampling_rate_hz, rng.uniform(*DECAY_S), rng.uniform(*DIRECT_TO_REVERBERANT_DB), rng)
 
-    Polack's model of late reverberation; lhotse's own generator needs torchaudio.
+
+def room(sampling_rate_hz: int, decay_s: float, ratio_db: float, rng: np.random.Generator) -> Samples:
+    """The impulse response of a room: the direct sound, then noise that dies away exponentially.
+
+    `decay_s`: by 60 dB; `ratio_db`: direct to reverberant energy. Polack's model of late reverberation; lhotse's own
+    generator needs torchaudio.
     """
-    decay_s, ratio_db = rng.uniform(*DECAY_S), rng.uniform(*DIRECT_TO_REVERBERANT_DB)
     time_s = np.arange(1, round(decay_s * sampling_rate_hz)) / sampling_rate_hz
     tail = rng.standard_normal(len(time_s)) * 10 ** (-3 * time_s / decay_s)
     tail *= np.sqrt(10 ** (-ratio_db / 10) / np.square(tail).sum())

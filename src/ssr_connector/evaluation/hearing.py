@@ -16,6 +16,7 @@ from ssr_connector.data.audio import AudioError, load_audio
 from ssr_connector.data.cuts import cut_audio, in_groups
 from ssr_connector.data.noise import add_noise
 from ssr_connector.encoders.front_end import pad_frames
+from ssr_connector.encoders.source import Change
 from ssr_connector.evaluation.heard import Heard, HeardStore
 from ssr_connector.evaluation.identity import digest, version, versions
 from ssr_connector.model.modeling import SSRForConditionalGeneration
@@ -34,12 +35,21 @@ class Source:
 
 
 class Hearing:
-    """Encodes and aligns each recording once, at one signal-to-noise ratio (None: as it is)."""
+    """Encodes and aligns each recording once, at one signal-to-noise ratio (None: as it is), or changed otherwise.
+
+    A store holds what was heard at one ratio, through one change.
+    """
 
     def __init__(
-        self, bundle: AlignerBundle, batch_s: float, snr_db: float | None = None, store: HeardStore | None = None
+        self,
+        bundle: AlignerBundle,
+        batch_s: float,
+        snr_db: float | None = None,
+        store: HeardStore | None = None,
+        change: Change | None = None,
     ) -> None:
         self.bundle, self.batch_s, self.snr_db, self.store = bundle, batch_s, snr_db, store or HeardStore()
+        self.change = change
         self.heard: dict[str, Heard] = {}
         self.rejected: dict[str, str] = {}  # key: why
 
@@ -97,6 +107,8 @@ class Hearing:
         except AudioError as error:
             self.rejected[key] = str(error)
             return None
+        if self.change is not None:
+            waveform = self.change(Path(key).name, waveform)
         if not self.bundle.encoder.hears(len(waveform.samples)):
             self.rejected[key] = f"{key} is too short for the encoder"
             return None

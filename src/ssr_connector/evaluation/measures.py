@@ -196,17 +196,18 @@ class Measures:
 
     def _boundaries(self) -> None:
         clock = self.hearing.bundle.encoder.clock
-        per_cut = []
+        of_cuts: dict[str, list[float]] = {}
         for key, alignment in self.forced.items():
             known = known_words(self.cuts[key])
-            if known:
-                per_cut.append([abs(d) for d in end_differences_s(timed_words(alignment, clock), known)])
-        per_cut = [d for d in per_cut if d]
-        if not per_cut:
+            if known and (found := end_differences_s(timed_words(alignment, clock), known)):
+                of_cuts[key] = [abs(d) for d in found]
+        if not of_cuts:
             return
-        totals, counts = [1000 * sum(d) for d in per_cut], [len(d) for d in per_cut]
-        estimate = mean(totals, self.config.bootstrap, counts)
-        self.keep("word_boundary_error_ms", "word boundary error, forced: mean", self.aligner, estimate, "ms")
+        per_cut = list(of_cuts.values())
+        counts = [len(d) for d in per_cut]
+        totals = {key: 1000 * sum(d) for key, d in of_cuts.items()}
+        measure = "word boundary error, forced: mean"
+        self.keep_ratio("word_boundary_error_ms", measure, self.aligner, totals, counts, "ms")
         median = clustered_median([[1000 * x for x in d] for d in per_cut], self.config.bootstrap)
         self.keep("word_boundary_error_median_ms", "word boundary error, forced: median", self.aligner, median, "ms")
         for limit in (20, 50, 100):

@@ -71,6 +71,34 @@ def clustered_median(groups: Sequence[Sequence[float]], resamples: int) -> Estim
     return Estimate(float(np.median(everything)), len(everything), (ci[0], ci[1]) if ci else None)
 
 
+def sign_flip_p(differences: Sequence[float], draws: int = 20_000) -> float:
+    """How often differences of random signs have a sum as far from 0: the two-sided permutation test of pairs.
+
+    Never below 1 / (draws + 1). Pairs without a difference say nothing either way.
+    """
+    x = np.asarray([d for d in differences if d], float)
+    if not len(x):
+        return 1.0
+    rng = np.random.default_rng(0)
+    far, done, limit = 0, 0, abs(x.sum()) - 1e-9 * np.abs(x).sum()
+    while done < draws:
+        block = min(draws - done, max(1, BLOCK // len(x)))
+        signs = rng.integers(0, 2, (block, len(x)), dtype=np.int8) * 2.0 - 1
+        far += int((np.abs(signs @ x) >= limit).sum())
+        done += block
+    return (far + 1) / (draws + 1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values of one family corrected for their number, so that any false claim among them is as rare as one alone."""
+    order = sorted(range(len(p_values)), key=lambda k: p_values[k])
+    corrected, highest = [1.0] * len(p_values), 0.0
+    for rank, k in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * p_values[k]))
+        corrected[k] = highest
+    return corrected
+
+
 def paired_difference(
     after: Sequence[float],
     before: Sequence[float],

@@ -6,8 +6,10 @@ from ssr_connector.studies.beyond import BEYOND
 from ssr_connector.studies.compression import COMPRESSION
 from ssr_connector.studies.connectors import CONNECTORS
 from ssr_connector.studies.distillation import DISTILLATION
+from ssr_connector.studies.domains import DOMAINS
 from ssr_connector.studies.encoders import ENCODERS
 from ssr_connector.studies.forgetting import FORGETTING
+from ssr_connector.studies.noise import NOISE
 from ssr_connector.studies.study import Study
 
 STUDIES: dict[str, Study] = {
@@ -21,5 +23,7 @@ STUDIES: dict[str, Study] = {
         ENCODERS,
         FORGETTING,
         BEYOND,
+        NOISE,
+        DOMAINS,
     )
 }

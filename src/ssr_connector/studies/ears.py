@@ -1,7 +1,7 @@
 """What one aligner hears of the tests, and what models that hear through it score: item by item, so that it pairs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +10,49 @@ import torch
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.config import EvaluationSection
+from ssr_connector.data.augment import perturbed
+from ssr_connector.encoders.source import Change
 from ssr_connector.evaluation.comparison import plain_model
 from ssr_connector.evaluation.figure_names import score_name
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.measures import Measures
-from ssr_connector.evaluation.suite import TEXT_MODEL, Suite, clusters_of, weights_of
+from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite, clusters_of, weights_of
 from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.progress import Report
 from ssr_connector.studies.damage import Damage
-from ssr_connector.tiny.demo import Demo
+from ssr_connector.studies.study import OF_CASCADE, OF_MODEL
 
 SYSTEM = "ssr"  # what a model is called while it is scored
 AUDIO_ALONE = ("embedding_wer", "cosine_best_path", "length_error", "ctc_wer")  # what an aligner of words cannot have
 
 
+@dataclass(frozen=True)
+class Material:
+    """What is heard: tasks in a folder, transcribed cuts, and what is done to the recordings of both."""
+
+    folder: Path
+    tasks: Sequence[str]
+    cuts: Path
+    change: Change | None = None
+    speed: float = 1.0  # at which `change` plays them
+
+
 class Ears:
     """Recordings heard once, for all models that are then scored."""
 
-    def __init__(
-        self, demo: Demo, folder: Path, tasks: Sequence[str], config: EvaluationSection, report: Report
-    ) -> None:
+    def __init__(self, heard: Material, folder: Path, config: EvaluationSection, report: Report) -> None:
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
         bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
-        hearings = {"clean": Hearing(bundle, config.batch_s)}
-        hearings |= {f"{snr:g} dB": Hearing(bundle, config.batch_s, snr) for snr in config.snr_db}
-        self.suite = Suite(demo.out / "speech" / "tests", config, tasks, hearings)
-        self.measures = Measures(demo.cuts("test"), config, hearings["clean"], lambda _: None)
+        hearings = {"clean": Hearing(bundle, config.batch_s, change=heard.change)}
+        hearings |= {f"{snr:g} dB": Hearing(bundle, config.batch_s, snr, change=heard.change) for snr in config.snr_db}
+        self.suite = Suite(heard.folder, config, heard.tasks, hearings)
+        self.measures = Measures(heard.cuts, config, hearings["clean"], lambda _: None)
         self.suite.listen(lambda _, done, total: report(done, total, {}))
         self.suite.drop_unheard()
         self.measures.hear(lambda _, done, total: report(done, total, {}))
+        if heard.speed != 1:  # their words are where they are heard
+            self.measures.cuts = {key: perturbed(cut, heard.speed) for key, cut in self.measures.cuts.items()}
         self.heard = {name: hearing.heard for name, hearing in hearings.items()}  # as the aligner has it
         self.forced = self.measures.forced
         self.untouched: dict[str, Any] | None = None  # scores in writing of the LLM that nothing was trained on
@@ -54,8 +67,13 @@ class Ears:
         self.measures.forced = {key: damage(key, alignment) for key, alignment in self.forced.items()}
 
     @torch.no_grad()
-    def scores(self, folder: Path, damage: Damage, along: Path | None = None) -> Mapping[str, Any]:
-        """Items and figures of a model; `along` the alignments of a folder, which know the transcripts: no tasks."""
+    def scores(
+        self, folder: Path, damage: Damage, along: Path | None = None, paired_systems: bool = False
+    ) -> Mapping[str, Any]:
+        """Items and figures of a model; `along` the alignments of a folder, which know the transcripts: no tasks.
+
+        `paired_systems`: the cascade and the text model too, on the same items, as figures `…_cascade` and `…_model`.
+        """
         model = SSRForConditionalGeneration.from_pretrained(str(folder))
         suite, measures = self.fresh(), self.measures
         self.hear_through(damage)
@@ -72,7 +90,14 @@ class Ears:
         figures = {name: {**figure, **per_item.get(name, {})} for name, figure in found.items()}
         if along is not None:
             figures = {name: figure for name, figure in figures.items() if name not in AUDIO_ALONE}
-        figures |= spoken | self.written(model)
+        figures |= spoken
+        if paired_systems:
+            plain = plain_model(model) if model.config.llm_trained else model
+            suite.score_text(plain, TEXT_MODEL)
+            suite.score_cascade(plain)
+            figures |= {f"{name}{OF_MODEL}": f for name, f in self.accuracies(TEXT_MODEL, SPEECH_TO_TEXT).items()}
+            figures |= {f"{name}{OF_CASCADE}": f for name, f in self.accuracies(CASCADE).items()}
+        figures |= self.written(model)
         figures["parameters"] = {"value": model.connector.n_parameters, "unit": ""}
         return {"figures": figures}
 

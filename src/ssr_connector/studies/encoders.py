@@ -6,12 +6,11 @@ nothing about HuBERT's or Whisper's, which `--encoders` adds by name. All have t
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ssr_connector.errors import UserError
-from ssr_connector.studies.study import UNTRAINED, Arm, Column, Picture, Study
+from ssr_connector.studies.study import UNTRAINED, Arm, Column, Own, Picture, Study
 from ssr_connector.studies.words import compared, extreme
 
 if TYPE_CHECKING:
@@ -45,6 +44,23 @@ def paragraph(results: "Results") -> list[str]:
     return sentences
 
 
+def extended(study: Study, own: Own) -> Study:
+    """The study with more encoders: `NAME` (its last layer), or `NAME:LAYER`."""
+    more = [named_encoder(name) for name in own.encoders]
+    quick = (*study.quick, *(arm.name for arm in more))
+    return replace(study, arms=(*study.arms, *more), quick=quick)
+
+
+def named_encoder(text: str) -> Arm:
+    """An arm that hears another encoder."""
+    found = re.fullmatch(r"(.+?)(?::(\d+))?", text)
+    if not found:
+        raise UserError("--encoders has an empty name; give hub names or folders, as in NAME,NAME:9")
+    name, layer = found.groups()
+    options: dict[str, Any] = {"encoder.name": name, "encoder.layer": None if layer is None else int(layer)}
+    return Arm(text, text if layer is None else f"{name}, layer {layer}", encoder=options)
+
+
 ENCODERS = Study(
     name="encoders",
     question="which layer of the speech encoder serves best, does a mixture, and what is the encoder's training worth?",
@@ -61,24 +77,7 @@ ENCODERS = Study(
     ),
     picture=Picture(y=TASK, y_label="StoryCloze S→T, % right"),
     paragraph=paragraph,
+    takes=("encoders",),
+    extended=extended,
     quick=("last", "layer_2", "untrained"),
 )
-
-
-def with_encoders(study: Study, names: Sequence[str]) -> Study:
-    """The study with more encoders: `NAME` (its last layer), or `NAME:LAYER`. Raises UserError where it has none."""
-    if study is not ENCODERS:
-        raise UserError(f"--encoders is for `ssr study {ENCODERS.name}`; {study.name} hears the demo's encoder alone")
-    more = [named_encoder(name) for name in names]
-    quick = (*study.quick, *(arm.name for arm in more))
-    return replace(study, arms=(*study.arms, *more), quick=quick)
-
-
-def named_encoder(text: str) -> Arm:
-    """An arm that hears another encoder."""
-    found = re.fullmatch(r"(.+?)(?::(\d+))?", text)
-    if not found:
-        raise UserError("--encoders has an empty name; give hub names or folders, as in NAME,NAME:9")
-    name, layer = found.groups()
-    options: dict[str, Any] = {"encoder.name": name, "encoder.layer": None if layer is None else int(layer)}
-    return Arm(text, text if layer is None else f"{name}, layer {layer}", encoder=options)

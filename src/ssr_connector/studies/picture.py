@@ -8,8 +8,9 @@ from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing
 from ssr_connector.files import replace_file
 from ssr_connector.studies.frontier import ahead, means_of, points
 from ssr_connector.studies.results import BESIDE, Figure, Results
-from ssr_connector.studies.study import Frontier, Gain, Picture
+from ssr_connector.studies.study import Frontier, Gain, Line, Panel, Picture
 
+COLUMNS = 3  # of panels
 MARKERS = "osD^v<>P*Xhpd"  # rows of a frontier: with ten colours, no two look the same
 LEGEND_INCHES = 2.6
 
@@ -68,30 +69,69 @@ def draw_rows(results: Results, picture: Picture, path: Path) -> None:
     rows = [row.name for row in results.rows if results.has(row.name, picture.y)]
     if picture.x:
         rows = [row for row in rows if results.has(row, picture.x)]
-    height = 4.2 if picture.x else 0.8 + 0.32 * len(rows)
-    with drawing(7.5, height) as figure:
-        axes = figure.add_subplot()
-        (scatter if picture.x else dots)(axes, results, picture, rows)
-        axes.grid(visible=True)
-        figure.tight_layout()
+    panels = [panel for panel in picture.panels if panel.arms.keys() & set(rows[1:])]
+    n_lines = max(1, -(-len(panels) // COLUMNS))
+    height = 3.1 * n_lines if panels else 4.2 if picture.x else 0.8 + (0.32 + 0.1 * len(picture.lines)) * len(rows)
+    with drawing(9.5 if panels else 7.5, height) as figure:
+        for place, panel in enumerate(panels, 1):
+            curves(figure.add_subplot(n_lines, min(COLUMNS, len(panels)), place), results, picture, panel)
+        limits = [axes.get_ylim() for axes in figure.axes]
+        for axes in figure.axes:  # panels are read beside each other
+            axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+        if not panels:
+            (scatter if picture.x else dots)(figure.add_subplot(), results, picture, rows)
+        for axes in figure.axes:
+            axes.grid(visible=True)
+        if picture.lines:
+            named = figure.axes[0].get_legend_handles_labels()
+            figure.legend(*named, frameon=False, fontsize=8, loc="upper center", ncols=len(named[0]) or 1)
+        figure.tight_layout(rect=(0, 0, 1, 1 - 0.25 / height if picture.lines else 1))
         save(figure, path)
 
 
 def dots(axes: Any, results: Results, picture: Picture, rows: Sequence[str]) -> None:
-    """A line a row, from the top."""
-    for place, name in enumerate(rows):
-        found = must(results, name, picture.y)
-        low, high = found.ci95 or (found.value, found.value)
-        colour = colour_of(results, name)
-        axes.plot([low, high], [place, place], color=colour)
-        axes.plot(found.value, place, "o", color=colour)
-        axes.plot(found.seeds, [place] * len(found.seeds), "|", color=MUTED)
+    """A line a row, from the top; in it several points, one below the other, where the picture has lines."""
+    lines = picture.lines or (Line(picture.y, "", ""),)
+    for number, line in enumerate(lines):
+        shift = 0.24 * (number - (len(lines) - 1) / 2)
+        named = line.label
+        for place, name in enumerate(rows):
+            found = results.figure(name, line.figure)
+            if found is None:
+                continue
+            low, high = found.ci95 or (found.value, found.value)
+            colour = COLOURS[line.colour] if line.colour else colour_of(results, name)
+            axes.plot([low, high], [place + shift] * 2, color=colour)
+            axes.plot(found.value, place + shift, "o", color=colour, label=named or None)
+            axes.plot(found.seeds, [place + shift] * len(found.seeds), "|", color=MUTED)
+            named = ""  # once in the legend
     chances = {f.chance for name in rows if (f := results.figure(name, picture.y)) and f.chance is not None}
     for chance in chances:
         axes.axvline(chance, color=MUTED, linestyle="--")
     axes.set_yticks(range(len(rows)), [label(results, name) for name in rows], color=INK)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel(picture.y_label)
+
+
+def curves(axes: Any, results: Results, picture: Picture, panel: Panel) -> None:
+    """Every line of the picture along the arms of a panel, with intervals; chance dashed."""
+    clean = results.rows[0].name
+    arms = sorted((x, name) for name, x in panel.arms.items() if results.has(name, picture.y))
+    apart = 0.012 * (arms[-1][0] - arms[0][0])  # so that intervals do not hide each other
+    for number, line in enumerate(picture.lines):
+        shift, colour = apart * (number - (len(picture.lines) - 1) / 2), COLOURS[line.colour]
+        points = [(x + shift, found) for x, name in arms if (found := results.figure(name, line.figure))]
+        axes.plot(
+            [x for x, _ in points], [f.value for _, f in points], "o-", color=colour, label=line.label, markersize=4
+        )
+        for x, found in points:
+            axes.plot([x, x], found.ci95 or (found.value, found.value), color=colour, linewidth=0.8)
+    for chance in {f.chance for _, name in arms if (f := results.figure(name, picture.y)) and f.chance is not None}:
+        axes.axhline(chance, color=MUTED, linestyle="--", label="chance")
+    axes.set_xticks([x for x, _ in arms], ["clean" if name == clean else f"{x:g}" for x, name in arms])
+    axes.set_title(panel.title)
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel(picture.y_label)
 
 
 def scatter(axes: Any, results: Results, picture: Picture, rows: Sequence[str]) -> None:

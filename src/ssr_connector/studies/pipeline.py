@@ -10,9 +10,11 @@ from ssr_connector.config import Recipe, plain, to_dict
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.damage import Damage
+from ssr_connector.studies.heard import Heard
 from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import UNTRAINED, Arm, Made, Options, Part, Study, Times
 from ssr_connector.tiny.demo import Demo
+from ssr_connector.tiny.stage import content_key
 
 RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a tuned arm chooses
 TRIAL_SHARE = 0.15  # of the steps
@@ -44,6 +46,7 @@ class Pipeline:
     def __init__(self, demo: Demo, study: Study, size: Size, maker: Maker, rates: Rates) -> None:
         self.demo, self.study, self.size, self.maker, self.rates = demo, study, size, maker, rates
         self.base = [demo.stages.keys["encode"], demo.stages.keys["LLM"]]
+        self.heard = Heard(demo, study, maker, rates)
         self.recipes: dict[str, Recipe] = {}  # of every stage, as the demo has them
         self.aligners: dict[tuple[str, int], Step] = {}  # by arm and seed
         self.connectors: dict[tuple[str, int], Step] = {}
@@ -159,15 +162,17 @@ class Pipeline:
     def scores(self, arm: Arm, seed: int) -> Step:
         """Of every item, from audio alone; along given word times what can be measured so."""
         model, aligner, alignments = self.model(arm, seed), self.aligner(arm, seed), self.alignments(arm, seed)
+        heard, paired = self.heard.steps(arm), self.study.paired_systems
 
         def work(folder: Path, report: Report) -> Facts:  # noqa: ARG001 - facts are all that there is
-            ears = self.ears_of(aligner, model, report)
+            ears = self.ears_of(aligner, model, report, arm)
             along = self.maker.folder(alignments) if arm.words else None
-            return dict(ears.scores(self.maker.folder(model) / "model", heard_damage(arm), along))
+            return dict(ears.scores(self.maker.folder(model) / "model", heard_damage(arm), along, paired))
 
-        before = (model, aligner, alignments) if arm.words else (model, aligner)
-        inputs = [self.scoring(), dict(arm.damage), bool(arm.words)]
-        return Step("scores", f"{arm.title}, seed {seed}: scores", inputs, before, work, self.rates.scores)
+        before = (model, aligner, *([alignments] if arm.words else []), *heard)
+        inputs = [self.scoring(), dict(arm.damage), bool(arm.words), self.heard.content(arm), paired]
+        seconds = None if self.rates.scores is None else self.rates.scores * (1.5 if paired else 1)
+        return Step("scores", f"{arm.title}, seed {seed}: scores", inputs, before, work, seconds)
 
     def beside(self, seed: int) -> Step:
         """Of the text model, the cascade and the controls, with the reference arm's ears."""
@@ -175,7 +180,7 @@ class Pipeline:
         model, aligner = self.model(arm, seed), self.aligner(arm, seed)
 
         def work(folder: Path, report: Report) -> Facts:  # noqa: ARG001 - facts are all that there is
-            ears = self.ears_of(aligner, model, report)
+            ears = self.ears_of(aligner, model, report, arm)
             return dict(ears.beside(self.maker.folder(model) / "model"))
 
         what = f"text model, cascade and controls, seed {seed}: scores"
@@ -327,15 +332,16 @@ class Pipeline:
         }
         return [self.base, self.demo.stages.keys["voices"], section, list(self.study.tasks)]
 
-    def ears_of(self, aligner: Step, model: Step, report: Report) -> Any:
-        """What this aligner hears of the tests, heard once for the arms that have it one after another."""
+    def ears_of(self, aligner: Step, model: Step, report: Report, arm: Arm) -> Any:
+        """What this aligner hears of an arm's tests, heard once for the arms that share both one after another."""
         from ssr_connector.studies.ears import Ears
 
-        if aligner.key not in self.ears:
+        key = content_key(self.heard.content(arm), [aligner.key, *(step.key for step in self.heard.steps(arm))])
+        if key not in self.ears:
             config = dataclasses.replace(self.demo.recipe.evaluation, snr_db=self.study.snr_db, items=self.size.items)
             folder = self.maker.folder(model) / "model"
-            self.ears = {aligner.key: Ears(self.demo, folder, self.study.tasks, config, report)}
-        return self.ears[aligner.key]
+            self.ears = {key: Ears(self.heard.material(arm), folder, config, report)}
+        return self.ears[key]
 
 
 STAGES = {"aligner": "aligner", "distill": "stage1", "multitask": "stage2"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssr_connector.config import Recipe
-from ssr_connector.tiny.demo import STAGE_2, Demo
+from ssr_connector.tiny.demo import STAGE_2, Demo, test_utterances
 
 SPEECH_ALONE = {"speech_lm", "transcribe"}  # objectives of the demo's stage 2 without text
 
@@ -19,6 +19,7 @@ class Rates:
     align: float | None
     scores: float | None
     encode: float | None = None
+    recording: float | None = None  # spoken by eSpeak
 
     @classmethod
     def of(cls, demo: Demo) -> "Rates":
@@ -32,7 +33,12 @@ class Rates:
                 per_step[name] = seconds[name] / taken
         systems = 1 + len(demo.tiny.baselines) + len(STAGE_2)
         scores = seconds["evaluate"] / systems if "evaluate" in seconds else None
-        return cls(per_step, seconds.get("align"), scores, seconds.get("encode"))
+        recording = seconds["voices"] / recordings(demo) if "voices" in seconds else None
+        return cls(per_step, seconds.get("align"), scores, seconds.get("encode"), recording)
+
+    def speech(self, demo: Demo) -> float | None:
+        """Of speaking the tests once more."""
+        return None if self.recording is None else self.recording * tests(demo)
 
     def training(self, variant: str, recipe: Recipe) -> float | None:
         """Of a run with its own number of steps: that of the demo's stage with like objectives."""
@@ -43,6 +49,17 @@ class Rates:
             like = "vanilla"
         rate = self.per_step.get(like)
         return None if rate is None else rate * recipe.training.steps
+
+
+def recordings(demo: Demo) -> int:
+    """How many the demo makes."""
+    world = demo.world
+    return tests(demo) + sum(map(len, (world.speech_train, world.speech_stories, world.speech_dev)))
+
+
+def tests(demo: Demo) -> int:
+    """How many of these are of tests."""
+    return len(test_utterances(demo.world.tests)[0])
 
 
 def finished(folder: Path) -> dict[str, float]:

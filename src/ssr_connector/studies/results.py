@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ssr_connector.evaluation.stats import Estimate, mean
+from ssr_connector.evaluation.stats import Estimate, mean, sign_flip_p
+
+ROUNDED = 9  # decimals of an item's difference
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Difference:
         return side if all(side * seed > 0 for seed in self.seeds) else 0
 
 
-Run = Mapping[str, Mapping[str, Any]]  # figures of one seed: `value`, `unit`; where of items `ids`, `sums`, `weights`
+Items = Mapping[str, Any]  # a figure: `value`, `unit`; where it is of items `ids`, `sums`, `weights`, `clusters`
+Run = Mapping[str, Items]  # the figures of one seed
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,30 @@ class Results:
 
     def difference(self, name: str, other: str, figure: str) -> Difference | None:
         """Of a row from another, over the items of both; None where one has no items of that figure."""
-        pairs = [
-            (a[figure], b[figure])
-            for a, b in zip(self.row(name).runs, self.row(other).runs, strict=False)
-            if "ids" in a.get(figure, {}) and "ids" in b.get(figure, {})
-        ]
-        pairs = [(a, b) for a, b in pairs if set(a["ids"]) & set(b["ids"])]
-        return over_pairs(pairs, self.resamples) if pairs else None
+        runs = zip(self.row(name).runs, self.row(other).runs, strict=False)
+        return self._over([(a.get(figure), b.get(figure)) for a, b in runs])
+
+    def within(self, name: str, figure: str, other: str) -> Difference | None:
+        """Of a row's figure from another figure of the same row, over the items of both."""
+        return self._over([(run.get(figure), run.get(other)) for run in self.row(name).runs])
+
+    def p_within(self, name: str, figure: str, other: str) -> float | None:
+        """How often chance alone would make so large a difference: the sign-flip test over the same items."""
+        pairs = [paired(run.get(figure), run.get(other)) for run in self.row(name).runs]
+        changes = [item_changes(*pair) for pair in pairs if pair]
+        return sign_flip_p(list(by_cluster(averaged(changes))[0].values())) if changes else None
+
+    def growth(self, name: str, reference: str, figure: str, other: str) -> Difference | None:
+        """By how much a row's figure has grown more than another one has, since a reference row: over common items."""
+        margins = []
+        for now, then in zip(self.row(name).runs, self.row(reference).runs, strict=False):
+            pairs = paired(now.get(figure), now.get(other)), paired(then.get(figure), then.get(other))
+            margins.append(tuple(item_changes(*pair) if pair else None for pair in pairs))
+        return self._over(margins)
+
+    def _over(self, pairs: Sequence[tuple[Items | None, ...]]) -> Difference | None:
+        found = [pair for a, b in pairs if (pair := paired(a, b))]
+        return over_pairs(found, self.resamples) if found else None
 
     def best(self, names: Iterable[str], figure: str, least: bool = False) -> str | None:
         """The row with the highest (or least) value among those that have the figure."""
@@ -146,7 +166,7 @@ def over_seeds(runs: Sequence[Mapping[str, Any]], resamples: int) -> Figure:
     return Figure(value, values, estimate.ci95, len(items), **about)
 
 
-def over_pairs(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], resamples: int) -> Difference:
+def over_pairs(pairs: Sequence[tuple[Items, Items]], resamples: int) -> Difference:
     """The same of differences over the items that both runs of every seed have."""
     changes = [item_changes(a, b) for a, b in pairs]
     seeds = tuple(sum(c["sums"]) / len(c["sums"]) for c in changes)
@@ -154,7 +174,12 @@ def over_pairs(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], res
     return Difference(sum(seeds) / len(seeds), seeds, clustered(items, resamples).ci95, len(items))
 
 
-def item_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+def paired(a: Items | None, b: Items | None) -> tuple[Items, Items] | None:
+    """Two figures that have items in common."""
+    return (a, b) if a and b and set(a.get("ids", ())) & set(b.get("ids", ())) else None
+
+
+def item_changes(a: Items, b: Items) -> dict[str, Any]:
     """What each common item adds to the difference of two ratios Σ sums / Σ weights, to first order; mean: the whole.
 
     Weights may differ: where tokens are merged, there are fewer of them.
@@ -170,7 +195,8 @@ def item_changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
         for k, key in enumerate(common):
             sums[k] += side * (table[key][0] - ratio * table[key][1]) * len(common) / weight
     clusters = [ours[key][2] for key in common]
-    return {"ids": common, "sums": [whole + s for s in sums], "weights": [1.0] * len(common), "clusters": clusters}
+    changes = [round(whole + s, ROUNDED) for s in sums]  # no difference is to be none, and not 1e-15
+    return {"ids": common, "sums": changes, "weights": [1.0] * len(common), "clusters": clusters}
 
 
 def mean_of(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
@@ -213,9 +239,15 @@ def averaged(runs: Sequence[Mapping[str, Any]]) -> list[Item]:
 
 def clustered(items: Sequence[Item], resamples: int) -> Estimate:
     """Σ sums / Σ weights, by drawing whole clusters."""
+    sums, weights = by_cluster(items)
+    return mean(list(sums.values()), resamples, list(weights.values()))
+
+
+def by_cluster(items: Sequence[Item]) -> tuple[dict[str, float], dict[str, float]]:
+    """Sums and weights of the items that are drawn together."""
     sums: dict[str, float] = {}
     weights: dict[str, float] = {}
     for total, weight, cluster in items:
         sums[cluster] = sums.get(cluster, 0.0) + total
         weights[cluster] = weights.get(cluster, 0.0) + weight
-    return mean(list(sums.values()), resamples, list(weights.values()))
+    return sums, weights

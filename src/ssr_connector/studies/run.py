@@ -81,9 +81,9 @@ def notes(study: Study, size: Size, full: Size) -> list[str]:
     """What a reader of the results is to know."""
     seeds = ", ".join(map(str, size.seeds))
     lines = [
-        f"Training seeds {seeds} of what is learnt on speech, on one world and one pair of base models. Intervals "
-        "are over items (95 %), brackets hold the lowest and the highest seed; differences are paired over items, and "
-        "bold where their interval leaves out 0 and all seeds agree."
+        f"Synthetic: eSpeak's voices in a tiny world. Training seeds {seeds} of what is learnt on speech, on one world "
+        "and one pair of base models. Intervals are over items (95 %), brackets hold the lowest and the highest seed; "
+        "differences are paired over items, and bold where their interval leaves out 0 and all seeds agree."
     ]
     if any(arm.tuned for arm in study.arms):
         lines.append(
@@ -130,6 +130,9 @@ def figures_of(pipeline: Pipeline, maker: Maker, arm: Arm, seed: int) -> dict[st
     alignments = pipeline.alignments(arm, seed)
     made = maker.make(alignments)
     figures |= {name: {"value": made[name]} for name in ("audio_s_per_s", "memory_mib", "lost") if name in made}
+    for step in pipeline.heard.steps(arm):
+        made = maker.make(step)
+        figures |= {name: {"value": made[name]} for name in ("not_text",) if name in made}
     if not arm.words:
         figures["aligner_seconds"] = {"value": maker.make(pipeline.aligner(arm, seed))["seconds"]}
     means = {name: mean_of(figures, parts) for name, parts in pipeline.study.means.items()}

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 Options = Mapping[str, Any]  # dotted keys of the recipe, and their values
 Budget = Literal["steps", "flops", "converged"]
+OF_CASCADE, OF_MODEL = "_cascade", "_model"  # the ends of the names of figures of `Study.paired_systems`
 
 
 # An arm's attention, whatever the recipe's own connector has.
@@ -51,6 +52,9 @@ class Arm:
     aligner: Options = field(default_factory=dict)  # over the recipe's variant `aligner`
     words: str = ""  # align by words instead, as `ssr align --aligner` names it, or "gold": an oracle, hears nothing
     damage: Options = field(default_factory=dict)  # of the boundaries, in training and when heard: see `damage.py`
+    surroundings: Options = field(default_factory=dict)  # of the tests' recordings when heard: see `surroundings.py`
+    domain: Options = field(default_factory=dict)  # how the tests are spoken, if not as the demo's: see `speaking.py`
+    cuts: str = ""  # transcribed cuts to hear in place of the tests: measures alone, no tasks
     connector: Options = field(default_factory=dict)  # over the variant `distill`
     tuned: bool = False  # choose the learning rate on development data
     budget: Budget = "steps"  # as many steps as the recipe says, as many FLOPs as the reference, or until it converges
@@ -65,17 +69,47 @@ class Column:
     heading: str
     style: str
     paired: bool = False  # with a column of paired differences from the reference
+    minus: str = ""  # shown as the paired difference from this figure of the same row
+
+
+@dataclass(frozen=True)
+class Line:
+    """One of the figures that a picture shows of every row: what it is called, and a name of `figures.COLOURS`."""
+
+    figure: str
+    label: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Arms along an axis."""
+
+    title: str
+    x_label: str
+    arms: Mapping[str, float]  # and where each stands
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure of every row: alone, or against another one."""
+    """One figure of every row: alone, against another one, or in panels along an axis; others in the same axes."""
 
     y: str
     y_label: str
     x: str = ""
     x_label: str = ""
     x_log: bool = False
+    lines: tuple[Line, ...] = ()  # in place of y alone: several figures of every row; not where there is an x
+    panels: tuple[Panel, ...] = ()  # of these lines
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a user adds to a study."""
+
+    noises: str = ""  # folder or table of recordings
+    cuts: Mapping[str, str] = field(default_factory=dict)  # name: manifest of transcribed cuts
+    encoders: tuple[str, ...] = ()  # NAME or NAME:LAYER
 
 
 @dataclass(frozen=True)
@@ -110,6 +144,9 @@ class Study:
     means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name: figures of tasks; of all their items
     snr_db: tuple[float, ...] = ()
     beside: tuple[str, ...] = ()  # rows of no arm: "text model", "hard cascade", "another item's audio", "no context"
+    paired_systems: bool = False  # score cascade and text model with every arm, as its figures …_cascade, …_model
+    takes: tuple[str, ...] = ()  # fields of `Own` that it can be extended with
+    extended: Callable[["Study", Own], "Study"] | None = None  # by these
     tables: Mapping[str, str] = field(default_factory=lambda: {"": ""})  # name: heading
     quick: tuple[str, ...] = ()  # arms of the quick form; empty: all
 

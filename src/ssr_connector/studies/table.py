@@ -21,16 +21,22 @@ def markdown(results: Results, columns: Sequence[Column], tables: Mapping[str, s
 
 def one_table(results: Results, rows: Sequence[str], columns: Sequence[Column]) -> str:
     """One line a row: its title, then its figures, and differences from the first row beside those that are paired."""
-    used = [c for c in columns if any(results.has(row, c.figure) for row in rows)]
+    used = [c for c in columns if any(all(results.has(row, f) for f in (c.figure, c.minus) if f) for row in rows)]
+    changed = {c for c in used if c.paired and any(results.difference(row, rows[0], c.figure) for row in rows[1:])}
     titles = [
-        title for c in used for title in ([c.heading, f"− {results.row(rows[0]).title}"] if c.paired else [c.heading])
+        title
+        for c in used
+        for title in ([c.heading, f"− {results.row(rows[0]).title}"] if c in changed else [c.heading])
     ]
     lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
     for row in rows:
         cells = []
         for c in used:
-            cells.append(cell(results.figure(row, c.figure), c.style))
-            if c.paired:
+            if c.minus:
+                cells.append(change_cell(results.within(row, c.figure, c.minus), c.style))
+            else:
+                cells.append(cell(results.figure(row, c.figure), c.style))
+            if c in changed:
                 change = results.difference(row, rows[0], c.figure) if row != rows[0] else None
                 cells.append(change_cell(change, c.style))
         lines.append(f"| {results.row(row).title} | " + " | ".join(cells) + " |")

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from ssr_connector.tiny.resumable import state_folder
 from ssr_connector.tiny.speak import NoiseMix
 from ssr_connector.tiny.stage import Stages
 from ssr_connector.tiny.tasks import ChoiceItem
-from ssr_connector.tiny.world import Utterance, World, WorldSizes, build_world
+from ssr_connector.tiny.world import Utterance, WorldSizes, build_world
 
 SPOKEN_ALOUD = ("storycloze", "swuggy", "sblimp")  # tasks whose choices are spoken too
 STAGE_2 = ("vanilla", "multitask")
@@ -189,7 +189,7 @@ class Demo:
         voices = [voice for accent in TRAIN_ACCENTS[: self.tiny.accents] for voice in accent]
         noise = NoiseMix(**self.tiny.noise)
         half = len(self.world.speech_dev) // 2
-        tests, keys = test_utterances(self.world)
+        tests, keys = test_utterances(self.world.tests)
         manners = {f"{item.id}-context": item.choices[item.answer] for item in self.world.tests["style"]}
         parts = (
             ("train", self.world.speech_train, voices, noise),
@@ -341,11 +341,11 @@ class Demo:
         return f"{len(results['rows'])} scores"
 
 
-def test_utterances(world: World) -> tuple[list[Utterance], dict[str, str]]:
+def test_utterances(tests: Mapping[str, Sequence[ChoiceItem]]) -> tuple[list[Utterance], dict[str, str]]:
     """Every spoken part of every test item, and the item that it shares its voice with."""
     utterances: list[Utterance] = []
     keys: dict[str, str] = {}
-    for task, items in world.tests.items():
+    for task, items in tests.items():
         for item in items:
             parts = [("context", item.spoken)] if item.spoken else []
             parts += [(f"choice{k}", c) for k, c in enumerate(item.choices)] if task in SPOKEN_ALOUD else []

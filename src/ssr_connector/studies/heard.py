@@ -1,0 +1,76 @@
+"""What an arm is tested on: the demo's tests, or others spoken for it, in its surroundings; or a user's cuts."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssr_connector.data.augment import GENERATED
+from ssr_connector.evaluation.tasks import TASKS
+from ssr_connector.files import digest_of
+from ssr_connector.progress import Report
+from ssr_connector.studies import speaking, surroundings
+from ssr_connector.studies.cache import Facts, Maker, Step
+from ssr_connector.studies.rates import Rates
+from ssr_connector.studies.study import Arm, Study
+from ssr_connector.tiny.demo import Demo
+
+if TYPE_CHECKING:
+    from ssr_connector.studies.ears import Material
+
+
+class Heard:
+    """The tests of a study's arms; none of them depends on a training seed."""
+
+    def __init__(self, demo: Demo, study: Study, maker: Maker, rates: Rates) -> None:
+        self.demo, self.study, self.maker, self.rates = demo, study, maker, rates
+
+    def content(self, arm: Arm) -> Any:
+        """Plain values that it follows from, beside `steps`."""
+        around = surroundings.Surroundings(**arm.surroundings)
+        noise: Any = around.noise
+        if noise not in ("", GENERATED, surroundings.BABBLE):
+            noise = surroundings.contents_of(noise)
+        return [{**vars(around), "noise": noise}, digest_of([Path(arm.cuts)]) if arm.cuts else ""]
+
+    def steps(self, arm: Arm) -> tuple[Step, ...]:
+        """What has to be recorded before."""
+        demo, seed, voices = self.demo, self.demo.recipe.seed, self.demo.stages.keys["voices"]
+        around = surroundings.Surroundings(**arm.surroundings)
+        steps = []
+        if arm.domain:
+            domain = speaking.Domain(**arm.domain)
+            names = [Path(TASKS[name].file).stem for name in self.study.tasks]
+
+            def speak(folder: Path, report: Report) -> Facts:
+                return speaking.speak_tests(demo, domain, names, folder, report)
+
+            inputs = [voices, vars(domain), names]
+            steps.append(Step("speech", f"speaking: {arm.title}", inputs, (), speak, self.rates.speech(demo)))
+        if around.noise == surroundings.BABBLE:
+
+            def babble(folder: Path, _: Report) -> Facts:
+                return surroundings.make_babble(demo.out / "speech" / "dev" / "audio", folder, seed)
+
+            what = "babble of the world's other recordings"
+            steps.append(Step("babble", what, [voices, seed], (), babble, 3.0))
+        if around.decay_s:
+
+            def rooms(folder: Path, _: Report) -> Facts:
+                return surroundings.make_rooms(around.decay_s, folder, seed)
+
+            what = f"rooms that decay in {around.decay_s:g} s"
+            steps.append(Step("rooms", what, [around.decay_s, seed], (), rooms, 1.0))
+        return tuple(steps)
+
+    def material(self, arm: Arm) -> "Material":
+        """The recordings, once its steps are taken."""
+        from ssr_connector.studies.ears import Material
+
+        made = {step.stage: self.maker.folder(step) for step in self.steps(arm)}
+        around = surroundings.Surroundings(**arm.surroundings)
+        change = around.change(made.get("babble"), made.get("rooms")) if arm.surroundings else None
+        if arm.cuts:
+            return Material(Path(), (), Path(arm.cuts), change, around.speed)
+        folder, cuts = self.demo.out / "speech" / "tests", self.demo.cuts("test")
+        if "speech" in made:
+            folder, cuts = made["speech"] / speaking.TESTS, made["speech"] / speaking.CUTS
+        return Material(folder, self.study.tasks, cuts, change, around.speed)
