@@ -26,7 +26,7 @@ def heard_by(tmp_path):
         talk = demo.out / "speech" / "dev" / "audio"
         talk.mkdir(parents=True, exist_ok=True)
         soundfile.write(talk / "t.wav", np.random.default_rng(0).normal(0, 0.1, 16000), 16000)
-        return Heard(demo, study, Cache(tmp_path / "cache", Console(quiet=True)), Rates({}, None, None, 0.5))
+        return Heard(demo, study, Cache(tmp_path / "cache", Console(quiet=True)), Rates({}, None, None, recording=0.5))
 
     return make
 
