@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import json
 from types import SimpleNamespace
@@ -33,10 +34,11 @@ def test_a_whole_comparison(model, recordings, tmp_path):
         "answer": 0,
     }
     (tmp_path / "mmlu.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row | {"id": "r"}) + "\n")
+    rival = copy.deepcopy(model)  # other tests share the model
     other = ConnectorConfig(type="conv", layers=0)
-    model.connector = build_connector(other, model.encoder.width, model.llm.config)
-    model.config.connector = dataclasses.asdict(other)
-    model.save_pretrained(str(tmp_path / "rival"))
+    rival.connector = build_connector(other, rival.encoder.width, rival.llm.config)
+    rival.config.connector = dataclasses.asdict(other)
+    rival.save_pretrained(str(tmp_path / "rival"))
     systems = {"ssr": tmp_path / "model", "strided": tmp_path / "rival"}
     spec = Spec(systems, ["spoken_mmlu", "mmlu"], tmp_path, None, EvaluationSection(bootstrap=20))
     results = compare(spec, lambda line: None, lambda *_: None)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ssr_connector.evaluation.stats import Estimate, mean, sign_flip_p
+if TYPE_CHECKING:  # `ssr --help` lists the studies, and does not wait for numpy
+    from ssr_connector.evaluation.stats import Estimate
 
 ROUNDED = 9  # decimals of an item's difference
 
@@ -110,6 +111,8 @@ class Results:
 
     def p_within(self, name: str, figure: str, other: str) -> float | None:
         """How often chance alone would make so large a difference: the sign-flip test over the same items."""
+        from ssr_connector.evaluation.stats import sign_flip_p
+
         pairs = [paired(run.get(figure), run.get(other)) for run in self.row(name).runs]
         changes = [item_changes(*pair) for pair in pairs if pair]
         return sign_flip_p(list(by_cluster(averaged(changes))[0].values())) if changes else None
@@ -237,8 +240,10 @@ def averaged(runs: Sequence[Mapping[str, Any]]) -> list[Item]:
     ]
 
 
-def clustered(items: Sequence[Item], resamples: int) -> Estimate:
+def clustered(items: Sequence[Item], resamples: int) -> "Estimate":
     """Σ sums / Σ weights, by drawing whole clusters."""
+    from ssr_connector.evaluation.stats import mean
+
     sums, weights = by_cluster(items)
     return mean(list(sums.values()), resamples, list(weights.values()))
 
