@@ -6,7 +6,6 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ssr_connector.evaluation.labels import interval, number
-from ssr_connector.evaluation.stats import holm
 from ssr_connector.studies.study import OF_CASCADE, Column
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def margins(results: "Results", rows: Sequence[str], scores: Mapping[str, str]) 
                 better = results.figure(row, figure if change.value > 0 else figure + OF_CASCADE)
                 at_chance = better is not None and better.chance is not None and not better.above_chance
                 found.append((f"{title}, {results.row(row).title}", change, p, at_chance))
+    from ssr_connector.evaluation.stats import holm  # here: `ssr --help` does without numpy
+
     corrected = holm([p for _, _, p, _ in found])
     return [Margin(w, c, p, at_chance) for (w, c, _, at_chance), p in zip(found, corrected, strict=True)]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # `ssr --help` lists the studies, and does not wait for numpy
+if TYPE_CHECKING:  # `ssr --help` lists the studies and does without numpy
     from ssr_connector.evaluation.stats import Estimate
 
 ROUNDED = 9  # decimals of an item's difference
