@@ -4,24 +4,16 @@ All conditions speak the same test items. Spontaneous speech and unseen words co
 condition differs in one thing from read speech in these voices.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ssr_connector.evaluation.labels import interval, number
-from ssr_connector.studies.margins import contest, losses, score_columns
-from ssr_connector.studies.study import OF_CASCADE, OF_MODEL, Arm, Column, Line, Picture, Study
+from ssr_connector.studies.margins import LINES, MEASURES, SCORES, TASK, contest, losses, score_columns
+from ssr_connector.studies.study import OF_CASCADE, OF_MODEL, Arm, Column, Picture, Study
 from ssr_connector.studies.words import compared
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Results
 
-TASK = "storycloze_s2t"
-SCORES: Mapping[str, str] = {
-    TASK: "StoryCloze S→T",
-    "storycloze_t2s": "StoryCloze T→S",
-    "storycloze_s": "StoryCloze S",
-    "spoken_mmlu_cloze": "spoken MMLU, cloze",
-}
 READ = Arm("read", "read speech, training voices", domain={"voices": "training"})
 VOICES = (
     Arm("kinds", "unseen kinds of voice", domain={"voices": "other kinds"}),
@@ -96,21 +88,12 @@ DOMAINS = Study(
     columns=(
         Column("not_text", "words said beside the text, %", "{:.1f}"),
         *score_columns(SCORES),
-        Column(f"{TASK}{OF_MODEL}", "text model, StoryCloze, %", "{:.1f}"),
-        Column("ctc_wer", "WER of the hypothesis, %", "{:.1f}", paired=True),
-        Column("word_boundary_error_ms", "word ends, mean ms", "{:.1f}", paired=True),
-        Column("word_boundary_error_median_ms", "median", "{:.1f}"),
-        Column("cosine", "cosine, forced", "{:.3f}", paired=True),
-        Column("embedding_wer", "embedding WER, %", "{:.1f}", paired=True),
+        *MEASURES,
     ),
     picture=Picture(
         y=TASK,
         y_label="StoryCloze S→T, % right",
-        lines=(
-            Line(TASK, "SSR", "ours"),
-            Line(f"{TASK}{OF_CASCADE}", "hard cascade", "cascade"),
-            Line(f"{TASK}{OF_MODEL}", "text model", "text"),
-        ),
+        lines=LINES,
     ),
     paragraph=paragraph,
     paired_systems=True,

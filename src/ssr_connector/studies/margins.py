@@ -6,11 +6,31 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ssr_connector.evaluation.labels import interval, number
-from ssr_connector.studies.study import OF_CASCADE, Column
+from ssr_connector.studies.study import OF_CASCADE, OF_MODEL, Column, Line
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Difference, Results
 
+TASK = "storycloze_s2t"
+SCORES: Mapping[str, str] = {
+    TASK: "StoryCloze S→T",
+    "storycloze_t2s": "StoryCloze T→S",
+    "storycloze_s": "StoryCloze S",
+    "spoken_mmlu_cloze": "spoken MMLU, cloze",
+}
+MEASURES = (  # beside the scores
+    Column(f"{TASK}{OF_MODEL}", "text model, StoryCloze, %", "{:.1f}"),
+    Column("ctc_wer", "WER of the hypothesis, %", "{:.1f}", paired=True),
+    Column("word_boundary_error_ms", "word ends, mean ms", "{:.1f}", paired=True),
+    Column("word_boundary_error_median_ms", "median", "{:.1f}"),
+    Column("cosine", "cosine, forced", "{:.3f}", paired=True),
+    Column("embedding_wer", "embedding WER, %", "{:.1f}", paired=True),
+)
+LINES = (
+    Line(TASK, "SSR", "ours"),
+    Line(f"{TASK}{OF_CASCADE}", "hard cascade", "cascade"),
+    Line(f"{TASK}{OF_MODEL}", "text model", "text"),
+)
 LEVEL = 0.05
 MOST_LISTED = 8
 

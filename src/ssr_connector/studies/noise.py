@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssr_connector.evaluation.labels import number, with_unit
-from ssr_connector.studies.margins import contest, losses, score_columns
-from ssr_connector.studies.study import OF_CASCADE, OF_MODEL, Arm, Column, Line, Own, Panel, Picture, Study
+from ssr_connector.studies import margins
+from ssr_connector.studies.margins import LINES, MEASURES, TASK, contest, losses, score_columns
+from ssr_connector.studies.study import Arm, Own, Panel, Picture, Study
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Results
@@ -19,12 +20,8 @@ SNR_DB = (20, 15, 10, 5, 0, -5)
 BEYOND_DB = 26  # where clean speech stands on the axis
 DECAYS_S = (0.3, 0.6, 1.2)
 SLOWER, FASTER = (0.85, 0.7), (1.15, 1.3, 1.5)
-TASK = "storycloze_s2t"
 SCORES: Mapping[str, str] = {
-    TASK: "StoryCloze S→T",
-    "storycloze_t2s": "StoryCloze T→S",
-    "storycloze_s": "StoryCloze S",
-    "spoken_mmlu_cloze": "spoken MMLU, cloze",
+    **margins.SCORES,
     "spoken_mmlu": "spoken MMLU",
     "sblimp": "sBLIMP",
     "swuggy": "sWUGGY",
@@ -130,21 +127,12 @@ NOISE = Study(
     arms=(CLEAN, *STATIONARY, *BABBLE, *ROOMS, *SLOW, *FAST),
     columns=(
         *score_columns(SCORES),
-        Column(f"{TASK}{OF_MODEL}", "text model, StoryCloze, %", "{:.1f}"),
-        Column("ctc_wer", "WER of the hypothesis, %", "{:.1f}", paired=True),
-        Column("word_boundary_error_ms", "word ends, mean ms", "{:.1f}", paired=True),
-        Column("word_boundary_error_median_ms", "median", "{:.1f}"),
-        Column("cosine", "cosine, forced", "{:.3f}", paired=True),
-        Column("embedding_wer", "embedding WER, %", "{:.1f}", paired=True),
+        *MEASURES,
     ),
     picture=Picture(
         y=TASK,
         y_label="StoryCloze S→T, % right",
-        lines=(
-            Line(TASK, "SSR", "ours"),
-            Line(f"{TASK}{OF_CASCADE}", "hard cascade", "cascade"),
-            Line(f"{TASK}{OF_MODEL}", "text model", "text"),
-        ),
+        lines=LINES,
         panels=(
             noise_panel("Stationary noise", STATIONARY),
             noise_panel("Babble", BABBLE),
