@@ -81,9 +81,9 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
 
     folder = Path(folder)
     if (folder / "config.json").is_file():
-        from ssr_connector.model import SSRForConditionalGeneration
+        from ssr_connector.model import load_model
 
-        model = SSRForConditionalGeneration.from_pretrained(str(folder)).to(best_device())
+        model = load_model(folder)
         config = model.config
         key = encoder_key(config.encoder_name, config.encoder_layer, config.encoder_padded)
         return AlignerBundle(model.aligner, model.encoder, model.tokenize, config.text_form, key)

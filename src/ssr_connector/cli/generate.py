@@ -38,12 +38,11 @@ def run(args: argparse.Namespace) -> int:
         raise UserError('give at least two endings to score: ssr generate score MODEL AUDIO "one" "other"')
     if args.task == "ask" and len(args.text) > 1:
         raise UserError("give one text to ask with, in quotation marks")
-    from ssr_connector.devices import best_device
     from ssr_connector.inference.dialogue import ask, score, transcribe
-    from ssr_connector.model import SSRForConditionalGeneration, SSRProcessor
+    from ssr_connector.model import SSRProcessor, load_model
 
     console = Console(highlight=False, markup=False)
-    model = SSRForConditionalGeneration.from_pretrained(args.model).to(best_device())
+    model = load_model(args.model)
     processor = SSRProcessor.from_pretrained(args.model)
     if args.task == "transcribe":
         heard, written = transcribe(model, processor, args.audio)

@@ -26,7 +26,7 @@ from ssr_connector.evaluation.identity import Identities, digest
 from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.measures import Measures, Show, word_error_changes
 from ssr_connector.evaluation.suite import TEXT_MODEL, Suite
-from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.model import SSRForConditionalGeneration, load_model
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     """Score all systems. The result is ready for results.json and the report."""
     started = time.monotonic()
     main = next(iter(spec.systems))
-    model = SSRForConditionalGeneration.from_pretrained(str(spec.systems[main])).to(best_device())
+    model = load_model(spec.systems[main])
     bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
     identities, journal, folder = Identities(), None, None
     if spec.journal:
@@ -79,9 +79,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     measures.hear(progress)
     baselines: list[str] = []
     for name, path in spec.systems.items():
-        system = model
-        if name != main:
-            system = SSRForConditionalGeneration.from_pretrained(str(path)).to(best_device())
+        system = model if name == main else load_model(path)
         check_same_ears(main, model, name, system)
         if is_baseline(system):
             baselines.append(name)

@@ -15,7 +15,7 @@ from ssr_connector.config import EvaluationSection
 from ssr_connector.devices import best_device
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.stats import Estimate, paired_difference
-from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.modeling import SSRForConditionalGeneration, load_model
 
 BATCH = 8  # sequences at once
 SHARES = frozenset(
@@ -145,7 +145,7 @@ def before_and_after(
     rows: list[dict[str, Any]] = []
     notes, outcomes = [], {}
     for name, path in systems.items():
-        model = SSRForConditionalGeneration.from_pretrained(str(path)).to(best_device())
+        model = load_model(path)
         base = model.config.llm_name
         if base not in bases:
             note("the base LLM on tasks of lm-evaluation-harness")

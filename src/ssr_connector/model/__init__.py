@@ -3,7 +3,7 @@
 from transformers import AutoConfig, AutoModel, AutoProcessor
 
 from ssr_connector.model.configuration import SSRConfig
-from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.modeling import SSRForConditionalGeneration, load_model
 from ssr_connector.model.processing import SSRProcessor
 from ssr_connector.model.sequence import Speech
 
@@ -11,4 +11,4 @@ AutoConfig.register(SSRConfig.model_type, SSRConfig, exist_ok=True)
 AutoModel.register(SSRConfig, SSRForConditionalGeneration, exist_ok=True)
 AutoProcessor.register(SSRConfig, SSRProcessor, exist_ok=True)
 
-__all__ = ["SSRConfig", "SSRForConditionalGeneration", "SSRProcessor", "Speech"]
+__all__ = ["SSRConfig", "SSRForConditionalGeneration", "SSRProcessor", "Speech", "load_model"]

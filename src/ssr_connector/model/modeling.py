@@ -5,6 +5,7 @@
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from ssr_connector.aligners import Unalignable, build_aligner
 from ssr_connector.aligners.bundle import offset_tokenize
 from ssr_connector.connectors import ConnectorConfig, build_connector
+from ssr_connector.devices import best_device
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.encoders.layer_mix import n_mixed
 from ssr_connector.model import checkpoint
@@ -163,3 +165,10 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
                 pieces += [Piece.speech(next(heard)) for _ in tokens] if is_speech else [Piece.text(tokens, is_scored)]
             rows.append(pieces)
         return rows
+
+
+def load_model(path: str | Path) -> SSRForConditionalGeneration:
+    """A checkpoint folder, where models run: what everything but training begins with."""
+    model = SSRForConditionalGeneration.from_pretrained(str(path))
+    model.to(best_device())
+    return model

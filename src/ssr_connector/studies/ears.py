@@ -18,7 +18,7 @@ from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.measures import Measures
 from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite, clusters_of, weights_of
 from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT
-from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.model import SSRForConditionalGeneration, load_model
 from ssr_connector.progress import Report
 from ssr_connector.studies.damage import Damage
 from ssr_connector.studies.study import OF_CASCADE, OF_MODEL
@@ -42,7 +42,7 @@ class Ears:
     """Recordings heard once, for all models that are then scored."""
 
     def __init__(self, heard: Material, folder: Path, config: EvaluationSection, report: Report) -> None:
-        model = SSRForConditionalGeneration.from_pretrained(str(folder))
+        model = load_model(folder)
         bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
         hearings = {"clean": Hearing(bundle, config.batch_s, change=heard.change)}
         hearings |= {f"{snr:g} dB": Hearing(bundle, config.batch_s, snr, change=heard.change) for snr in config.snr_db}
@@ -74,7 +74,7 @@ class Ears:
 
         `paired_systems`: the cascade and the text model too, on the same items, as figures `…_cascade` and `…_model`.
         """
-        model = SSRForConditionalGeneration.from_pretrained(str(folder))
+        model = load_model(folder)
         suite, measures = self.fresh(), self.measures
         self.hear_through(damage)
         if along is None:
@@ -115,7 +115,7 @@ class Ears:
     @torch.no_grad()
     def beside(self, folder: Path) -> Mapping[str, Any]:
         """Items of what is no arm: the text model, the cascade, and the controls of a model."""
-        model = SSRForConditionalGeneration.from_pretrained(str(folder))
+        model = load_model(folder)
         plain = plain_model(model) if model.config.llm_trained else model
         suite = self.fresh()
         self.hear_through(Damage())
