@@ -48,7 +48,7 @@ def test_the_demo_s_tests_are_spoken_again_only_where_they_differ(heard_by):
     assert all([step.stage for step in made] == ["speech"] for made in steps.values())
     assert len({made[0].key for made in steps.values()}) == len(steps)
     assert all(made[0].seconds > 0 for made in steps.values())
-    assert heard.material(DOMAINS.arm("unseen")).folder == heard.demo.out / "speech" / "tests"
+    assert heard.material(DOMAINS.arm("unseen")).folder == heard.base.out / "speech" / "tests"
     assert heard.material(DOMAINS.reference).folder.parent == heard.maker.folder(steps["read"][0])
 
 

@@ -9,7 +9,7 @@ from ssr_connector.config import load_recipe
 from ssr_connector.studies.cache import Forecast
 from ssr_connector.studies.pipeline import Pipeline, Size, content, with_options
 from ssr_connector.studies.rates import Rates
-from ssr_connector.studies.study import UNTRAINED, Arm, Column, Made, Part, Picture, Study, Times
+from ssr_connector.studies.study import UNTRAINED, Arm, Column, Made, Parts, Picture, Study, Times
 from ssr_connector.tiny.demo import Demo
 
 SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.yaml"
@@ -179,7 +179,7 @@ def test_what_stage_2_hears_and_reads_is_in_its_key(pipeline_of):
     arms = [
         Arm(f"a{k}", f"A{k}", finetune=f)
         for k, f in enumerate(
-            ({}, {"data.train": Part("train")}, {"data.text": "self"}, {"training.steps": Times(1.0)})
+            ({}, {"data.train": Parts(("train",))}, {"data.text": "self"}, {"training.steps": Times(1.0)})
         )
     ]
     pipeline = pipeline_of(*arms)
@@ -198,7 +198,7 @@ def test_another_layer_has_frames_an_aligner_and_a_connector_of_its_own(pipeline
     assert aligner.before[0].key == pipeline.aligner(other, 1).before[0].key  # heard once for all seeds
     assert pipeline.connector(other, 0).inputs[1]["encoder"]["layer"] == 1
     paths = pipeline.hears(other)
-    assert paths["encoder.name"] == pipeline.demo.encoder
+    assert paths["encoder.name"] == pipeline.base.encoder
     assert paths["data.frames"].name == aligner.before[0].name
     assert pipeline.hears(plain) == {}
 

@@ -14,7 +14,7 @@ from ssr_connector.evaluation.tasks import TASKS
 from ssr_connector.studies import STUDIES
 from ssr_connector.studies.picture import draw
 from ssr_connector.studies.pipeline import heard_damage, with_options
-from ssr_connector.studies.study import Frontier, Made, Part
+from ssr_connector.studies.study import Frontier, Grid, Made, Parts
 from ssr_connector.studies.table import markdown
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -33,7 +33,7 @@ def test_every_key_is_one_of_the_recipe_and_every_connector_can_be_built(study):
         usual = load_recipe(RECIPES / "tiny.yaml", variant)
         wanted = {json.dumps(o, default=str): o for arm in study.arms if (o := getattr(arm, kind))}
         for options in wanted.values():
-            plain = {k: "somewhere" if isinstance(v, Made | Part) else v for k, v in options.items()}
+            plain = {k: "somewhere" if isinstance(v, Made | Parts) else v for k, v in options.items()}
             given = with_options(usual, plain)
             assert parse(to_dict(given), [], study.name) == given  # of the right types, too
             check_connector(given.connector)
@@ -70,6 +70,8 @@ def figures_of(study):
     columns, picture = [c.figure for c in study.columns], study.picture
     if isinstance(picture, Frontier):
         return [*columns, *(gain.figure for gain in picture.gains), *picture.kept]
+    if isinstance(picture, Grid):
+        return [*columns, *(shade.figure for shade in picture.shades)]
     return [*columns, picture.y, *([picture.x] if picture.x else [])]
 
 

@@ -40,7 +40,9 @@ def corpus(tmp_path_factory):
 def trained(corpus, tmp_path_factory):
     out = tmp_path_factory.mktemp("encoder") / "tiny"
     heard = []
-    facts = train_encoder(corpus, out, TINY, lambda step, steps, values: heard.append((step, steps, values)), corpus)
+    facts = train_encoder(
+        [corpus], out, TINY, lambda step, steps, values: heard.append((step, steps, values)), [corpus]
+    )
     return out, facts, heard
 
 
@@ -73,12 +75,12 @@ def test_it_loads_like_a_checkpoint_of_the_hub(trained, corpus):
 def test_it_is_repeatable_and_reused(trained, corpus, tmp_path):
     out, facts, _ = trained
     calls = []
-    assert train_encoder(corpus, out, TINY, lambda *values: calls.append(values), corpus) == facts
+    assert train_encoder([corpus], out, TINY, lambda *values: calls.append(values), [corpus]) == facts
     assert not calls
-    again = train_encoder(corpus, tmp_path / "again", TINY, lambda *values: None, corpus)
+    again = train_encoder([corpus], tmp_path / "again", TINY, lambda *values: None, [corpus])
     assert again == facts
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (out / "model.safetensors").read_bytes()
-    other = train_encoder(corpus, tmp_path / "again", replace(TINY, steps=2), lambda *values: calls.append(values))
+    other = train_encoder([corpus], tmp_path / "again", replace(TINY, steps=2), lambda *values: calls.append(values))
     assert len(calls) == 2
     assert other["steps"] == 2
 
@@ -90,7 +92,7 @@ class KilledError(Exception):
 def test_a_killed_training_goes_on_bit_for_bit(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr("ssr_connector.tiny.resumable.CHECKPOINT_EVERY", 10)
     config = replace(TINY, dropout=0.1, time_masks_per_s=2.0, vocal_tract_warp=0.1)  # all that is drawn at random
-    unbroken = train_encoder(corpus, tmp_path / "unbroken", config, lambda *_: None)
+    unbroken = train_encoder([corpus], tmp_path / "unbroken", config, lambda *_: None)
     out, steps = tmp_path / "broken", []
 
     def killed(step, *_):
@@ -99,9 +101,9 @@ def test_a_killed_training_goes_on_bit_for_bit(corpus, tmp_path, monkeypatch):
             raise KilledError
 
     with pytest.raises(KilledError):
-        train_encoder(corpus, out, config, killed)
+        train_encoder([corpus], out, config, killed)
     assert not out.exists()
-    assert train_encoder(corpus, out, config, killed) == unbroken
+    assert train_encoder([corpus], out, config, killed) == unbroken
     assert steps == [*range(1, 24), *range(21, 41)]
     weights = [(folder / "model.safetensors").read_bytes() for folder in (out, tmp_path / "unbroken")]
     assert weights[0] == weights[1]
@@ -109,7 +111,7 @@ def test_a_killed_training_goes_on_bit_for_bit(corpus, tmp_path, monkeypatch):
 
 def test_a_missing_corpus_is_named(tmp_path):
     with pytest.raises(UserError, match=r"corpus\.json"):
-        train_encoder(tmp_path, tmp_path / "out", TINY, lambda *values: None)
+        train_encoder([tmp_path], tmp_path / "out", TINY, lambda *values: None)
 
 
 def test_warm_up_and_decay():

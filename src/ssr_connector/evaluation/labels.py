@@ -17,6 +17,7 @@ TASKS = {
     "blimp": ("BLIMP", "a grammatical sentence against an ungrammatical one, written"),
     "wuggy": ("WUGGY", "a word against a made-up word, written"),
     "style": ("Style", "how a recording is said, after recordings of every label"),
+    "tales": ("Tales", "which of four endings follows a small tale, told in one of several languages"),
     "storycloze_whole": ("StoryCloze, whole stories", "a story with its own ending against one with another"),
     "salmon": ("SALMon", "a recording against one whose speaker, mood, room or background does not fit"),
     "pairs": ("Pairs", "a recording against one that is worse, as a table says"),

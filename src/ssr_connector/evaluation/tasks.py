@@ -35,6 +35,7 @@ TASKS: dict[str, Task] = {
     "wuggy": Task("swuggy.jsonl", (TEXT,), "sum", voices=True),
     "swuggy": Task("swuggy.jsonl", (SPEECH,), "sum", voices=True),
     "style": Task("style.jsonl", (SPEECH_TO_TEXT,), "mean", labelled=True),
+    "tales": Task("tales.jsonl", (TEXT, SPEECH_TO_TEXT), "mean"),  # of the study `languages` alone
     # of `ssr import-benchmark` alone
     "storycloze_whole": Task("storycloze_whole.jsonl", (TEXT, SPEECH), "mean"),
     "salmon": Task("salmon.jsonl", (SPEECH,), "mean"),

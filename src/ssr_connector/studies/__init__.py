@@ -9,6 +9,7 @@ from ssr_connector.studies.distillation import DISTILLATION
 from ssr_connector.studies.domains import DOMAINS
 from ssr_connector.studies.encoders import ENCODERS
 from ssr_connector.studies.forgetting import FORGETTING
+from ssr_connector.studies.languages import LANGUAGES_STUDY
 from ssr_connector.studies.noise import NOISE
 from ssr_connector.studies.study import Study
 
@@ -25,5 +26,6 @@ STUDIES: dict[str, Study] = {
         BEYOND,
         NOISE,
         DOMAINS,
+        LANGUAGES_STUDY,
     )
 }

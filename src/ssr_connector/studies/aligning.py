@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,9 @@ from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file
 from ssr_connector.studies.cache import Facts
 from ssr_connector.studies.damage import Damage
-from ssr_connector.tiny.demo import Demo
+from ssr_connector.tiny.base import TRANSCRIBED, Base
 
 GOLD = "gold"  # the voices' true word times
-PARTS = ("train", "stories", "dev")
 # The peak is asked of the system by its name for it on Linux: what getrusage says begins with the parent's memory.
 ALONE = """
 import pathlib, re, resource, sys, time
@@ -28,26 +28,26 @@ sys.exit(status)
 """
 
 
-def align_speech(demo: Demo, aligner: Path, frames: Path, out: Path) -> Facts:
-    """All that is trained on, by a trained aligner from the encoder's stored frames."""
-    return aligned(demo, PARTS, out, ["--aligner", aligner, "--frames", frames])
+def align_speech(base: Base, parts: Sequence[str], aligner: Path, frames: Path, out: Path) -> Facts:
+    """What is trained on, by a trained aligner from the encoder's stored frames."""
+    return aligned(base, parts, out, ["--aligner", aligner, "--frames", frames])
 
 
-def align_words(demo: Demo, source: str, out: Path) -> Facts:
+def align_words(base: Base, source: str, out: Path) -> Facts:
     """All speech, the tests' cuts too, by an aligner of words, or by the true word times."""
-    parts = (*PARTS, "test")
+    parts = base.named(*TRANSCRIBED)
     if source == GOLD:
         times = out / "gold.ctm"
         with replace_file(times) as new:
-            files = [demo.out / "speech" / name / "words.ctm" for name in parts]
+            files = [base.out / "speech" / name / "words.ctm" for name in parts]
             new.write_text("".join(f.read_text(encoding="utf-8") for f in files), encoding="utf-8")
         source = f"imported:{times}"
-    return aligned(demo, parts, out, ["--aligner", source, "--encoder", demo.encoder, "--llm", demo.llm])
+    return aligned(base, parts, out, ["--aligner", source, "--encoder", base.encoder, "--llm", base.llm])
 
 
-def aligned(demo: Demo, parts: tuple[str, ...], out: Path, words: list[Any]) -> Facts:
+def aligned(base: Base, parts: Sequence[str], out: Path, words: list[Any]) -> Facts:
     """`ssr align`, and what it took."""
-    manifests = [demo.cuts(name) for name in parts]
+    manifests = [base.cuts(name) for name in parts]
     used = run_alone([str(w) for w in ("align", *manifests, "--out", out, "--format", "", *words)])
     audio_s = sum(cut.duration for cut in read_manifests(manifests))
     lost = len((out / "rejected.tsv").read_text(encoding="utf-8").splitlines()) - 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ssr_connector.evaluation.labels import capital, interval, number
 from ssr_connector.studies.forgetting import LORA, SPEECH, SPEECH_TASKS, TASKS, TEXT_TASKS
 from ssr_connector.studies.frontier import gained_on, lower_bound
-from ssr_connector.studies.study import Arm, Column, Frontier, Gain, Part, Study, Times
+from ssr_connector.studies.study import Arm, Column, Frontier, Gain, Parts, Study, Times
 from ssr_connector.studies.words import listed
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ MARGIN_POINTS, ENOUGH = 1.0, 4000  # a loss that counts as none; items that tell
 TO_GAIN = (Gain("storycloze_s", "StoryCloze S"), Gain("asr_wer", "transcription by prompt", higher_is_better=False))
 TO_KEEP = {**{figure: f"{title} as text" for figure, title in TEXT_TASKS.items()}, "spoken_mmlu_cloze": "spoken MMLU"}
 
-ALL_SPEECH = {"data.train": Part("train"), "training.steps": Times(4)}
+ALL_SPEECH = {"data.train": Parts(("train",)), "training.steps": Times(4)}
 LIKE_TEXT = {"distil": 1.0, "text_kl": 1.0, "continuation": 1.0}
 CONNECTOR = {**ALL_SPEECH, "training.train": ("connector",)}
 WITH_LORA = {**ALL_SPEECH, **LORA, "training.train": ("connector", "llm")}

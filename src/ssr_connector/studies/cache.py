@@ -110,14 +110,18 @@ class Forecast:
             self.done += 1
             facts = read_facts(self.folder(step))
         else:
-            self.left += 1
             facts = step.guess
-            if step.seconds is None:
-                self.unknown.add(step.stage)
-            else:
-                self.seconds += max(0.0, step.seconds - spent)
+            self.expect(step.stage, None if step.seconds is None else max(0.0, step.seconds - spent))
         self.facts[step.key] = {**facts, "seconds": spent}
         return self.facts[step.key]
+
+    def expect(self, stage: str, seconds: float | None) -> None:
+        """One more thing that is left to do."""
+        self.left += 1
+        if seconds is None:
+            self.unknown.add(stage)
+        else:
+            self.seconds += seconds
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

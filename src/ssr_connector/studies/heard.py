@@ -11,6 +11,7 @@ from ssr_connector.studies import speaking, surroundings
 from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import Arm, Study
+from ssr_connector.tiny.base import Base
 from ssr_connector.tiny.demo import Demo
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 class Heard:
     """The tests of a study's arms; none of them depends on a training seed."""
 
-    def __init__(self, demo: Demo, study: Study, maker: Maker, rates: Rates) -> None:
-        self.demo, self.study, self.maker, self.rates = demo, study, maker, rates
+    def __init__(self, base: Base, study: Study, maker: Maker, rates: Rates) -> None:
+        self.base, self.study, self.maker, self.rates = base, study, maker, rates
 
     def content(self, arm: Arm) -> Any:
         """Plain values that it follows from, beside `steps`."""
@@ -29,26 +30,28 @@ class Heard:
         noise: Any = around.noise
         if noise not in ("", GENERATED, surroundings.BABBLE):
             noise = surroundings.contents_of(noise)
-        return [{**vars(around), "noise": noise}, digest_of([Path(arm.cuts)]) if arm.cuts else ""]
+        content = [{**vars(around), "noise": noise}, digest_of([Path(arm.cuts)]) if arm.cuts else ""]
+        return [*content, arm.language] if arm.language else content
 
     def steps(self, arm: Arm) -> tuple[Step, ...]:
         """What has to be recorded before."""
-        demo, seed, voices = self.demo, self.demo.recipe.seed, self.demo.stages.keys["voices"]
+        base, seed, voices = self.base, self.base.recipe.seed, self.base.stages.keys["voices"]
         around = surroundings.Surroundings(**arm.surroundings)
         steps = []
         if arm.domain:
-            domain = speaking.Domain(**arm.domain)
+            assert isinstance(base, Demo), "only the demo's own tests are spoken otherwise"
+            demo, domain = base, speaking.Domain(**arm.domain)
             names = [Path(TASKS[name].file).stem for name in self.study.tasks]
 
             def speak(folder: Path, report: Report) -> Facts:
                 return speaking.speak_tests(demo, domain, names, folder, report)
 
             inputs = [voices, vars(domain), names]
-            steps.append(Step("speech", f"speaking: {arm.title}", inputs, (), speak, self.rates.speech(demo)))
+            steps.append(Step("speech", f"speaking: {arm.title}", inputs, (), speak, self.rates.speech(base)))
         if around.noise == surroundings.BABBLE:
 
             def babble(folder: Path, _: Report) -> Facts:
-                return surroundings.make_babble(demo.out / "speech" / "dev" / "audio", folder, seed)
+                return surroundings.make_babble(base.out / "speech" / "dev" / "audio", folder, seed)
 
             what = "babble of the world's other recordings"
             steps.append(Step("babble", what, [voices, seed], (), babble, 3.0))
@@ -70,7 +73,8 @@ class Heard:
         change = around.change(made.get("babble"), made.get("rooms")) if arm.surroundings else None
         if arm.cuts:
             return Material(Path(), (), Path(arm.cuts), change, around.speed)
-        folder, cuts = self.demo.out / "speech" / "tests", self.demo.cuts("test")
+        in_it = f"-{arm.language}" if arm.language else ""
+        folder, cuts = self.base.out / "speech" / f"tests{in_it}", self.base.cuts(f"test{in_it}")
         if "speech" in made:
             folder, cuts = made["speech"] / speaking.TESTS, made["speech"] / speaking.CUTS
         return Material(folder, self.study.tasks, cuts, change, around.speed)

@@ -1,24 +1,29 @@
-"""A study's picture: one figure of every row with its interval, alone or against another; or gained against lost."""
+"""A study's picture: figures of every row with intervals, alone or against another; gained against lost; or a grid."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from matplotlib.colors import LinearSegmentedColormap
 
 from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing
 from ssr_connector.files import replace_file
 from ssr_connector.studies.frontier import ahead, means_of, points
 from ssr_connector.studies.results import BESIDE, Figure, Results
-from ssr_connector.studies.study import Frontier, Gain, Line, Panel, Picture
+from ssr_connector.studies.study import Frontier, Gain, Grid, Line, Panel, Picture, Shade
 
 COLUMNS = 3  # of panels
 MARKERS = "osD^v<>P*Xhpd"  # rows of a frontier: with ten colours, no two look the same
 LEGEND_INCHES = 2.6
 
 
-def draw(results: Results, picture: Picture | Frontier, path: Path) -> None:
+def draw(results: Results, picture: Picture | Frontier | Grid, path: Path) -> None:
     """As PNG."""
     if isinstance(picture, Frontier):
         draw_frontier(results, picture, path)
+    elif isinstance(picture, Grid):
+        draw_grid(results, picture, path)
     else:
         draw_rows(results, picture, path)
 
@@ -56,6 +61,45 @@ def panel(axes: Any, results: Results, picture: Frontier, gain: Gain) -> None:
     line = [places[name] for name in ahead(places)]
     axes.plot([x for x, _ in line], [y for _, y in line], color=MUTED, linestyle="--", zorder=0)
     axes.grid(visible=True)
+
+
+def draw_grid(results: Results, grid: Grid, path: Path) -> None:
+    """Lines and columns of which nothing was measured are left out."""
+    there = {row.name for row in results.rows}
+    lines = [line for line, cells in grid.cells.items() if there & set(cells.values())]
+    columns = [c for c in dict.fromkeys(c for line in lines for c in grid.cells[line]) if there & set(column(grid, c))]
+    n = len(grid.shades)
+    with drawing(2.0 + (0.6 + 0.8 * len(columns)) * n, 1.3 + 0.36 * len(lines)) as figure:
+        panels = figure.subplots(1, n, sharey=True, squeeze=False)[0]
+        for axes, shade in zip(panels, grid.shades, strict=True):
+            shades(axes, results, grid, shade, lines, columns)
+        figure.tight_layout()
+        save(figure, path)
+
+
+def column(grid: Grid, name: str) -> list[str]:
+    """The arms of a column."""
+    return [cells[name] for cells in grid.cells.values() if name in cells]
+
+
+def shades(axes: Any, results: Results, grid: Grid, shade: Shade, lines: Sequence[str], columns: Sequence[str]) -> None:
+    """One figure of every cell: its value, on a ground that is the darker the higher it is."""
+    arms = [[grid.cells[line].get(name, "") for name in columns] for line in lines]
+    values = [[results.value(a, shade.figure) if results.has(a, shade.figure) else math.nan for a in r] for r in arms]
+    known = [value for row in values for value in row if not math.isnan(value)]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    ground = LinearSegmentedColormap.from_list("ours", ["white", OURS])
+    axes.imshow(
+        values, cmap=ground, vmin=low, vmax=low + 1.5 * (high - low or 1.0), aspect="auto"
+    )  # text stays legible
+    for y, row in enumerate(values):
+        for x, value in enumerate(row):
+            if not math.isnan(value):
+                axes.text(x, y, shade.style.format(value), ha="center", va="center", color=INK, fontsize=8)
+    axes.set_xticks(range(len(columns)), columns, color=INK)
+    axes.set_yticks(range(len(lines)), lines, color=INK)
+    axes.set_title(shade.title)
+    axes.set_xlabel(grid.column_label)
 
 
 def save(figure: Any, path: Path) -> None:

@@ -12,8 +12,8 @@ from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.damage import Damage
 from ssr_connector.studies.heard import Heard
 from ssr_connector.studies.rates import Rates
-from ssr_connector.studies.study import UNTRAINED, Arm, Made, Options, Part, Study, Times
-from ssr_connector.tiny.demo import Demo
+from ssr_connector.studies.study import UNTRAINED, Arm, Made, Options, Parts, Study, Times
+from ssr_connector.tiny.base import TRAINED_ON, Base, listed
 from ssr_connector.tiny.stage import content_key
 
 RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a tuned arm chooses
@@ -41,13 +41,13 @@ class Size:
 
 
 class Pipeline:
-    """The steps of a study on a run of the demo."""
+    """The steps of a study on speech and base models."""
 
-    def __init__(self, demo: Demo, study: Study, size: Size, maker: Maker, rates: Rates) -> None:
-        self.demo, self.study, self.size, self.maker, self.rates = demo, study, size, maker, rates
-        self.base = [demo.stages.keys["encode"], demo.stages.keys["LLM"]]
-        self.heard = Heard(demo, study, maker, rates)
-        self.recipes: dict[str, Recipe] = {}  # of every stage, as the demo has them
+    def __init__(self, base: Base, study: Study, size: Size, maker: Maker, rates: Rates) -> None:
+        self.base, self.study, self.size, self.maker, self.rates = base, study, size, maker, rates
+        self.made_from = [base.stages.keys["encode"], base.stages.keys["LLM"]]
+        self.heard = Heard(base, study, maker, rates)
+        self.recipes: dict[str, Recipe] = {}  # of every stage, as the base has them
         self.aligners: dict[tuple[str, int], Step] = {}  # by arm and seed
         self.connectors: dict[tuple[str, int], Step] = {}
         self.ears: dict[str, Any] = {}  # of one aligner at a time: what is heard is shared by all that it is heard for
@@ -55,15 +55,15 @@ class Pipeline:
     # --- steps ---
 
     def frames(self, arm: Arm) -> Step | None:
-        """Of all training speech, where they are not the demo's; the same for all seeds."""
+        """Of all training speech, where they are not the base's; the same for all seeds."""
         if not arm.encoder:
             return None
         from ssr_connector.encoders.corpus import encode_cuts
         from ssr_connector.encoders.store import encoder_key
 
-        demo, layer = self.demo, self.recipe("aligner", layer_of(arm)).encoder.layer
+        base, layer = self.base, self.recipe("aligner", layer_of(arm)).encoder.layer
         name = arm.encoder.get("encoder.name", "")
-        manifests = [demo.cuts(part) for part in ("train", "stories", "dev")]
+        manifests = base.manifests(*TRAINED_ON)
 
         def work(folder: Path, report: Report) -> Facts:
             encoder = str(self.hears(arm)["encoder.name"])
@@ -71,14 +71,14 @@ class Pipeline:
             return {"encoder": encoder_key(encoder, layer)}
 
         before = (self.untrained(),) if name == UNTRAINED else ()
-        inputs = [*self.base, encoder_key(name, layer) if name else "", layer]
+        inputs = [*self.made_from, encoder_key(name, layer) if name else "", layer]
         return Step("frames", f"{arm.title}: frames", inputs, before, work, self.rates.encode)
 
     def untrained(self) -> Step:
-        """The demo's encoder before it learnt anything."""
+        """The base's encoder before it learnt anything."""
         from ssr_connector.tiny.encoder import EncoderTrainingConfig, save_untrained
 
-        config = EncoderTrainingConfig(**{"seed": self.demo.recipe.seed, **self.demo.tiny.encoder})
+        config = EncoderTrainingConfig(**{"seed": self.base.recipe.seed, **self.base.tiny.encoder})
 
         def work(folder: Path, _: Report) -> Facts:
             save_untrained(folder / "encoder", config)
@@ -91,7 +91,7 @@ class Pipeline:
         frames = self.frames(arm)
         if frames is None:
             return {}
-        name = arm.encoder.get("encoder.name", self.demo.encoder)
+        name = arm.encoder.get("encoder.name", self.base.encoder)
         if frames.before:
             name = self.maker.folder(frames.before[0]) / "encoder"
         return {"encoder.name": name, "data.frames": self.maker.folder(frames)}
@@ -106,21 +106,22 @@ class Pipeline:
         return self.aligners[arm.name, seed]
 
     def alignments(self, arm: Arm, seed: int) -> Step:
-        """Of all training speech, along its transcripts; by words they are the same for all seeds."""
+        """Of all speech that the aligner is trained with, along its transcripts; by words the same for all seeds."""
         from ssr_connector.studies import aligning
 
-        demo, seconds = self.demo, self.rates.align
+        base, seconds = self.base, self.rates.align
         if arm.words:
 
             def by_words(folder: Path, _: Report) -> Facts:
-                return aligning.align_words(demo, arm.words, folder)
+                return aligning.align_words(base, arm.words, folder)
 
-            return Step("align", f"{arm.title}: alignment", [*self.base, arm.words], (), by_words, seconds)
+            return Step("align", f"{arm.title}: alignment", [*self.made_from, arm.words], (), by_words, seconds)
         aligner = self.aligner(arm, seed)
-        frames = Path(self.hears(arm).get("data.frames", demo.out / "frames"))
+        frames = Path(self.hears(arm).get("data.frames", base.out / "frames"))
+        parts = parts_of(arm.aligner) or base.named(*TRAINED_ON)
 
         def by_aligner(folder: Path, _: Report) -> Facts:
-            return aligning.align_speech(demo, self.maker.folder(aligner) / "aligner", frames, folder)
+            return aligning.align_speech(base, parts, self.maker.folder(aligner) / "aligner", frames, folder)
 
         made = Step("align", f"{arm.title}, seed {seed}: alignment", [], (aligner,), by_aligner, seconds)
         if not arm.damage.get("taught"):
@@ -267,14 +268,14 @@ class Pipeline:
     ) -> Step:
         """`ssr train` with a variant of the recipe; what its options borrow from other arms comes before it."""
         borrowed = {key: self.borrow(value, seed) for key, value in options.items() if isinstance(value, Made)}
-        parts = {key: value for key, value in options.items() if isinstance(value, Part)}
+        parts = {key: value for key, value in options.items() if isinstance(value, Parts)}
         own = {"seed": seed, **{k: value for k, value in options.items() if k not in {*borrowed, *parts}}}
         own |= self.warmup(variant, own)
         recipe = self.recipe(variant, own)
         before = (*before, *borrowed.values())
 
         def work(folder: Path, report: Report) -> Facts:
-            cuts = {key: self.demo.cuts(part.name) for key, part in parts.items()}
+            cuts = {key: listed(map(self.base.cuts, part.names)) for key, part in parts.items()}
             paths: dict[str, Any] = {"out": folder, **hears, **cuts}
             for key, step in borrowed.items():
                 made = self.maker.folder(step)
@@ -283,8 +284,8 @@ class Pipeline:
             return run_training(variant, self.recipe(variant, {**own, **paths}), report)
 
         data = {key: value for key, value in own.items() if key.startswith("data.")}  # of the arm itself
-        data |= {key: part.name for key, part in parts.items()}
-        inputs = [self.base, content(recipe, variant), sorted(borrowed), data]
+        data |= {key: ",".join(part.names) for key, part in parts.items()}
+        inputs = [self.made_from, content(recipe, variant), sorted(borrowed), data]
         seconds = self.rates.training(variant, recipe)
         guess = {"dev_loss": 1 / max(1, recipe.training.steps)}  # so that a forecast takes it to go on improving
         return Step(STAGES[variant], f"{what}, seed {seed}", inputs, before, work, seconds, guess)
@@ -317,20 +318,20 @@ class Pipeline:
         }
 
     def recipe(self, variant: str, options: Options) -> Recipe:
-        """The demo's recipe of a stage, with these options over it."""
+        """The base's recipe of a stage, with these options over it."""
         if variant not in self.recipes:
-            self.recipes[variant] = self.demo.stage_recipe(variant)
+            self.recipes[variant] = self.base.stage_recipe(variant)
         return with_options(self.recipes[variant], options)
 
     # --- scoring ---
 
     def scoring(self) -> Any:
         """All that scores follow from, beside the model."""
-        section = to_dict(self.demo.recipe)["evaluation"] | {
+        section = to_dict(self.base.recipe)["evaluation"] | {
             "snr_db": list(self.study.snr_db),
             "items": self.size.items,
         }
-        return [self.base, self.demo.stages.keys["voices"], section, list(self.study.tasks)]
+        return [self.made_from, self.base.stages.keys["voices"], section, list(self.study.tasks)]
 
     def ears_of(self, aligner: Step, model: Step, report: Report, arm: Arm) -> Any:
         """What this aligner hears of an arm's tests, heard once for the arms that share both one after another."""
@@ -338,7 +339,7 @@ class Pipeline:
 
         key = content_key(self.heard.content(arm), [aligner.key, *(step.key for step in self.heard.steps(arm))])
         if key not in self.ears:
-            config = dataclasses.replace(self.demo.recipe.evaluation, snr_db=self.study.snr_db, items=self.size.items)
+            config = dataclasses.replace(self.base.recipe.evaluation, snr_db=self.study.snr_db, items=self.size.items)
             folder = self.maker.folder(model) / "model"
             self.ears = {key: Ears(self.heard.material(arm), folder, config, report)}
         return self.ears[key]
@@ -350,6 +351,11 @@ STAGES = {"aligner": "aligner", "distill": "stage1", "multitask": "stage2"}
 def layer_of(arm: Arm) -> Options:
     """Which hidden state an arm hears, where not the recipe's."""
     return {key: value for key, value in arm.encoder.items() if key == "encoder.layer"}
+
+
+def parts_of(options: Options) -> tuple[str, ...]:
+    """The parts of the speech that an arm's options name."""
+    return tuple(name for value in options.values() if isinstance(value, Parts) for name in value.names)
 
 
 def heard_damage(arm: Arm) -> Damage:

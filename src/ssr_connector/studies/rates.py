@@ -1,12 +1,13 @@
 """How long the steps of a study will take, from what the demo's own stages took on this machine."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ssr_connector.config import Recipe
-from ssr_connector.tiny.demo import STAGE_2, Demo, test_utterances
+from ssr_connector.tiny.base import TRAINED_ON, Base, Role
+from ssr_connector.tiny.demo import STAGE_2, Demo
 
 SPEECH_ALONE = {"speech_lm", "transcribe"}  # objectives of the demo's stage 2 without text
 
@@ -20,6 +21,7 @@ class Rates:
     scores: float | None
     encode: float | None = None
     recording: float | None = None  # spoken by eSpeak
+    stages: Mapping[str, float] = field(default_factory=dict)  # whole ones, of those that are done
 
     @classmethod
     def of(cls, demo: Demo) -> "Rates":
@@ -33,12 +35,23 @@ class Rates:
                 per_step[name] = seconds[name] / taken
         systems = 1 + len(demo.tiny.baselines) + len(STAGE_2)
         scores = seconds["evaluate"] / systems if "evaluate" in seconds else None
-        recording = seconds["voices"] / recordings(demo) if "voices" in seconds else None
-        return cls(per_step, seconds.get("align"), scores, seconds.get("encode"), recording)
+        recording = (
+            seconds["voices"] / sum(len(part.utterances) for part in demo.parts) if "voices" in seconds else None
+        )
+        return cls(per_step, seconds.get("align"), scores, seconds.get("encode"), recording, seconds)
 
-    def speech(self, demo: Demo) -> float | None:
+    def on(self, base: Base, demo: Demo) -> "Rates":
+        """For a base of the same recipe with other numbers of recordings; its stages take what the demo's took."""
+
+        def scaled(seconds: float | None, share: float) -> float | None:
+            return None if seconds is None else seconds * share
+
+        trained, tested = (recordings(base, roles) / recordings(demo, roles) for roles in (TRAINED_ON, ("tests",)))
+        return replace(self, align=scaled(self.align, trained), scores=scaled(self.scores, tested))
+
+    def speech(self, base: Base) -> float | None:
         """Of speaking the tests once more."""
-        return None if self.recording is None else self.recording * tests(demo)
+        return None if self.recording is None else self.recording * recordings(base, ("tests",))
 
     def training(self, variant: str, recipe: Recipe) -> float | None:
         """Of a run with its own number of steps: that of the demo's stage with like objectives."""
@@ -51,15 +64,10 @@ class Rates:
         return None if rate is None else rate * recipe.training.steps
 
 
-def recordings(demo: Demo) -> int:
-    """How many the demo makes."""
-    world = demo.world
-    return tests(demo) + sum(map(len, (world.speech_train, world.speech_stories, world.speech_dev)))
-
-
-def tests(demo: Demo) -> int:
-    """How many of these are of tests."""
-    return len(test_utterances(demo.world.tests)[0])
+def recordings(base: Base, roles: Sequence[Role]) -> int:
+    """How many there are in these roles; of tests in several languages those of one, which an arm hears at a time."""
+    counts = [len(part.utterances) for part in base.parts if part.role in roles]
+    return max(counts) if "tests" in roles else sum(counts)
 
 
 def finished(folder: Path) -> dict[str, float]:

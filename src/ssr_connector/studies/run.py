@@ -17,6 +17,7 @@ from ssr_connector.studies.results import BESIDE, Results, Row, mean_of
 from ssr_connector.studies.study import Arm, Study
 from ssr_connector.studies.table import markdown
 from ssr_connector.studies.words import caution
+from ssr_connector.tiny.base import Base
 from ssr_connector.tiny.demo import Demo
 
 QUICK_S, QUICK_ITEMS, LEAST_SHARE = 900.0, 100, 1 / 16
@@ -34,16 +35,17 @@ class Outcome:
 
 def carry_out(study: Study, demo: Demo, out: Path, n_seeds: int, quick: bool) -> Outcome:
     """Do what is left of a study, and write results.json, table.md, NAME.png and paragraph.md."""
-    demo.make_base()
+    base = study.base(demo) if study.base else demo
     root = demo.out / "studies" / "cache"
-    rates = Rates.of(demo)
+    rates = Rates.of(demo).on(base, demo)
     seeds = tuple(demo.recipe.seed + k for k in range(n_seeds))
     full = Size(seeds, tuple(arm.name for arm in study.arms))
-    size = quick_size(demo, study, full, rates, root) if quick else full
+    size = quick_size(base, study, full, rates, root) if quick else full
     say = demo.console.print
-    for line in [*notes(study, size, full), expected(forecast(demo, study, size, rates, root))]:
+    for line in [*notes(study, size, full), expected(forecast(base, study, size, rates, root))]:
         say(line, soft_wrap=True)
-    rows = take(Pipeline(demo, study, size, Cache(root, demo.console), rates))
+    base.make_base()
+    rows = take(Pipeline(base, study, size, Cache(root, demo.console), rates))
     results = Results(rows, demo.recipe.evaluation.bootstrap)
     return write(study, results, size, notes(study, size, full), out)
 
@@ -51,17 +53,19 @@ def carry_out(study: Study, demo: Demo, out: Path, n_seeds: int, quick: bool) ->
 # --- what it takes ---
 
 
-def forecast(demo: Demo, study: Study, size: Size, rates: Rates, root: Path) -> Forecast:
-    """All steps, none of them taken."""
+def forecast(base: Base, study: Study, size: Size, rates: Rates, root: Path) -> Forecast:
+    """All steps, and stages of the base before them; none of them taken."""
     found = Forecast(root)
-    take(Pipeline(demo, study, size, found, rates))
+    for stage in base.foresee():
+        found.expect(stage, rates.stages.get(stage))
+    take(Pipeline(base, study, size, found, rates))
     return found
 
 
-def quick_size(demo: Demo, study: Study, full: Size, rates: Rates, root: Path) -> Size:
+def quick_size(base: Base, study: Study, full: Size, rates: Rates, root: Path) -> Size:
     """One seed, fewer arms and items; then half as many steps, until a quarter of an hour suffices."""
     size = replace(full, seeds=full.seeds[:1], arms=study.quick or full.arms, items=QUICK_ITEMS)
-    while size.share > LEAST_SHARE and forecast(demo, study, size, rates, root).seconds > QUICK_S:
+    while size.share > LEAST_SHARE and forecast(base, study, size, rates, root).seconds > QUICK_S:
         size = replace(size, share=size.share / 2)
     return size
 

@@ -10,7 +10,8 @@ from ssr_connector.data.preparation import prepare
 from ssr_connector.files import replace_file
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts
-from ssr_connector.tiny.demo import Demo, question, test_utterances, write_lines
+from ssr_connector.tiny.base import question, test_utterances, write_lines
+from ssr_connector.tiny.demo import Demo
 from ssr_connector.tiny.spontaneous import SpokenWord, Spontaneity
 from ssr_connector.tiny.unseen import renamed, renamed_item
 from ssr_connector.tiny.voices import TEST_VOICES, TRAIN_ACCENTS, Voice

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Results
+    from ssr_connector.tiny.base import Base
+    from ssr_connector.tiny.demo import Demo
 
 Options = Mapping[str, Any]  # dotted keys of the recipe, and their values
 Budget = Literal["steps", "flops", "converged"]
@@ -32,10 +34,10 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Part:
-    """As the value of an option: the cuts of a part of the demo's speech, `train` or `stories`."""
+class Parts:
+    """As the value of an option: the cuts of parts of the base's speech, of the demo's `train` or `stories`."""
 
-    name: str
+    names: tuple[str, ...]
 
 
 UNTRAINED = "untrained"  # as `encoder.name`: the demo's encoder with the weights that it began with
@@ -55,6 +57,7 @@ class Arm:
     surroundings: Options = field(default_factory=dict)  # of the tests' recordings when heard: see `surroundings.py`
     domain: Options = field(default_factory=dict)  # how the tests are spoken, if not as the demo's: see `speaking.py`
     cuts: str = ""  # transcribed cuts to hear in place of the tests: measures alone, no tasks
+    language: str = ""  # of the tests, where the study's base has them in several
     connector: Options = field(default_factory=dict)  # over the variant `distill`
     tuned: bool = False  # choose the learning rate on development data
     budget: Budget = "steps"  # as many steps as the recipe says, as many FLOPs as the reference, or until it converges
@@ -131,6 +134,24 @@ class Frontier:
 
 
 @dataclass(frozen=True)
+class Shade:
+    """A figure that a grid shows: its title, and how its value is written."""
+
+    figure: str
+    title: str
+    style: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A panel for each figure, with a cell for each arm, the darker the higher."""
+
+    shades: tuple[Shade, ...]
+    cells: Mapping[str, Mapping[str, str]]  # line: column: arm
+    column_label: str
+
+
+@dataclass(frozen=True)
 class Study:
     """A question, and all that it takes to answer it."""
 
@@ -138,7 +159,7 @@ class Study:
     question: str
     arms: Sequence[Arm]  # the first one of each table is the reference that its others are compared with
     columns: Sequence[Column]
-    picture: Picture | Frontier
+    picture: Picture | Frontier | Grid
     paragraph: Callable[["Results"], list[str]]  # sentences that follow from the figures
     tasks: tuple[str, ...] = ("storycloze", "spoken_mmlu_cloze")  # the same ones are scored once for all studies
     means: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name: figures of tasks; of all their items
@@ -149,6 +170,7 @@ class Study:
     extended: Callable[["Study", Own], "Study"] | None = None  # by these
     tables: Mapping[str, str] = field(default_factory=lambda: {"": ""})  # name: heading
     quick: tuple[str, ...] = ()  # arms of the quick form; empty: all
+    base: Callable[["Demo"], "Base"] | None = None  # what it stands on in place of the demo, after the same recipe
 
     @property
     def reference(self) -> Arm:

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -57,33 +57,37 @@ class EncoderTrainingConfig:
 
 
 def train_encoder(
-    corpus_dir: Path, out: Path, config: EncoderTrainingConfig, progress: Progress, dev_dir: Path | None = None
+    corpora: Sequence[Path], out: Path, config: EncoderTrainingConfig, progress: Progress, dev: Sequence[Path] = ()
 ) -> dict[str, Any]:
-    """Train on a corpus written by ``tiny.speak.render`` and save to ``out``; returns the facts of the training.
+    """Train on corpora written by ``tiny.speak.render`` and save to ``out``; returns the facts of the training.
 
     ``AutoModel.from_pretrained(out)`` and ``AutoFeatureExtractor.from_pretrained(out)`` load the result. ``progress``
     is told (step, steps, {"loss", "ctc", "accuracy"}). The facts hold ``steps``, ``audio_s`` (heard, repeats counted),
-    ``parameters``, ``frame_accuracy`` (last tenth of training) and, given ``dev_dir``, ``dev_frame_accuracy``. An
-    ``out`` made from the same configuration and corpora is reused, and a run that was killed goes on. Raises UserError
-    where a corpus is missing.
+    ``parameters``, ``frame_accuracy`` (last tenth of training) and, given ``dev``, for each corpus one more of the same
+    language, ``dev_frame_accuracy``. An ``out`` made from the same configuration and corpora is reused, and a run that
+    was killed goes on. Raises UserError where a corpus is missing.
     """
-    fingerprint = _fingerprint(config, [corpus_dir] + ([dev_dir] if dev_dir else []))
+    fingerprint = _fingerprint(config, [*corpora, *dev])
     facts_path = out / "training.json"
     if facts_path.is_file():
         saved: dict[str, Any] = json.loads(facts_path.read_text())
         if saved["fingerprint"] == fingerprint:
             return saved
     extractor = build_extractor()
-    corpus = PhoneCorpus.load(corpus_dir, LogMel(extractor))
+    spoken = [PhoneCorpus.load(folder, LogMel(extractor)) for folder in corpora]
+    corpus = PhoneCorpus.joined(spoken)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = build_model(config)
         head = nn.Linear(config.hidden_size, len(corpus.labels))
         speller = Speller(config.hidden_size, corpus.texts)
         facts = _train(model, head, speller, corpus, config, progress, state_folder(out), fingerprint)
-    if dev_dir is not None:
-        dev = PhoneCorpus.load(dev_dir, LogMel(extractor), corpus.labels, corpus.pronunciations)
-        facts["dev_frame_accuracy"] = frame_accuracy(model, head, dev, config.batch_s)
+    if dev:
+        kept = [
+            PhoneCorpus.load(folder, LogMel(extractor), corpus.labels, training.pronunciations)
+            for folder, training in zip(dev, spoken, strict=True)
+        ]
+        facts["dev_frame_accuracy"] = frame_accuracy(model, head, PhoneCorpus.joined(kept), config.batch_s)
     facts |= {"fingerprint": fingerprint, "config": asdict(config), "phones": len(corpus.labels)}
     temporary = out.with_name(f"{out.name}.tmp-{os.getpid()}")
     model.save_pretrained(temporary)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -19,11 +20,27 @@ from ssr_connector.tiny.muon import Muon
 from ssr_connector.tiny.questions import LETTERS
 from ssr_connector.tiny.resumable import Resumable, state_folder
 from ssr_connector.tiny.tokenizer import BLANK, split_share, train_tokenizer
-from ssr_connector.tiny.world import World, words_of
+from ssr_connector.tiny.world import words_of
 from ssr_connector.training.loop import set_learning_rate
 
 IGNORED = -100
 FINGERPRINT = "world.json"
+
+
+class Reading(Protocol):
+    """What an LLM reads: drills first, where it has any, then the text."""
+
+    @property
+    def drills(self) -> list[str]:
+        """Short exercises."""
+
+    @property
+    def text_train(self) -> list[str]:
+        """Documents."""
+
+    @property
+    def text_dev(self) -> list[str]:
+        """Documents that are kept to measure the loss on."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +106,7 @@ def pack(documents: list[list[int]], pad_token: int, rng: random.Random) -> Pack
 
 def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> list[list[int]]:
     """Every text between BOS and EOS."""
-    return [[*ids, tokenizer.eos_token_id] for ids in tokenizer(texts)["input_ids"]]
+    return [[*ids, tokenizer.eos_token_id] for ids in tokenizer(texts)["input_ids"]] if texts else []
 
 
 def next_token_loss(model: LlamaForCausalLM, rows: PackedRows, letters: Tensor, letter_weight: float) -> Tensor:
@@ -105,7 +122,7 @@ def next_token_loss(model: LlamaForCausalLM, rows: PackedRows, letters: Tensor, 
 
 
 def train_llm(
-    world: World, out: Path, config: LLMTrainingConfig, progress: Callable[[int, int, dict[str, float]], None]
+    world: Reading, out: Path, config: LLMTrainingConfig, progress: Callable[[int, int, dict[str, float]], None]
 ) -> dict[str, float]:
     """Train the tiny LLM on ``world.text_train`` and save it with its tokenizer in ``out``; returns its figures.
 
@@ -185,7 +202,7 @@ def _lr_factor(step: int, config: LLMTrainingConfig) -> float:
 
 def _fit(
     model: LlamaForCausalLM,
-    world: World,
+    world: Reading,
     tokenizer: PreTrainedTokenizerFast,
     config: LLMTrainingConfig,
     progress: Callable[[int, int, dict[str, float]], None],
@@ -206,7 +223,9 @@ def _fit(
         _batches(encode(texts, tokenizer), tokenizer.pad_token_id, config.rows_per_step, random.Random(config.seed))
         for texts in (world.drills, world.text_train)
     )
-    letters = torch.tensor(tokenizer.convert_tokens_to_ids([f"{BLANK}{letter}" for letter in LETTERS]))
+    known = tokenizer.get_vocab()
+    answers = [f"{BLANK}{letter}" for letter in LETTERS]  # a text without options has no tokens for them
+    letters = torch.tensor([known[token] for token in answers if token in known], dtype=torch.long)
     model.train()
     with Resumable(state, made_from, model, optimisers) as run:
         running = run.last.get("loss", math.log(model.config.vocab_size))

@@ -57,6 +57,18 @@ class PhoneCorpus:
         targets = [np.array([index.get(name, -1) for name in row], np.int16) for row in names]
         return cls(labels, usual, features, targets, texts)
 
+    @classmethod
+    def joined(cls, corpora: Sequence["PhoneCorpus"]) -> "PhoneCorpus":
+        """Several as one, under the labels of all. No pronunciations: languages say the same word differently."""
+        labels = tuple(sorted({label for corpus in corpora for label in corpus.labels}))
+        index = {label: i for i, label in enumerate(labels)}
+        targets = []
+        for corpus in corpora:
+            renumbered = np.array([*(index[label] for label in corpus.labels), -1], np.int16)  # no label stays none
+            targets += [renumbered[row] for row in corpus.targets]
+        features = [row for corpus in corpora for row in corpus.features]
+        return cls(labels, {}, features, targets, [text for corpus in corpora for text in corpus.texts])
+
     def batches(self, batch_s: float, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
         """Every utterance once, in batches of like length and about ``batch_s`` seconds, in random order."""
         lengths = np.array([len(t) for t in self.targets])

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,10 @@ class Stages:
         line that says what came of it, and must itself go on from a state that it was stopped in.
         """
         key = self.keys[name] = content_key(inputs, [self.keys[a] for a in after])
-        marker = self.folder / "stages" / f"{name}.json"
+        marker = self.marker(name)
         state = json.loads(marker.read_text()) if marker.is_file() else {}
-        number = len(self.keys)
-        if state.get("key") == key and state.get("result") and all(o.exists() for o in outputs):
+        number = list(self.keys).index(name) + 1
+        if is_done(state, key, outputs):
             self.seconds[name] = state["seconds"]
             self.console.print(f"{number:2}. {name}: {state['result']} (done before)", soft_wrap=True)
             return
@@ -62,6 +62,37 @@ class Stages:
         write_json(marker, {**state, "result": result})
         self.seconds[name] = state["seconds"]
         self.console.print(f"    {result}  [{state['seconds']:.0f} s]", soft_wrap=True)
+
+    def marker(self, name: str) -> Path:
+        """The file that says how far a stage is."""
+        return self.folder / "stages" / f"{name}.json"
+
+
+@dataclass
+class Foreseen(Stages):
+    """Goes through stages without doing them: which are left."""
+
+    left: list[str] = field(default_factory=list)
+
+    def do(
+        self,
+        name: str,
+        what: str,  # noqa: ARG002 - one signature for both
+        inputs: Any,
+        after: Sequence[str],
+        outputs: Sequence[Path],
+        work: Callable[[Report], str],  # noqa: ARG002
+    ) -> None:
+        """Take note of a stage's key, and whether it is done."""
+        key = self.keys[name] = content_key(inputs, [self.keys[a] for a in after])
+        marker = self.marker(name)
+        if not (marker.is_file() and is_done(json.loads(marker.read_text()), key, outputs)):
+            self.left.append(name)
+
+
+def is_done(state: Mapping[str, Any], key: str, outputs: Sequence[Path]) -> bool:
+    """Whether a stage came to its end, from the same and with everything still there."""
+    return state.get("key") == key and bool(state.get("result")) and all(o.exists() for o in outputs)
 
 
 def content_key(inputs: Any, after: Sequence[str]) -> str:

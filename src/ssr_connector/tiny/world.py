@@ -14,7 +14,7 @@ LONE_WORD_SHARE = 0.05
 DRILL_SHARE = 0.25
 SHORTEST_SWUGGY_WORD = 4
 
-_WORD = re.compile(r"[A-Za-z]+")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@ import pytest
 
 from ssr_connector.config import Recipe
 from ssr_connector.errors import UserError
-from ssr_connector.tiny.demo import TinySection, question
-from ssr_connector.tiny.demo import test_utterances as spoken_parts
+from ssr_connector.tiny.base import TinySection, question
+from ssr_connector.tiny.base import test_utterances as spoken_parts
 from ssr_connector.tiny.tasks import ChoiceItem
 
 STORY = ChoiceItem("s1", "storycloze", "He ran.", ("He won.", "It ate."), 1, "true", "He ran.")

@@ -1,0 +1,163 @@
+"""What is learnt in some languages and heard in others: the same tales in four languages, one of them in Cyrillic.
+
+The LLM has read and the encoder has heard all of them, as multilingual ones have. Aligner and connector learn in the
+languages of an arm, at equal steps: the more languages, the less of each. A tale and its voice are the same in every
+language.
+
+An aligner of characters cannot be forced along letters that it never saw: there closeness and word ends have no value.
+So one arm has the aligner of all languages before a connector that never learnt the one that is heard.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ssr_connector.evaluation.labels import number
+from ssr_connector.studies.study import Arm, Column, Grid, Parts, Shade, Study
+from ssr_connector.studies.words import compared, extreme
+from ssr_connector.tiny.languages import LANGUAGES
+
+if TYPE_CHECKING:
+    from ssr_connector.studies.results import Results
+    from ssr_connector.tiny.base import Base
+    from ssr_connector.tiny.demo import Demo
+
+TASK, WORDS, ENDS = "tales", "embedding_wer", "word_boundary_error_ms"
+ALL = tuple(LANGUAGES)
+NAMES = {code: language.name for code, language in LANGUAGES.items()}
+
+
+def spoken_in(codes: Sequence[str]) -> Mapping[str, Any]:
+    """Options of a training that hears these languages."""
+    return {f"data.{role}": Parts(tuple(f"{role}-{code}" for code in codes)) for role in ("train", "dev")}
+
+
+def others(heard: str) -> tuple[str, ...]:
+    """All languages but one."""
+    return tuple(code for code in ALL if code != heard)
+
+
+def arms_in(heard: str) -> tuple[Arm, ...]:
+    """All that is tested in one language, and stands in its table; what learnt all of them is the reference."""
+
+    def arm(kind: str, title: str, connector: Sequence[str], aligner: Sequence[str]) -> Arm:
+        return Arm(
+            f"{kind}_in_{heard}",
+            title,
+            table=heard,
+            language=heard,
+            aligner=spoken_in(aligner),
+            connector=spoken_in(connector),
+        )
+
+    rest, but = others(heard), f"all but {NAMES[heard]}"
+    return (
+        arm("all", "all languages", ALL, ALL),
+        *(arm(code, f"{NAMES[code]} alone", [code], [code]) for code in ALL),
+        arm("others", but, rest, rest),
+        arm("connector", f"{but}, aligner of all", rest, ALL),
+    )
+
+
+KINDS = {  # lines of the picture
+    "all": "all languages",
+    **{code: f"{name} alone" for code, name in NAMES.items()},
+    "others": "all but the one heard",
+    "connector": "the same, aligner of all",
+}
+
+
+def paragraph(results: "Results") -> list[str]:
+    """What is left of a language that was left out; then of each what company, and what its absence, does to it."""
+    there = {row.name for row in results.rows}
+    left_out = {code: name for code in ALL if (name := without(code, there))}
+    sentences = [understood(results, left_out), bounded(results, left_out)]
+    for code in ALL:
+        everything, alone, rest, connector = (f"{kind}_in_{code}" for kind in ("all", code, "others", "connector"))
+        in_it = f"in {NAMES[code]}"
+        if {everything, alone} <= there:
+            sentences.append(compared(results, everything, alone, TASK, f"tales {in_it}"))
+        if code in left_out and everything in there:
+            sentences.append(compared(results, left_out[code], everything, TASK, f"tales {in_it}"))
+        what = f"words of the nearest embeddings {in_it}"
+        if {rest, connector} <= there:
+            sentences.append(compared(results, connector, rest, WORDS, what, higher_is_better=False))
+        single = [name for other in others(code) if (name := f"{other}_in_{code}") in there]
+        if len(single) > 1:
+            sentences.append(extreme(results, single, WORDS, what, least=True))
+    return [sentence for sentence in sentences if sentence] or ["Nothing was left out of training."]
+
+
+def without(code: str, there: set[str]) -> str:
+    """The row that learnt most without a language; empty where there is none."""
+    candidates = [f"others_in_{code}", *(f"{other}_in_{code}" for other in others(code))]
+    return next((name for name in candidates if name in there), "")
+
+
+def understood(results: "Results", left_out: Mapping[str, str]) -> str:
+    """Where tales in a language that neither aligner nor connector learnt are right more often than by guessing."""
+    above: list[str] = []
+    level: list[str] = []
+    for code, name in left_out.items():
+        found = results.figure(name, TASK)
+        if found is not None and found.chance is not None:
+            chance = f"chance {number(found.chance)} %"
+            said = f"{NAMES[code]} ({results.row(name).title}: {number(found.value)} %, {chance})"
+            (above if found.above_chance else level).append(said)
+    parts = [f"{what} {', '.join(said)}" for what, said in (("above chance", above), ("not above it", level)) if said]
+    start = "On synthetic speech, tales in a language that aligner and connector did not learn are understood"
+    return f"{start} {'; '.join(parts)}." if parts else ""
+
+
+def bounded(results: "Results", left_out: Mapping[str, str]) -> str:
+    """How well the aligner places words in a language that it did not learn, along the text."""
+    parts = []
+    for code, name in left_out.items():
+        foreign, known = results.figure(name, ENDS), results.figure(f"all_in_{code}", ENDS)
+        if foreign:
+            beside = f" ({number(known.value, 'ms')} ms by that of all languages)" if known else ""
+            parts.append(f"{NAMES[code]} {number(foreign.value, 'ms')} ms{beside}")
+        elif known:
+            parts.append(f"{NAMES[code]} nowhere, for want of its letters")
+    return (
+        f"Along the text, such an aligner places word ends with these mean errors: {'; '.join(parts)}." if parts else ""
+    )
+
+
+def tales_after(demo: "Demo") -> "Base":
+    """The tales' own speech and base models, beside the demo."""
+    from ssr_connector.tiny.languages.base import TaleBase
+
+    return TaleBase(demo.config, demo.out / "languages", demo.overrides, demo.console)
+
+
+LANGUAGES_STUDY = Study(
+    name="languages",
+    question="what of an aligner and a connector trained in some languages carries over to another, or another script?",
+    arms=tuple(arm for code in ALL for arm in arms_in(code)),
+    columns=(
+        Column("cosine", "cosine, forced", "{:.3f}", paired=True),
+        Column(WORDS, "embedding WER, audio alone, %", "{:.1f}", paired=True),
+        Column("ctc_wer", "aligner's WER, %", "{:.1f}", paired=True),
+        Column(ENDS, "word ends, mean ms", "{:.1f}", paired=True),
+        Column(TASK, "tales, %", "{:.1f}", paired=True),
+        Column(f"{TASK}_text", "the same in writing, %", "{:.1f}"),
+        Column("seconds", "stage 1, s", "{:.0f}"),
+    ),
+    picture=Grid(
+        shades=(
+            Shade(TASK, "tales, % right (chance 25)", "{:.0f}"),
+            Shade(WORDS, "embedding WER, %", "{:.0f}"),
+            Shade("cosine", "cosine, forced", "{:.2f}"),
+        ),
+        cells={line: {NAMES[code]: f"{kind}_in_{code}" for code in ALL} for kind, line in KINDS.items()},
+        column_label="heard",
+    ),
+    paragraph=paragraph,
+    tasks=(TASK,),
+    tables={code: f"Heard: {name}" for code, name in NAMES.items()},
+    base=tales_after,
+    quick=(
+        *("all_in_en", "en_in_en", "all_in_de", "en_in_de"),
+        *("all_in_ru", "en_in_ru", "others_in_ru", "connector_in_ru"),
+    ),
+)
