@@ -4,8 +4,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from ssr_connector.evaluation.figures import COLOURS
-from ssr_connector.studies.picture import curves, dots
-from ssr_connector.studies.study import Line, Panel, Picture
+from ssr_connector.studies.picture import curves, dots, draw_grid, shades
+from ssr_connector.studies.study import Grid, Line, Panel, Picture, Shade
 
 LINES = (Line("ours", "SSR", "ours"), Line("theirs", "cascade", "cascade"))
 PICTURE = Picture(y="ours", y_label="right", lines=LINES)
@@ -39,3 +39,26 @@ def test_a_row_has_a_point_for_each_line_and_the_legend_names_each_once(results)
     above, below = (drawn(axes, name)[1].get_ydata()[0] for name in ("ours", "cascade"))
     assert above < 1 < below
     assert axes.get_legend_handles_labels()[1] == ["SSR", "cascade"]
+
+
+GRID = Grid(
+    (Shade("ours", "right", "{:.0f}"),),
+    {"one": {"left": "clean", "right": "loud"}, "two": {"left": "quiet", "right": "unheard"}, "none": {"left": "no"}},
+    "side",
+)
+
+
+def test_a_cell_of_a_grid_says_its_value_and_is_the_darker_the_higher(results):
+    axes = Figure().add_subplot()
+    shades(axes, results, GRID, GRID.shades[0], ["one", "two"], ["left", "right"])
+    assert {text.get_position(): text.get_text() for text in axes.texts} == {(0, 0): "90", (1, 0): "60", (0, 1): "80"}
+    (image,) = axes.images
+    ground = {value: image.cmap(image.norm(value))[0] for value in (60.0, 80.0, 90.0)}  # red: none of it in our blue
+    assert ground[60.0] > ground[80.0] > ground[90.0] > 0.3
+
+
+def test_lines_and_columns_of_a_grid_without_arms_are_left_out(planted, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("ssr_connector.studies.picture.shades", lambda *given: drawn.append(given[-2:]))
+    draw_grid(planted({"clean": 0.5, "quiet": 0.6}, ("ours",)), GRID, tmp_path / "grid.png")
+    assert drawn == [(["one", "two"], ["left"])]

@@ -99,3 +99,11 @@ def test_training_is_reused_only_for_the_same_configuration(world: World, tmp_pa
     assert json.loads((out / "world.json").read_text())["config"]["steps"] == 4
     train_llm(world, tmp_path / "again", CONFIG, quiet)
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == first
+
+
+def test_a_world_without_drills_and_options_is_read(world: World, tmp_path: Path) -> None:
+    tales = replace(world, drills=[], text_train=["Анна ждёт дома."] * 30, text_dev=["Анна дома."])
+    figures = train_llm(
+        tales, tmp_path / "llm", replace(CONFIG, vocabulary_tokens=280, steps=3, drill_share=0.0), quiet
+    )
+    assert figures["train_loss_nats"] < 6

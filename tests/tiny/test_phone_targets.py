@@ -64,3 +64,14 @@ def test_targets_follow_the_usual_pronunciation_not_the_accent():
     fewer = [("b", 0.0, 0.1), ("ɑː", 0.1, 0.3)]
     assert [name for name, _, _ in usual_phones(words["c"], fewer, usual)] == ["b", "æ", "θ"]
     assert usual_phones([("new", 0.0, 0.3)], fewer, usual) == fewer
+
+
+def test_corpora_of_several_languages_keep_their_own_words_and_share_labels():
+    one = PhoneCorpus(("b", "d"), {"in": ("b",)}, [np.zeros((3, 160))], [np.array([0, 1, -1], np.int16)], ["in"])
+    two = PhoneCorpus(("a", "b"), {"in": ("a",)}, [np.ones((2, 160))], [np.array([1, 0], np.int16)], ["in"])
+    joined = PhoneCorpus.joined([one, two])
+    assert joined.labels == ("a", "b", "d")
+    assert [row.tolist() for row in joined.targets] == [[1, 2, -1], [1, 0]]
+    assert joined.texts == ["in", "in"]
+    alone = PhoneCorpus.joined([one])
+    assert (alone.labels, alone.targets[0].tolist()) == (one.labels, one.targets[0].tolist())

@@ -1,9 +1,10 @@
+import io
 import json
 
 import pytest
 from rich.console import Console
 
-from ssr_connector.tiny.stage import Stages
+from ssr_connector.tiny.stage import Foreseen, Stages
 
 
 class Pipeline:
@@ -12,8 +13,8 @@ class Pipeline:
     def __init__(self, folder):
         self.folder, self.ran = folder, []
 
-    def run(self, first="a", second="b", fail=False):
-        stages = Stages(self.folder, Console(quiet=True))
+    def run(self, first="a", second="b", fail=False, kind=Stages):
+        stages = kind(self.folder, Console(quiet=True))
 
         def work(name):
             def do(report):
@@ -70,3 +71,23 @@ def test_a_lost_output_is_made_again(tmp_path):
     (tmp_path / "one").rmdir()
     pipeline.run()
     assert pipeline.ran == ["one", "two", "one"]
+
+
+def test_foreseen_stages_are_not_done_and_have_the_keys_that_they_will_have(tmp_path):
+    pipeline = Pipeline(tmp_path)
+    foreseen = pipeline.run(kind=Foreseen)
+    assert foreseen.left == ["one", "two"]
+    assert (pipeline.ran, list(tmp_path.iterdir())) == ([], [])
+    assert pipeline.run().keys == foreseen.keys
+    assert pipeline.run(kind=Foreseen).left == []
+    assert pipeline.run(second="c", kind=Foreseen).left == ["two"]
+    assert pipeline.run(first="x", kind=Foreseen).left == ["one", "two"]
+
+
+def test_stages_are_numbered_in_their_order_though_their_keys_are_known(tmp_path):
+    pipeline, shown = Pipeline(tmp_path), io.StringIO()
+    stages = Stages(tmp_path, Console(file=shown, width=200))
+    stages.keys |= pipeline.run(kind=Foreseen).keys
+    for name in ("one", "two"):
+        stages.do(name, "what", "a", [], [], lambda _: "done")
+    assert [line[:7] for line in shown.getvalue().splitlines() if "what" in line] == [" 1. one", " 2. two"]

@@ -91,3 +91,7 @@ def test_the_same_seed_gives_the_same_world() -> None:
 def test_sizes_are_positive() -> None:
     with pytest.raises(ValueError, match="speech_dev"):
         replace(SIZES, speech_dev=0)
+
+
+def test_words_are_of_any_script():
+    assert words_of(["Анна ждёт. Die Tür, die Tür.", "анна 5"]) == ["Tür", "die", "анна", "ждёт"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssr_connector.evaluation.labels import number
 from ssr_connector.studies.study import Arm, Column, Grid, Parts, Shade, Study
-from ssr_connector.studies.words import compared, extreme
+from ssr_connector.studies.words import compared, extreme, listed
 from ssr_connector.tiny.languages import LANGUAGES
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ssr_connector.tiny.base import Base
     from ssr_connector.tiny.demo import Demo
 
-TASK, WORDS, ENDS = "tales", "embedding_wer", "word_boundary_error_ms"
+TASK, CLOSENESS, WORDS, ENDS = "tales", "cosine", "embedding_wer", "word_boundary_error_ms"
+WHAT = {CLOSENESS: "cosine to text", TASK: "tales"}
 ALL = tuple(LANGUAGES)
 NAMES = {code: language.name for code, language in LANGUAGES.items()}
 
@@ -73,18 +74,23 @@ def paragraph(results: "Results") -> list[str]:
     sentences = [understood(results, left_out), bounded(results, left_out)]
     for code in ALL:
         everything, alone, rest, connector = (f"{kind}_in_{code}" for kind in ("all", code, "others", "connector"))
-        in_it = f"in {NAMES[code]}"
-        if {everything, alone} <= there:
-            sentences.append(compared(results, everything, alone, TASK, f"tales {in_it}"))
-        if code in left_out and everything in there:
-            sentences.append(compared(results, left_out[code], everything, TASK, f"tales {in_it}"))
-        what = f"words of the nearest embeddings {in_it}"
+        for name, other in ((everything, alone), (left_out.get(code, ""), everything)):
+            if {name, other} <= there:
+                sentences += [against(results, name, other, figure, code) for figure in WHAT]
+        what = f"words of the nearest embeddings in {NAMES[code]}"
         if {rest, connector} <= there:
             sentences.append(compared(results, connector, rest, WORDS, what, higher_is_better=False))
         single = [name for other in others(code) if (name := f"{other}_in_{code}") in there]
         if len(single) > 1:
             sentences.append(extreme(results, single, WORDS, what, least=True))
     return [sentence for sentence in sentences if sentence] or ["Nothing was left out of training."]
+
+
+def against(results: "Results", name: str, other: str, figure: str, code: str) -> str:
+    """How two rows compare in a language; nothing where one of them has no value."""
+    if results.difference(name, other, figure) is None:
+        return ""
+    return compared(results, name, other, figure, f"{WHAT[figure]} in {NAMES[code]}")
 
 
 def without(code: str, there: set[str]) -> str:
@@ -103,9 +109,11 @@ def understood(results: "Results", left_out: Mapping[str, str]) -> str:
             chance = f"chance {number(found.chance)} %"
             said = f"{NAMES[code]} ({results.row(name).title}: {number(found.value)} %, {chance})"
             (above if found.above_chance else level).append(said)
-    parts = [f"{what} {', '.join(said)}" for what, said in (("above chance", above), ("not above it", level)) if said]
-    start = "On synthetic speech, tales in a language that aligner and connector did not learn are understood"
-    return f"{start} {'; '.join(parts)}." if parts else ""
+    start = "On synthetic speech, tales in a language that aligner and connector did not learn are"
+    if not above:
+        return f"{start} nowhere understood above chance: {listed(level)}." if level else ""
+    rest = f"; not in {listed(level)}" if level else ""
+    return f"{start} understood above chance in {listed(above)}{rest}."
 
 
 def bounded(results: "Results", left_out: Mapping[str, str]) -> str:
@@ -135,7 +143,7 @@ LANGUAGES_STUDY = Study(
     question="what of an aligner and a connector trained in some languages carries over to another, or another script?",
     arms=tuple(arm for code in ALL for arm in arms_in(code)),
     columns=(
-        Column("cosine", "cosine, forced", "{:.3f}", paired=True),
+        Column(CLOSENESS, "cosine, forced", "{:.3f}", paired=True),
         Column(WORDS, "embedding WER, audio alone, %", "{:.1f}", paired=True),
         Column("ctc_wer", "aligner's WER, %", "{:.1f}", paired=True),
         Column(ENDS, "word ends, mean ms", "{:.1f}", paired=True),
@@ -147,7 +155,7 @@ LANGUAGES_STUDY = Study(
         shades=(
             Shade(TASK, "tales, % right (chance 25)", "{:.0f}"),
             Shade(WORDS, "embedding WER, %", "{:.0f}"),
-            Shade("cosine", "cosine, forced", "{:.2f}"),
+            Shade(CLOSENESS, "cosine, forced", "{:.2f}"),
         ),
         cells={line: {NAMES[code]: f"{kind}_in_{code}" for code in ALL} for kind, line in KINDS.items()},
         column_label="heard",

@@ -12,6 +12,7 @@ from ssr_connector.files import replace_file
 from ssr_connector.studies.frontier import ahead, means_of, points
 from ssr_connector.studies.results import BESIDE, Figure, Results
 from ssr_connector.studies.study import Frontier, Gain, Grid, Line, Panel, Picture, Shade
+from ssr_connector.studies.table import ABSENT
 
 COLUMNS = 3  # of panels
 MARKERS = "osD^v<>P*Xhpd"  # rows of a frontier: with ten colours, no two look the same
@@ -92,10 +93,12 @@ def shades(axes: Any, results: Results, grid: Grid, shade: Shade, lines: Sequenc
     axes.imshow(
         values, cmap=ground, vmin=low, vmax=low + 1.5 * (high - low or 1.0), aspect="auto"
     )  # text stays legible
+    there = {row.name for row in results.rows}
     for y, row in enumerate(values):
         for x, value in enumerate(row):
-            if not math.isnan(value):
-                axes.text(x, y, shade.style.format(value), ha="center", va="center", color=INK, fontsize=8)
+            if arms[y][x] in there:
+                said = ABSENT if math.isnan(value) else shade.style.format(value)
+                axes.text(x, y, said, ha="center", va="center", color=INK, fontsize=8)
     axes.set_xticks(range(len(columns)), columns, color=INK)
     axes.set_yticks(range(len(lines)), lines, color=INK)
     axes.set_title(shade.title)
