@@ -164,8 +164,5 @@ LANGUAGES_STUDY = Study(
     tasks=(TASK,),
     tables={code: f"Heard: {name}" for code, name in NAMES.items()},
     base=tales_after,
-    quick=(
-        *("all_in_en", "en_in_en", "all_in_de", "en_in_de"),
-        *("all_in_ru", "en_in_ru", "others_in_ru", "connector_in_ru"),
-    ),
+    quick=(*(f"{kind}_in_{heard}" for heard in ("en", "de", "ru") for kind in ("all", "en")), "connector_in_ru"),
 )
