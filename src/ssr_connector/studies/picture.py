@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rc_context
+
 from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing
 from ssr_connector.files import replace_file
 from ssr_connector.studies.frontier import ahead, means_of, points
@@ -16,7 +18,7 @@ LEGEND_INCHES = 2.6
 
 
 def draw(results: Results, picture: Picture | Frontier, path: Path) -> None:
-    """As PNG."""
+    """As SVG, the same bytes for the same results."""
     if isinstance(picture, Frontier):
         draw_frontier(results, picture, path)
     else:
@@ -60,8 +62,8 @@ def panel(axes: Any, results: Results, picture: Frontier, gain: Gain) -> None:
 
 def save(figure: Any, path: Path) -> None:
     """Whole or not at all."""
-    with replace_file(path) as new:
-        figure.savefig(new, format="png", dpi=160, facecolor="white")
+    with rc_context({"svg.hashsalt": path.stem}), replace_file(path) as new:
+        figure.savefig(new, format="svg", metadata={"Date": None}, facecolor="white")
 
 
 def draw_rows(results: Results, picture: Picture, path: Path) -> None:
