@@ -31,7 +31,7 @@ def read_text(path: Path) -> str:
 
 
 def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Line numbers and objects of JSON lines, empty lines passed over; where there is none, what is wrong with the line.
+    """Line numbers and objects of JSON lines, empty ones passed over; or what is wrong with a line that holds none.
 
     Raises UserError as `read_lines` does.
     """
