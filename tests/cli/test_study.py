@@ -20,6 +20,8 @@ def test_help_names_every_study(capsys):
         (["study", "alligners"], "invalid choice: 'alligners'"),
         (["study", "aligners", "--config", "nowhere.yaml"], "no recipe nowhere.yaml"),
         (["study", "aligners", "--training.lrr", "3"], "did you mean --training.lr?"),
+        (["study", "aligners", "--arms", "uniform,ctc"], "--arms ctc: aligners has char_ctc"),
+        (["study", "aligners", "--share", "0"], "--share 0: give a share of the steps"),
         (["study", "noise", "--cuts", "calls.jsonl.gz"], "--cuts calls.jsonl.gz: give a name and a manifest"),
         (["study", "noise", "--cuts", "calls=none.jsonl.gz"], "none.jsonl.gz does not exist"),
         (["study", "noise", "--cuts", "a=x.jsonl", "--cuts", "a=y.jsonl"], "a name of its own"),

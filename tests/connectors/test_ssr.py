@@ -1,40 +1,28 @@
 """The SSR connector: which frame becomes which vector."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-import transformers
 
-from ssr_connector.connectors import ConnectorConfig, SSRConnector
-from ssr_connector.types import Alignment, Frames, Segments
-from ssr_connector.units import FrameClock
+from ssr_connector.types import Alignment, Segments
 
-CLOCK = FrameClock(16000, 320, 200.0)
-LLM = transformers.LlamaConfig(
-    vocab_size=64,
-    hidden_size=32,
-    intermediate_size=48,
-    num_attention_heads=4,
-    num_key_value_heads=2,
-    initializer_range=0.3,  # large, so that what a frame sees shows
-)
 ONE = Alignment("abc", (1, 2, 3), (0, 2, 4), (2, 5, 5), ((0, 1), (1, 2), (2, 3)), 9)
 TWO = Alignment("a", (1,), (1,), (6,), ((0, 1),), 7)
 
 
 @pytest.fixture
-def frames():
-    return Frames(torch.randn(2, 9, 12, generator=torch.Generator().manual_seed(0)), torch.tensor([9, 7]), CLOCK)
+def frames(noise):
+    return noise(9, 7)
 
 
 @pytest.fixture(params=["causal", "blockwise"])
-def connector(request):
-    torch.manual_seed(0)
-    return SSRConnector(ConnectorConfig(layers=2, attention=request.param, dropout=0.0), 12, LLM)
+def connector(request, make):
+    return make("ssr", attention=request.param)
 
 
-def test_a_token_is_the_state_at_its_last_frame(frames):
-    torch.manual_seed(0)
-    connector = SSRConnector(ConnectorConfig(layers=2, dropout=0.0), 12, LLM)
+def test_a_token_is_the_state_at_its_last_frame(frames, make):
+    connector = make("ssr")
     out = connector(frames, Segments.collate([ONE, TWO]))
     states = connector.decoder(frames.values)
     assert out.values.shape == (2, 3, 32)
@@ -49,8 +37,9 @@ def test_padding_changes_nothing(connector, frames):
     loud = frames.values.clone()
     loud[1, 7:] = 100.0
     padded = torch.cat([loud, torch.full((2, 4, 12), -100.0)], 1)
-    again = connector(Frames(padded, frames.lengths, CLOCK), Segments.collate([ONE, TWO])).values
-    alone = connector(Frames(frames.values[1:, :7], torch.tensor([7]), CLOCK), Segments.collate([TWO])).values
+    again = connector(replace(frames, values=padded), Segments.collate([ONE, TWO])).values
+    second = replace(frames, values=frames.values[1:, :7], lengths=frames.lengths[1:])
+    alone = connector(second, Segments.collate([TWO])).values
     torch.testing.assert_close(again[0], together[0])
     torch.testing.assert_close(again[1, :1], together[1, :1])
     torch.testing.assert_close(alone[0], together[1, :1])
@@ -58,7 +47,7 @@ def test_padding_changes_nothing(connector, frames):
 
 def test_nothing_after_a_token_reaches_it(connector, frames):
     values = frames.values.clone().requires_grad_()
-    out = connector(Frames(values, frames.lengths, CLOCK), Segments.collate([ONE, TWO])).values
+    out = connector(replace(frames, values=values), Segments.collate([ONE, TWO])).values
     for row, k, end in ((0, 0, 2), (0, 1, 5), (1, 0, 6)):
         (seen,) = torch.autograd.grad(out[row, k].square().sum(), values, retain_graph=True)
         assert not seen[row, end:].any()

@@ -108,6 +108,15 @@ def test_a_shared_context_goes_through_the_llm_once_and_scores_the_same(model, r
     assert passes == [n_context, 3 * (max(n_endings) - 1)]  # nothing is predicted from an ending's last token
 
 
+def test_several_shared_contexts_go_through_the_llm_together(model, monkeypatch):
+    contexts = [[LONG], [LONG[4:]], [f"{LONG} {LONG}"]]
+    pairs = [(context, [ending]) for context in contexts for ending in (" tea.", " the old lamp.")]
+    alone = [model.loglikelihood([pair])[0].total for pair in pairs]
+    passes = counted(model, monkeypatch)
+    assert [s.total for s in model.loglikelihood(pairs, 100_000)] == pytest.approx(alone, abs=1e-4)
+    assert len(passes) == 2  # the contexts, and all that follows them
+
+
 def test_what_differs_in_its_last_token_alone_goes_through_the_llm_once(model, recordings, monkeypatch):
     (heard,) = model.listen(recordings[1:2])
     contexts = [["Tom wanted"], [heard, " So:"], [LONG], [LONG, heard]]

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ssr_connector.errors import UserError
 from ssr_connector.studies import STUDIES
 from ssr_connector.studies.cache import Forecast
 from ssr_connector.studies.pipeline import Size
 from ssr_connector.studies.rates import Rates
-from ssr_connector.studies.run import LEAST_SHARE, QUICK_S, expected, forecast, notes, quick_size
+from ssr_connector.studies.run import LEAST_SHARE, QUICK_ITEMS, QUICK_S, chosen, expected, forecast, notes, quick_size
 from ssr_connector.tiny.demo import Demo
 
 SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.yaml"
@@ -20,9 +21,7 @@ FULL = Size((0, 1, 2), tuple(arm.name for arm in COMPRESSION.arms))
 
 @pytest.fixture
 def demo(tmp_path):
-    demo = Demo(SMOKE, tmp_path, [], Console(quiet=True))
-    demo.stages.keys |= {"encode": "e", "LLM": "l", "voices": "v"}
-    return demo
+    return Demo(SMOKE, tmp_path, [], Console(quiet=True))
 
 
 def test_the_time_of_a_study_is_that_of_its_steps(demo, tmp_path):
@@ -39,20 +38,35 @@ def test_the_time_of_a_study_is_that_of_its_steps(demo, tmp_path):
 def test_the_quick_form_takes_at_most_a_quarter_of_an_hour(demo, tmp_path):
     arms = len(COMPRESSION.quick)
     rates = Rates({"aligner": 1.0, "distill": 60.0}, 3.0, 5.0)
-    size = quick_size(demo, COMPRESSION, FULL, rates, tmp_path)
-    assert (size.seeds, size.arms, size.share) == ((0,), COMPRESSION.quick, 0.25)
+    quick = replace(FULL, arms=COMPRESSION.quick)
+    size = quick_size(demo, COMPRESSION, quick, rates, tmp_path)
+    assert (size.seeds, size.arms, size.share, size.items) == ((0,), COMPRESSION.quick, 0.25, QUICK_ITEMS)
     found = forecast(demo, COMPRESSION, size, rates, tmp_path)
     assert found.seconds == 20 + 3 + arms * (2 * 60 + 5) <= QUICK_S
     assert forecast(demo, COMPRESSION, replace(size, share=0.5), rates, tmp_path).seconds > QUICK_S
     assert quick_size(demo, COMPRESSION, FULL, Rates({"distill": 1e9}, 1.0, 1.0), tmp_path).share == LEAST_SHARE
 
 
-def test_what_was_cut_is_said():
-    assert len(notes(COMPRESSION, FULL, FULL)) == 1
+def test_some_arms_come_with_those_that_they_are_compared_with():
+    connectors = STUDIES["connectors"]
+    assert chosen(connectors, ["stack_flops", "mean_pool"]) == ("ssr", "mean_pool", "ssr_flops", "stack_flops")
+    with pytest.raises(UserError, match=r"--arms mean: compression has selection, .*mean_pool"):
+        chosen(COMPRESSION, ["mean"])
+
+
+def test_fewer_items_than_a_quick_form_has_stay_fewer(demo, tmp_path):
+    rates = Rates({"aligner": 1.0, "distill": 1.0}, 1.0, 1.0)
+    assert quick_size(demo, COMPRESSION, replace(FULL, items=7), rates, tmp_path).items == 7
+
+
+def test_what_was_cut_is_said(demo):
+    said = notes(COMPRESSION, FULL, FULL, demo)
+    assert len(said) == 1
+    assert "recipe smoke." in said[0]
     cut = replace(FULL, seeds=(0,), arms=COMPRESSION.quick, share=0.25, items=100)
-    said = notes(COMPRESSION, cut, FULL)[1]
+    said = notes(COMPRESSION, cut, FULL, demo)[1]
     assert said == (
-        "Quick form of compression: 1 of 3 seeds, 4 of 8 arms, 0.25 of the training steps, at most 100 items of a task."
+        "Of compression: 1 of 3 seeds, 4 of 8 arms, 0.25 of the training steps, at most 100 items of a task."
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -12,8 +13,8 @@ from ssr_connector.connectors import check_options as check_connector
 from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL
 from ssr_connector.evaluation.tasks import TASKS
 from ssr_connector.studies import STUDIES
-from ssr_connector.studies.picture import draw
 from ssr_connector.studies.pipeline import heard_damage, with_options
+from ssr_connector.studies.run import write
 from ssr_connector.studies.study import Frontier, Grid, Made, Parts
 from ssr_connector.studies.table import markdown
 
@@ -106,8 +107,14 @@ def test_tables_picture_and_paragraph_of_whatever_was_done(study, planted, form,
     table = markdown(results, study.columns, {"": "", **study.tables})
     assert table.count("\n| ") >= len(done)
     assert all(sentence.endswith(".") for sentence in study.paragraph(results))
-    draw(results, study.picture, tmp_path / "picture.png")
-    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+    outcome = write(study, results, {"command": "ssr study", "notes": ["Synthetic."]}, tmp_path)
+    assert [path.name for path in outcome.files] == ["results.json", "report.md", f"{study.name}.svg"]
+    report, picture = (path.read_text() for path in outcome.files[1:])
+    assert outcome.table in report
+    assert "\nSynthetic.\n\n    ssr study\n" in report
+    assert ElementTree.fromstring(picture).tag.endswith("}svg")
+    again = write(study, results, {"command": "ssr study", "notes": ["Synthetic."]}, tmp_path)
+    assert again.files[2].read_text() == picture
 
 
 def test_the_help_lists_every_study_with_its_question(capsys):

@@ -80,10 +80,11 @@ def test_both_stages_train_save_load_and_speak(name, base, tiny_llm, tmp_path):
         results.append((score, model.generate(**inputs, max_new_tokens=4, do_sample=False).tolist()))
     assert results[0] == results[1] == results[2]
     assert all(np.isfinite(s.total) for s in results[0][0])
-    context = [waveform, " The king sleeps, and the dog barks at the moon. Who took the silver key? He sat down."]
-    pairs = [(context, [ending]) for ending in (" Nobody knows.", " A", " The cats near the river sing.")]
+    story = " The king sleeps, and the dog barks at the moon. Who took the silver key? He sat down."
+    contexts, endings = ([waveform, story], [story[1:-5]]), (" Nobody knows.", " A", " The cats near the river sing.")
+    pairs = [(context, [ending]) for context in contexts for ending in endings]
     alone = [again[0].loglikelihood([pair])[0].total for pair in pairs]
-    assert [s.total for s in again[0].loglikelihood(pairs)] == pytest.approx(alone, abs=1e-4)  # one pass for all
+    assert [s.total for s in again[0].loglikelihood(pairs)] == pytest.approx(alone, abs=1e-4)  # all at once
     assert not torch.equal(
         again[0].llm.get_input_embeddings().weight, one.llm.get_input_embeddings().weight
     )  # stage 2 trained it

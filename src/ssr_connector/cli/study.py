@@ -9,8 +9,9 @@ TAKES_RECIPE = True
 
 EPILOG = """\
 A study builds on a run of `ssr demo`, whose world, voices and base models it makes where they are missing. It says
-beforehand how long it will take, and writes results.json, table.md, a picture and a paragraph. A stopped or repeated
-study goes on with what is there; what arms, seeds and studies have in common is done once, in DIR/studies/cache.
+beforehand how long it will take, and writes results.json, a picture, and report.md with table and paragraph. A
+stopped or repeated study goes on with what is there; what arms, seeds and studies have in common is done once, in
+DIR/studies/cache.
 
 studies
 {studies}
@@ -18,6 +19,7 @@ studies
 examples
   ssr study aligners --seeds 1                              on runs/demo
   ssr study connectors --quick                              at most a quarter of an hour on 2 cores
+  ssr study connectors --arms mean_pool,stack --share 0.5 --evaluation.items 500
   ssr study encoders --encoders facebook/hubert-base-ls960:9,openai/whisper-small
   ssr study connectors --config smoke --demo runs/smoke
   ssr study noise --noises data/noise --cuts calls=data/calls/cuts.jsonl.gz
@@ -39,6 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="YAML", type=Path, default=Path("tiny"), help="the recipe (default: tiny)")
     parser.add_argument("--demo", metavar="DIR", type=Path, default=Path("runs/demo"), help="run that it builds on")
     parser.add_argument("--seeds", metavar="N", type=int, default=3, help="training seeds (default: 3)")
+    parser.add_argument(
+        "--arms",
+        metavar="NAME,…",
+        type=lambda text: tuple(text.split(",")),
+        default=(),
+        help="only some of its rows, and the ones that they are compared with; a wrong name lists them",
+    )
+    parser.add_argument(
+        "--share", metavar="S", type=float, default=1.0, help="of the steps of connectors and stage 2 (default: 1)"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="one seed, fewer arms, items and steps: at most 15 minutes on 2 cores"
     )
@@ -84,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.seeds < 1:
         raise UserError(f"--seeds {args.seeds}: give 1 or more")
+    if not 0 < args.share <= 1:
+        raise UserError(f"--share {args.share:g}: give a share of the steps, above 0 and at most 1")
     console = Console(highlight=False, markup=False)
     study = STUDIES[args.study]
     out = args.out or args.demo / "studies" / f"{study.name}{'-quick' if args.quick else ''}"
@@ -97,7 +111,8 @@ def run(args: argparse.Namespace) -> int:
             raise UserError(f"{study.name} takes no --{option}; {who} does")
     if own != Own() and study.extended:
         study = study.extended(study, own)
-    found = carry_out(study, Demo(args.config, args.demo, args.overrides, console), out, args.seeds, args.quick)
+    demo = Demo(args.config, args.demo, args.overrides, console)
+    found = carry_out(study, demo, out, n_seeds=args.seeds, quick=args.quick, only=args.arms, share=args.share)
     console.print(f"\n{found.table}\n{found.paragraph}\n", soft_wrap=True)
     console.print("\n".join(map(str, found.files)), soft_wrap=True)
     return 0

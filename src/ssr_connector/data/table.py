@@ -8,13 +8,12 @@ needs CSV or JSON lines.
 
 import csv
 import difflib
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ssr_connector.data.entry import Entry, Rejected
-from ssr_connector.data.lines import read_lines
+from ssr_connector.data.lines import read_lines, read_objects
 from ssr_connector.errors import UserError
 
 REQUIRED = ("audio", "text")
@@ -123,17 +122,11 @@ def _separated_rows(source: Path, delimiter: str, required: Iterable[str]) -> It
 
 
 def _json_rows(source: Path) -> Iterator[tuple[int, Row | Rejected]]:
-    for number, line in enumerate(read_lines(source), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair is no text that can be written
-        except (ValueError, RecursionError) as error:
-            row, detail = None, f"line {number} is not JSON of Unicode text: {error}"
-        else:
-            detail = f"line {number} is not a JSON object"
-        yield number, row if isinstance(row, dict) else Rejected(f"line {number}", "", "malformed line", detail)
+    for number, row in read_objects(source):
+        yield (
+            number,
+            Rejected(f"line {number}", "", "malformed line", f"line {number}: {row}") if isinstance(row, str) else row,
+        )
 
 
 def _entry(source: Path, number: int, row: Row) -> Entry | Rejected:

@@ -1,8 +1,9 @@
 """Log-likelihoods of continuations given contexts, where either is any mix of text and speech."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -68,8 +69,9 @@ def score_pairs(
         places.append((body, body.lasts.index(last)))
     found: dict[int, list[float]] = {}
     distinct = list(bodies.values())
-    for members in _sharing(distinct):
-        found |= zip(map(id, members), _score_shared(model, members, batch_tokens), strict=True)
+    for groups in _at_once(_sharing(distinct), batch_tokens):
+        members = [body for group in groups for body in group]
+        found |= zip(map(id, members), _score_shared(model, groups, batch_tokens), strict=True)
     rest = [body for body in distinct if id(body) not in found]
     found |= zip(map(id, rest), _score_alone(model, rest, batch_tokens), strict=True)
     counts = [sum(len(p.tokens) for p in row if p.scored) for row in rows]
@@ -97,32 +99,64 @@ def _score_alone(model: "SSRForConditionalGeneration", bodies: Sequence[_Body], 
 
 
 def _score_shared(
-    model: "SSRForConditionalGeneration", bodies: Sequence[_Body], batch_tokens: int
+    model: "SSRForConditionalGeneration", groups: Sequence[Sequence[_Body]], batch_tokens: int
 ) -> list[list[float]]:
-    """Rows that begin with the same context: it is run once, and its keys and values are kept for every ending."""
-    n = _n_context(bodies[0].pieces)
-    context = Sequences.build([bodies[0].pieces[:n]], model.embed_tokens)
-    out = model.llm(inputs_embeds=context.embeds, use_cache=True)
+    """Groups of rows that begin with the same context: it is run once, and its keys and values are kept for every row.
+
+    Contexts are padded on the left, so that every row goes on right behind its own. Returns rows in their order.
+    """
+    n_pieces = [_n_context(group[0].pieces) for group in groups]
+    heads = [group[0].pieces[:n] for group, n in zip(groups, n_pieces, strict=True)]
+    contexts = Sequences.build(heads, model.embed_tokens, pad_left=True)
+    lengths = contexts.mask.sum(1)
+    out = _run(model, contexts.embeds, contexts.mask, (contexts.mask.cumsum(1) - 1).clamp(min=0), use_cache=True)
+    rows = [(k, body) for k, group in enumerate(groups) for body in group]
     if not _repeatable(out.past_key_values):
-        return _score_alone(model, bodies, batch_tokens)
-    longest = max(body.n_positions for body in bodies)
-    at_once = max(1, batch_tokens // longest)
+        return _score_alone(model, [body for _, body in rows], batch_tokens)
+    at_once = max(1, batch_tokens // max(body.n_positions for _, body in rows))
     sums: list[list[float]] = []
-    for start in range(0, len(bodies), at_once):
-        chosen = bodies[start : start + at_once]
-        batch = Sequences.build([body.pieces[n:] or [Piece.text([])] for body in chosen], model.embed_tokens)
-        B = len(batch.embeds)
-        logits = out.logits[:, -1:].expand(B, -1, -1)  # the context's end predicts the first
-        if batch.embeds.shape[1]:
+    for start in range(0, len(rows), at_once):
+        chosen = rows[start : start + at_once]
+        endings = [body.pieces[n_pieces[k] :] or [Piece.text([])] for k, body in chosen]
+        batch = Sequences.build(endings, model.embed_tokens)
+        of = torch.tensor([k for k, _ in chosen], device=lengths.device)
+        logits = out.logits[of, -1:]  # the context's end predicts the first
+        n = batch.embeds.shape[1]
+        if n:
             cache = copy.deepcopy(out.past_key_values)  # which the LLM changes
-            cache.batch_repeat_interleave(B)
-            # No mask: padding stands behind what is scored, where causal attention does not see it.
-            more = model.llm(inputs_embeds=batch.embeds, past_key_values=cache, use_cache=True).logits
+            cache.batch_select_indices(of)
+            mask = torch.cat([contexts.mask[of], batch.mask], 1)
+            positions = lengths[of, None] + torch.arange(n, device=lengths.device)
+            more = _run(model, batch.embeds, mask, positions, past_key_values=cache, use_cache=True).logits
             logits = torch.cat([logits, more], 1)
         pad = torch.nn.functional.pad
         after = Sequences(batch.embeds, pad(batch.mask, (1, 0), value=1), pad(batch.labels, (1, 0), value=IGNORED))
-        sums += _sums(logits, after, [body.lasts for body in chosen])
+        sums += _sums(logits, after, [body.lasts for _, body in chosen])
     return sums
+
+
+def _run(model: "SSRForConditionalGeneration", embeds: Tensor, mask: Tensor, positions: Tensor, **cache: Any) -> Any:
+    """The LLM on a batch with padding before its rows; where it takes no positions, it counts them from the mask."""
+    told = {"position_ids": positions} if "position_ids" in signature(model.llm.forward).parameters else {}
+    return model.llm(inputs_embeds=embeds, attention_mask=mask, **told, **cache)
+
+
+def _at_once(groups: Iterable[list[_Body]], batch_tokens: int) -> Iterator[list[list[_Body]]]:
+    """Groups of similar length, as many together as a batch holds; one that is larger stands alone."""
+    batch: list[list[_Body]] = []
+    n_rows = 0
+    for group in sorted(groups, key=_longest):
+        if batch and (n_rows + len(group)) * _longest(group) > batch_tokens:
+            yield batch
+            batch, n_rows = [], 0
+        batch.append(group)
+        n_rows += len(group)
+    if batch:
+        yield batch
+
+
+def _longest(group: Sequence[_Body]) -> int:
+    return max(body.n_positions for body in group)
 
 
 def _sums(logits: Tensor, batch: Sequences, lasts: Sequence[Sequence[int]]) -> list[list[float]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.colors import LinearSegmentedColormap
 
 from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing
@@ -20,7 +21,7 @@ LEGEND_INCHES = 2.6
 
 
 def draw(results: Results, picture: Picture | Frontier | Grid, path: Path) -> None:
-    """As PNG."""
+    """As SVG, the same bytes for the same results."""
     if isinstance(picture, Frontier):
         draw_frontier(results, picture, path)
     elif isinstance(picture, Grid):
@@ -90,9 +91,8 @@ def shades(axes: Any, results: Results, grid: Grid, shade: Shade, lines: Sequenc
     known = [value for row in values for value in row if not math.isnan(value)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     ground = LinearSegmentedColormap.from_list("ours", ["white", OURS])
-    axes.imshow(
-        values, cmap=ground, vmin=low, vmax=low + 1.5 * (high - low or 1.0), aspect="auto"
-    )  # text stays legible
+    darkest = low + 1.5 * (high - low or 1.0)  # is no value's: what is written on it stays legible
+    axes.imshow(values, cmap=ground, vmin=low, vmax=darkest, aspect="auto")
     there = {row.name for row in results.rows}
     for y, row in enumerate(values):
         for x, value in enumerate(row):
@@ -107,8 +107,8 @@ def shades(axes: Any, results: Results, grid: Grid, shade: Shade, lines: Sequenc
 
 def save(figure: Any, path: Path) -> None:
     """Whole or not at all."""
-    with replace_file(path) as new:
-        figure.savefig(new, format="png", dpi=160, facecolor="white")
+    with rc_context({"svg.hashsalt": path.stem}), replace_file(path) as new:
+        figure.savefig(new, format="svg", metadata={"Date": None}, facecolor="white")
 
 
 def draw_rows(results: Results, picture: Picture, path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation.comparison import commit, machine
 from ssr_connector.evaluation.sections import duration
 from ssr_connector.files import replace_file, write_json
@@ -33,24 +34,55 @@ class Outcome:
     files: tuple[Path, ...]
 
 
-def carry_out(study: Study, demo: Demo, out: Path, n_seeds: int, quick: bool) -> Outcome:
-    """Do what is left of a study, and write results.json, table.md, NAME.png and paragraph.md."""
+def carry_out(
+    study: Study,
+    demo: Demo,
+    out: Path,
+    *,
+    n_seeds: int,
+    quick: bool = False,
+    only: Sequence[str] = (),
+    share: float = 1.0,
+) -> Outcome:
+    """Do what is left of a study, or of `only` some of its arms; write results.json, report.md and NAME.svg.
+
+    `share`: of the training steps. Raises UserError at an arm that there is not.
+    """
+    picked = chosen(study, only)
     base = study.base(demo) if study.base else demo
     root = demo.out / "studies" / "cache"
     rates = Rates.of(demo).on(base, demo)
     seeds = tuple(demo.recipe.seed + k for k in range(n_seeds))
-    full = Size(seeds, tuple(arm.name for arm in study.arms))
-    size = quick_size(base, study, full, rates, root) if quick else full
+    full = Size(seeds, tuple(arm.name for arm in study.arms), items=demo.recipe.evaluation.items)
+    size = replace(full, arms=picked or (study.quick if quick else ()) or full.arms, share=share)
+    if quick:
+        size = quick_size(base, study, size, rates, root)
+    said = notes(study, size, full, base)
     say = demo.console.print
-    for line in [*notes(study, size, full), expected(forecast(base, study, size, rates, root))]:
+    for line in [*said, expected(forecast(base, study, size, rates, root))]:
         say(line, soft_wrap=True)
     base.make_base()
     rows = take(Pipeline(base, study, size, Cache(root, demo.console), rates))
     results = Results(rows, demo.recipe.evaluation.bootstrap)
-    return write(study, results, size, notes(study, size, full), out)
+    told = ["--quick"] * quick + [f"--arms {','.join(only)}"] * bool(only) + [f"--share {share:g}"] * (share != 1)
+    command = " ".join([f"ssr study {study.name} --config {demo.config} --seeds {n_seeds}", *told, *demo.overrides])
+    return write(study, results, {"command": command, "size": json.loads(json.dumps(vars(size))), "notes": said}, out)
 
 
 # --- what it takes ---
+
+
+def chosen(study: Study, only: Sequence[str]) -> tuple[str, ...]:
+    """These arms, and the reference of each table that one of them stands in."""
+    known = {arm.name: arm for arm in study.arms}
+    for name in only:
+        if name not in known:
+            raise UserError(f"--arms {name}: {study.name} has {', '.join(known)}")
+    references: dict[str, str] = {}
+    for arm in study.arms:
+        references.setdefault(arm.table, arm.name)
+    kept = {*only, *(references[known[name].table] for name in only)}
+    return tuple(name for name in known if name in kept)
 
 
 def forecast(base: Base, study: Study, size: Size, rates: Rates, root: Path) -> Forecast:
@@ -62,9 +94,9 @@ def forecast(base: Base, study: Study, size: Size, rates: Rates, root: Path) -> 
     return found
 
 
-def quick_size(base: Base, study: Study, full: Size, rates: Rates, root: Path) -> Size:
-    """One seed, fewer arms and items; then half as many steps, until a quarter of an hour suffices."""
-    size = replace(full, seeds=full.seeds[:1], arms=study.quick or full.arms, items=QUICK_ITEMS)
+def quick_size(base: Base, study: Study, size: Size, rates: Rates, root: Path) -> Size:
+    """One seed, fewer items; then half as many steps, until a quarter of an hour suffices."""
+    size = replace(size, seeds=size.seeds[:1], items=min(size.items or QUICK_ITEMS, QUICK_ITEMS))
     while size.share > LEAST_SHARE and forecast(base, study, size, rates, root).seconds > QUICK_S:
         size = replace(size, share=size.share / 2)
     return size
@@ -81,13 +113,15 @@ def expected(found: Forecast) -> str:
     return text + "."
 
 
-def notes(study: Study, size: Size, full: Size) -> list[str]:
+def notes(study: Study, size: Size, full: Size, base: Base) -> list[str]:
     """What a reader of the results is to know."""
     seeds = ", ".join(map(str, size.seeds))
+    recipe = " ".join([base.config.stem, *base.overrides])
     lines = [
-        f"Synthetic: eSpeak's voices in a tiny world. Training seeds {seeds} of what is learnt on speech, on one world "
-        "and one pair of base models. Intervals are over items (95 %), brackets hold the lowest and the highest seed; "
-        "differences are paired over items, and bold where their interval leaves out 0 and all seeds agree."
+        f"Synthetic: eSpeak's voices in a tiny world, recipe {recipe}. Training seeds {seeds} of what is learnt on "
+        "speech, on one world and one pair of base models. Intervals are over items (95 %), brackets hold the lowest "
+        "and the highest seed; differences are paired over items, and bold where their interval leaves out 0 and all "
+        "seeds agree."
     ]
     if any(arm.tuned for arm in study.arms):
         lines.append(
@@ -102,7 +136,7 @@ def notes(study: Study, size: Size, full: Size) -> list[str]:
         cut.append(f"{size.share:.3g} of the training steps")
     if size.items:
         cut.append(f"at most {size.items} items of a task")
-    return lines + ([f"Quick form of {study.name}: {', '.join(cut)}."] if cut else [])
+    return lines + ([f"Of {study.name}: {', '.join(cut)}."] if cut else [])
 
 
 # --- doing it ---
@@ -146,27 +180,24 @@ def figures_of(pipeline: Pipeline, maker: Maker, arm: Arm, seed: int) -> dict[st
 # --- what came of it ---
 
 
-def write(study: Study, results: Results, size: Size, said: Sequence[str], out: Path) -> Outcome:
-    """All files, each whole or not at all."""
-    files = (out / "results.json", out / "table.md", out / f"{study.name}.png", out / "paragraph.md")
+def write(study: Study, results: Results, how: Mapping[str, Any], out: Path) -> Outcome:
+    """All files, each whole or not at all. `how`: the command, and notes that a reader is to know."""
+    files = (out / "results.json", out / "report.md", out / f"{study.name}.svg")
     table = markdown(results, study.columns, study.tables)
     careful = caution(results, [column.figure for column in study.columns if column.paired])
     paragraph = " ".join([*careful, *study.paragraph(results)])
-    write_json(files[0], {**about(study, size, said), "rows": results.to_dict(), "paragraph": paragraph})
-    for path, text in ((files[1], "\n\n".join([*said, table])), (files[3], paragraph + "\n")):
-        with replace_file(path) as new:
-            new.write_text(text, encoding="utf-8")
+    facts = {"study": study.name, "question": study.question, "commit": commit(), "machine": machine(), **how}
+    write_json(files[0], {**facts, "rows": results.to_dict(), "paragraph": paragraph})
+    parts = [
+        f"# {study.name}: {study.question}",
+        paragraph,
+        f"![]({files[2].name})",
+        table,
+        *how["notes"],
+        f"    {how['command']}",
+        f"At commit {facts['commit']}, {facts['machine']}.",
+    ]
+    with replace_file(files[1]) as new:
+        new.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     draw(results, study.picture, files[2])
     return Outcome(table, paragraph, files)
-
-
-def about(study: Study, size: Size, said: Sequence[str]) -> Mapping[str, Any]:
-    """What makes the figures repeatable."""
-    return {
-        "study": study.name,
-        "question": study.question,
-        "commit": commit(),
-        "machine": machine(),
-        "size": json.loads(json.dumps(vars(size))),
-        "notes": list(said),
-    }

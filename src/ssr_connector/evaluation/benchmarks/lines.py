@@ -1,11 +1,10 @@
 """JSON lines of a benchmark: one file, or all of a folder."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.data.lines import read_lines
+from ssr_connector.data.lines import read_objects
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks.layout import Layout
 
@@ -24,16 +23,8 @@ def json_files(source: Path) -> list[Path]:
 
 def json_rows(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line numbers and objects; other lines are rejected."""
-    for number, line in enumerate(read_lines(path), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair is no text that can be written
-        except (ValueError, RecursionError) as error:
-            layout.reject(f"{path.name}, line {number}", "malformed line", f"it is not JSON of Unicode text: {error}")
-            continue
-        if isinstance(row, dict):
-            yield number, row
+    for number, row in read_objects(path):
+        if isinstance(row, str):
+            layout.reject(f"{path.name}, line {number}", "malformed line", row)
         else:
-            layout.reject(f"{path.name}, line {number}", "malformed line", "it is not a JSON object")
+            yield number, row
