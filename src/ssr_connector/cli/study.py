@@ -8,10 +8,10 @@ HELP = "answer a question about the method by experiments in the tiny world"
 TAKES_RECIPE = True
 
 EPILOG = """\
-A study builds on a run of `ssr demo`, whose world, voices and base models it makes where they are missing. It says
-beforehand how long it will take, and writes results.json, a picture, and report.md with table and paragraph. A
-stopped or repeated study goes on with what is there; what arms, seeds and studies have in common is done once, in
-DIR/studies/cache.
+A study builds on a run of `ssr demo`, whose world, voices and base models it makes where they are missing;
+`languages` makes its own after the same recipe, in DIR/languages. It says beforehand how long all this will take, and
+writes results.json, a picture, and report.md with table and paragraph. A stopped or repeated study goes on with what
+is there; what arms, seeds and studies have in common is done once, in DIR/studies/cache.
 
 studies
 {studies}
