@@ -6,8 +6,9 @@ import unicodedata
 
 import pytest
 
+from ssr_connector.evaluation.quality import normalised
 from ssr_connector.tiny.languages import LANGUAGES
-from ssr_connector.tiny.languages.tales import imagine, tell
+from ssr_connector.tiny.languages.tales import Tale, imagine, tell
 from ssr_connector.tiny.voices import TEST_VOICES, TRAIN_ACCENTS, Voice, speak
 
 each_language = pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
@@ -50,6 +51,18 @@ def test_sentences_are_written_as_they_are_spoken(language):
     everything = "".join(tell(imagine(rng), language).context for _ in range(300))
     script = "CYRILLIC" if language.code == "ru" else "LATIN"
     assert {unicodedata.name(c).split()[0] for c in letters(everything)} == {script}
+
+
+@each_language
+def test_words_are_counted_as_they_are_though_the_normaliser_is_made_for_english(language):
+    words = set()
+    for place, (plot, events) in enumerate(language.plots.items()):
+        for event in range(len(events)):
+            tale = Tale(event % len(language.scenes), event, event + 8, event, place, plot, event)
+            text = " ".join(tell(tale, language).sentences)
+            assert len(normalised(text)) == len(text.split())
+            words |= {word.strip(".,").lower() for word in text.split()}
+    assert len({tuple(normalised(word)) for word in words}) == len(words)
 
 
 def test_a_tale_is_told_alike_in_all_languages():
