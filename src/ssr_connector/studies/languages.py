@@ -121,15 +121,16 @@ def bounded(results: "Results", left_out: Mapping[str, str]) -> str:
     """How well the aligner places words in a language that it did not learn, along the text."""
     parts = []
     for code, name in left_out.items():
-        foreign, known = results.figure(name, ENDS), results.figure(f"all_in_{code}", ENDS)
-        if foreign:
-            beside = f" ({number(known.value, 'ms')} ms by that of all languages)" if known else ""
-            parts.append(f"{NAMES[code]} {number(foreign.value, 'ms')} ms{beside}")
-        elif known:
-            parts.append(f"{NAMES[code]} nowhere, for want of its letters")
-    return (
-        f"Along the text, such an aligner places word ends with these mean errors: {'; '.join(parts)}." if parts else ""
-    )
+        everything = f"all_in_{code}"
+        if not results.has(everything, ENDS):
+            continue
+        known = f"{number(results.value(everything, ENDS), 'ms')} ms by that of all languages"
+        foreign = "nowhere, for want of its letters"
+        if results.has(name, ENDS):
+            foreign = f"{number(results.value(name, ENDS), 'ms')} ms"
+        parts.append(f"{NAMES[code]} {foreign} ({known})")
+    start = "Along the text, such an aligner places word ends with these mean errors"
+    return f"{start}: {'; '.join(parts)}." if parts else ""
 
 
 def tales_after(demo: "Demo") -> "Base":
