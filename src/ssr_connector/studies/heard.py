@@ -13,6 +13,7 @@ from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import Arm, Study
 from ssr_connector.tiny.base import Base
 from ssr_connector.tiny.demo import Demo
+from ssr_connector.tiny.languages.language import part_of
 
 if TYPE_CHECKING:
     from ssr_connector.studies.ears import Material
@@ -73,8 +74,8 @@ class Heard:
         change = around.change(made.get("babble"), made.get("rooms")) if arm.surroundings else None
         if arm.cuts:
             return Material(Path(), (), Path(arm.cuts), change, around.speed)
-        in_it = f"-{arm.language}" if arm.language else ""
-        folder, cuts = self.base.out / "speech" / f"tests{in_it}", self.base.cuts(f"test{in_it}")
+        tests, test = (part_of(r, arm.language) if arm.language else r for r in ("tests", "test"))
+        folder, cuts = self.base.out / "speech" / tests, self.base.cuts(test)
         if "speech" in made:
             folder, cuts = made["speech"] / speaking.TESTS, made["speech"] / speaking.CUTS
         return Material(folder, self.study.tasks, cuts, change, around.speed)

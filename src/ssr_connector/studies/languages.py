@@ -15,6 +15,7 @@ from ssr_connector.evaluation.labels import number
 from ssr_connector.studies.study import Arm, Column, Grid, Parts, Shade, Study
 from ssr_connector.studies.words import compared, extreme, listed
 from ssr_connector.tiny.languages import LANGUAGES
+from ssr_connector.tiny.languages.language import part_of
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Results
@@ -29,7 +30,7 @@ NAMES = {code: language.name for code, language in LANGUAGES.items()}
 
 def spoken_in(codes: Sequence[str]) -> Mapping[str, Any]:
     """Options of a training that hears these languages."""
-    return {f"data.{role}": Parts(tuple(f"{role}-{code}" for code in codes)) for role in ("train", "dev")}
+    return {f"data.{role}": Parts(tuple(part_of(role, code) for code in codes)) for role in ("train", "dev")}
 
 
 def others(heard: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ssr_connector.studies.damage import Damage
 from ssr_connector.studies.heard import Heard
 from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import UNTRAINED, Arm, Made, Options, Parts, Study, Times
-from ssr_connector.tiny.base import TRAINED_ON, Base, listed
+from ssr_connector.tiny.base import TRAINED_ON, Base, as_option
 from ssr_connector.tiny.stage import content_key
 
 RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a tuned arm chooses
@@ -275,7 +275,7 @@ class Pipeline:
         before = (*before, *borrowed.values())
 
         def work(folder: Path, report: Report) -> Facts:
-            cuts = {key: listed(map(self.base.cuts, part.names)) for key, part in parts.items()}
+            cuts = {key: as_option(map(self.base.cuts, part.names)) for key, part in parts.items()}
             paths: dict[str, Any] = {"out": folder, **hears, **cuts}
             for key, step in borrowed.items():
                 made = self.maker.folder(step)

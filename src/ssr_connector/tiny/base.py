@@ -196,8 +196,8 @@ class Base(ABC):
     def data_of(self, name: str) -> dict[str, Any]:  # noqa: ARG002 - a subclass may have other data for a stage
         """What a training stage learns from, as options."""
         return {
-            "data.train": listed(self.manifests("train")),
-            "data.dev": listed(self.manifests("dev")),
+            "data.train": as_option(self.manifests("train")),
+            "data.dev": as_option(self.manifests("dev")),
             "data.frames": self.out / "frames",
             "data.text": self.out / "world" / "text.jsonl",
             "data.dev_text": self.out / "world" / "dev_text.jsonl",
@@ -275,7 +275,7 @@ class Base(ABC):
         return f"{n} recordings encoded, {len(rejected)} rejected"
 
 
-def listed(paths: Iterable[Path]) -> str:
+def as_option(paths: Iterable[Path]) -> str:
     """Paths as an option takes them."""
     return ",".join(map(str, paths))
 

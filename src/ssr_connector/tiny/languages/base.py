@@ -8,8 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
-from ssr_connector.tiny.base import Base, Role, SpeechPart
+from ssr_connector.tiny.base import Base, SpeechPart
 from ssr_connector.tiny.languages import LANGUAGES
+from ssr_connector.tiny.languages.language import part_of
 from ssr_connector.tiny.languages.world import TASK, TaleSizes, TaleWorld, build_tales
 from ssr_connector.tiny.speak import NoiseMix
 from ssr_connector.tiny.stage import content_key
@@ -50,11 +51,6 @@ class TaleBase(Base):
     def content(self) -> Any:
         """All that was written, as what the tales are made of is written by hand."""
         return [super().content(), content_key(asdict(self.world), [])]
-
-
-def part_of(role: Role, code: str) -> str:
-    """What a language's part in a role is called."""
-    return f"{role}-{code}"
 
 
 def in_language(code: str, voices: Sequence[Voice]) -> list[Voice]:

@@ -21,3 +21,8 @@ class Language:
     times: tuple[str, ...]  # when
     scenes: tuple[str, ...]  # with {hero}, {friend}, {place} and {time}
     plots: Mapping[str, tuple[Event, ...]]  # by what they are about
+
+
+def part_of(role: str, code: str) -> str:
+    """What a language's part of the speech is called, by what it is for."""
+    return f"{role}-{code}"
