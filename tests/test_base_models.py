@@ -25,7 +25,7 @@ def test_a_folder_is_found_from_the_checkpoint_and_a_hub_name_stays(tmp_path):
     assert relative(str(tmp_path / "base" / "llm"), checkpoint) == "../../base/llm"
     assert resolve("../../base/llm", checkpoint) == str(tmp_path / "base" / "llm")
     assert relative("org/llm", checkpoint) == resolve("org/llm", checkpoint) == "org/llm"
-    with pytest.raises(UserError, match="needs its base model at .*gone, which is missing"):
+    with pytest.raises(UserError, match=r"needs its base model at .*gone, which is missing"):
         resolve("../../gone", checkpoint)
 
 
