@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoTokenizer
 
 from ssr_connector.aligners import CharCTC, CharCTCConfig
-from ssr_connector.aligners.bundle import load_bundle, offset_tokenize, read_aligner, save_aligner
+from ssr_connector.aligners.bundle import load_bundle, read_aligner, save_aligner
 from ssr_connector.errors import UserError
 from ssr_connector.types import Alignment, Waveform
 from ssr_connector.units import FrameClock
@@ -54,16 +53,20 @@ def test_what_is_loaded_aligns_as_what_was_saved(folder, aligner, recording, sen
     assert forced.token_ids == tuple(bundle.tokenize(sentences[0])[0])
 
 
-def test_tokens_have_no_bos_and_their_characters_are_those_of_the_text(tiny_llm, sentences):
-    tokenizer = AutoTokenizer.from_pretrained(tiny_llm)
-    tokenize = offset_tokenize(tokenizer)
-    for text in [*sentences, "né 🙂 你好"]:
-        ids, spans = tokenize(text)
-        assert tokenizer.bos_token_id not in ids
-        assert tokenizer.decode(ids) == text
-        assert len(ids) == len(spans)
-        assert {i for a, b in spans for i in range(a, b)} >= {i for i, c in enumerate(text) if not c.isspace()}
-    assert tokenize("") == ([], [])
+def test_the_aligner_of_a_whole_model_is_loaded_without_its_llm(tiny_model, tiny_llm, recording, tmp_path):
+    from ssr_connector.model import SSRForConditionalGeneration
+
+    model = SSRForConditionalGeneration.from_pretrained(tiny_model)
+    shutil.copytree(tiny_llm, tmp_path / "llm", ignore=shutil.ignore_patterns("*.safetensors"))
+    model.config.llm_name = str(tmp_path / "llm")
+    model.save_pretrained(tmp_path / "model")
+    bundle = load_bundle(tmp_path / "model")
+    own, whole = bundle.aligner.state_dict(), model.aligner.state_dict()
+    assert own.keys() == whole.keys()
+    assert all(torch.equal(own[key], whole[key]) for key in own)
+    frames = bundle.encoder([recording])
+    heard = bundle.aligner.align(frames, [None], bundle.tokenize)
+    assert repr(heard) == repr(model.aligner.align(frames, [None], model.tokenize))
 
 
 def test_the_aligner_and_its_base_models_can_be_moved_together(tmp_path, aligner, tiny_encoder, tiny_llm, recording):

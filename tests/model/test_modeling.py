@@ -3,10 +3,11 @@ import dataclasses
 import pytest
 import torch
 
+from ssr_connector.base_models import load_llm
 from ssr_connector.config import ConnectorConfig
 from ssr_connector.connectors import CONNECTORS
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
-from ssr_connector.model.checkpoint import build, load_llm
+from ssr_connector.model.checkpoint import build
 from ssr_connector.model.processing import SPEECH, SPEECH_ID
 
 

@@ -71,8 +71,12 @@ def test_what_was_cut_is_said(demo):
 
 
 def test_what_nobody_knows_is_said():
-    assert expected(Forecast(Path(), seconds=130.0, left=3, done=2, unknown={"stage2"})) == (
+    found = Forecast(Path())
+    found.seconds, found.left, found.done, found.unknown = 130.0, 3, 2, {"stage2"}
+    assert expected(found) == (
         "3 steps to do, 2 done; at most about 2 min 10 s, as the demo's stages went here; not counting stage2, "
         "which the demo has not done here."
     )
-    assert expected(Forecast(Path(), done=7)) == "All 7 steps are done."
+    found = Forecast(Path())
+    found.done = 7
+    assert expected(found) == "All 7 steps are done."

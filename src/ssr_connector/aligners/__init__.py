@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ssr_connector.aligners.base import Aligner, Material, Tokenize, TrainableAligner, Unalignable
+from ssr_connector.aligners.base import Aligner, Material, TrainableAligner, Unalignable
 from ssr_connector.aligners.char_ctc import CharCTC, CharCTCConfig
 from ssr_connector.aligners.cif import CIF, CIFConfig
 from ssr_connector.aligners.ctc import CTCAligner, CTCConfig
@@ -37,7 +37,6 @@ __all__ = [
     "Material",
     "SubCTC",
     "SubCTCConfig",
-    "Tokenize",
     "TrainableAligner",
     "Unalignable",
     "UnitY2",

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ssr_connector.base_models import Tokenize
 from ssr_connector.types import Alignment, Frames, Logged, TimedWord, Waveform
 from ssr_connector.units import FrameClock
 
@@ -16,13 +17,6 @@ class Unalignable:
     """Why an utterance has no alignment; stands in its place, so that nothing is lost without a word."""
 
     reason: str
-
-
-class Tokenize(Protocol):
-    """The LLM's own tokenizer, reduced to what alignment needs."""
-
-    def __call__(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """Token ids of a text, and the half-open characters of each."""
 
 
 class Aligner(Protocol):

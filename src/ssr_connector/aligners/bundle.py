@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 
-from ssr_connector.aligners.base import Tokenize, TrainableAligner
+from ssr_connector.aligners.base import TrainableAligner
+from ssr_connector.base_models import Tokenize, load_tokenizer, offset_tokenize, relative, resolve
 from ssr_connector.data.text import Form
 from ssr_connector.devices import best_device
 from ssr_connector.encoders import PretrainedEncoder
@@ -16,8 +16,10 @@ from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.encoders.store import encoder_key
 from ssr_connector.errors import UserError
 from ssr_connector.files import digest_of, replace_folder, write_tensors
+from ssr_connector.weights import load_exactly
 
 CONFIG, WEIGHTS = "aligner.json", "aligner.safetensors"
+MODEL_CONFIG, MODEL_WEIGHTS = "config.json", "model.safetensors"  # of a whole model, which holds an aligner too
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,6 @@ def save_aligner(
     encoder_padded: bool = True,
 ) -> None:
     """Write the folder, whole or not at all."""
-    from ssr_connector.model.checkpoint import relative
-
     values = {
         "encoder_name": relative(encoder_name, folder),
         "encoder_layer": encoder_layer,
@@ -58,35 +58,40 @@ def save_aligner(
 
 
 def read_aligner(folder: Path) -> tuple[TrainableAligner, dict[str, Any]]:
-    """The head alone, and the values beside it. Raises UserError where the folder holds none."""
+    """The head of an aligner's folder or of a whole model's, and the values beside it. Raises UserError without one."""
     from ssr_connector.aligners import build_aligner
-    from ssr_connector.model.checkpoint import load_exactly
 
     try:
-        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        missing = {"encoder_name", "encoder_layer", "llm_name", "text_form"} - set(values)
-        if missing:
-            raise ValueError(f"{CONFIG} lacks {', '.join(sorted(missing))}")
+        values = read_values(folder)
         aligner = build_aligner(values["aligner"], values["encoder_width"])
-        state = load_file(folder / WEIGHTS)
+        weights, prefix = (folder / MODEL_WEIGHTS, "aligner.") if of_model(folder) else (folder / WEIGHTS, "")
+        with safe_open(weights, "pt") as file:
+            own = [key for key in list(file.keys()) if key.startswith(prefix)]
+            state = {key.removeprefix(prefix): file.get_tensor(key) for key in own}
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`") from error
-    load_exactly(aligner, state, folder / WEIGHTS)
+    load_exactly(aligner, state, weights)
     return aligner.eval(), values
 
 
+def read_values(folder: Path) -> dict[str, Any]:
+    """What is said beside the weights. Raises OSError, or ValueError where something is missing."""
+    file = folder / (MODEL_CONFIG if of_model(folder) else CONFIG)
+    values = json.loads(file.read_text(encoding="utf-8"))
+    missing = {"encoder_name", "encoder_layer", "encoder_width", "llm_name", "text_form", "aligner"} - set(values)
+    if missing:
+        raise ValueError(f"{file.name} lacks {', '.join(sorted(missing))}")
+    return dict(values)
+
+
+def of_model(folder: Path) -> bool:
+    """Whether it is a whole model's."""
+    return (folder / MODEL_CONFIG).is_file()
+
+
 def load_bundle(folder: str | Path) -> AlignerBundle:
-    """From an aligner's folder or a whole model's."""
-    from ssr_connector.model.checkpoint import load_tokenizer, resolve
-
+    """From an aligner's folder or a whole model's, without its LLM."""
     folder = Path(folder)
-    if (folder / "config.json").is_file():
-        from ssr_connector.model import load_model
-
-        model = load_model(folder)
-        config = model.config
-        key = encoder_key(config.encoder_name, config.encoder_layer, config.encoder_padded)
-        return AlignerBundle(model.aligner, model.encoder, model.tokenize, config.text_form, key)
     aligner, values = read_aligner(folder)
     heard = (resolve(values["encoder_name"], folder), values["encoder_layer"], values.get("encoder_padded", True))
     encoder = PretrainedEncoder.from_pretrained(*heard)
@@ -101,11 +106,8 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
 
 def bundle_key(folder: Path) -> str:
     """What tells its alignments from another's: digests of its files, its encoder's and its LLM's tokenizer."""
-    from ssr_connector.model.checkpoint import resolve
-
-    config = folder / "config.json" if (folder / "config.json").is_file() else folder / CONFIG
     try:
-        values = json.loads(config.read_text(encoding="utf-8"))
+        values = read_values(folder)
         encoder_name, llm_name = (resolve(values[name], folder) for name in ("encoder_name", "llm_name"))
         encoder = encoder_key(encoder_name, values["encoder_layer"], values.get("encoder_padded", True))
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -113,13 +115,3 @@ def bundle_key(folder: Path) -> str:
     own = digest_of(sorted(f for f in folder.iterdir() if f.suffix in (".json", ".safetensors")))
     llm = Path(llm_name)
     return f"{own}#{encoder}#{digest_of(sorted(llm.glob('*token*'))) if llm.is_dir() else llm_name}"
-
-
-def offset_tokenize(tokenizer: Any) -> Tokenize:
-    """The LLM's tokens of a spoken text, without BOS or EOS, and the half-open characters of each."""
-
-    def tokenize(text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        out = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        return list(out["input_ids"]), [(int(a), int(b)) for a, b in out["offset_mapping"]]
-
-    return tokenize

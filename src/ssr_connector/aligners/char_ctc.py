@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Self
 
-from ssr_connector.aligners.base import Material, Tokenize, from_section
+from ssr_connector.aligners.base import Material, from_section
 from ssr_connector.aligners.ctc import CTCAligner, CTCConfig
 from ssr_connector.aligners.labels import alphabet_of
 from ssr_connector.aligners.placement import Span
+from ssr_connector.base_models import Tokenize
 
 
 @dataclass(frozen=True)

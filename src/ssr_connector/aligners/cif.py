@@ -13,9 +13,10 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.aligners.base import Material, Tokenize, TrainableAligner, Unalignable, from_section
+from ssr_connector.aligners.base import Material, TrainableAligner, Unalignable, from_section
 from ssr_connector.aligners.head import FrameHead, HeadConfig
 from ssr_connector.aligners.labels import TokenLabels, tokens_of, written
+from ssr_connector.base_models import Tokenize
 from ssr_connector.kernels import Fired, integrate_and_fire
 from ssr_connector.types import Alignment, Frames, Logged, Segments
 

@@ -19,10 +19,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.aligners.base import Tokenize, TrainableAligner, Unalignable
+from ssr_connector.aligners.base import TrainableAligner, Unalignable
 from ssr_connector.aligners.head import FrameHead, HeadConfig
 from ssr_connector.aligners.labels import written
 from ssr_connector.aligners.placement import Span, core_of, divide, place_tokens, text_words
+from ssr_connector.base_models import Tokenize
 from ssr_connector.kernels import ctc_best_path, ctc_forced_align
 from ssr_connector.types import Alignment, Frames, Logged, Segments
 from ssr_connector.units import FrameClock

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ssr_connector.aligners.base import Tokenize
 from ssr_connector.aligners.placement import Span
+from ssr_connector.base_models import Tokenize
 
 
 @dataclass(frozen=True)

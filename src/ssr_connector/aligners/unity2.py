@@ -16,17 +16,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.aligners.base import (
-    Material,
-    Tokenize,
-    TrainableAligner,
-    TrainableConfig,
-    Unalignable,
-    from_section,
-)
+from ssr_connector.aligners.base import Material, TrainableAligner, TrainableConfig, Unalignable, from_section
 from ssr_connector.aligners.labels import alphabet_of
 from ssr_connector.aligners.placement import Span, place_tokens
 from ssr_connector.aligners.units import fit_centroids, nearest_unit, read_centroids
+from ssr_connector.base_models import Tokenize
 from ssr_connector.errors import UserError
 from ssr_connector.kernels import monotonic_alignment_search
 from ssr_connector.types import Alignment, Frames, Logged

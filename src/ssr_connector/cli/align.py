@@ -194,12 +194,11 @@ def place(
     """Frames and tokens from word times: writes alignments.jsonl, for training. Also (id, reason) of the misfits."""
     from dataclasses import replace
 
-    from ssr_connector.aligners.bundle import offset_tokenize
     from ssr_connector.aligners.formats import TimedUtterance
     from ssr_connector.aligners.placement import place_timed_words
     from ssr_connector.aligners.record import FILE, write_alignments
+    from ssr_connector.base_models import load_tokenizer, offset_tokenize
     from ssr_connector.encoders import PretrainedEncoder
-    from ssr_connector.model.checkpoint import load_tokenizer
 
     encoder, tokenize = PretrainedEncoder.from_pretrained(encoder_name), offset_tokenize(load_tokenizer(llm_name))
     placed, misfits, alignments = [], [], []

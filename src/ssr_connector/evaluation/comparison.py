@@ -114,7 +114,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
 
 def plain_model(model: SSRForConditionalGeneration) -> SSRForConditionalGeneration:
     """The same with the base LLM as it was before stage 2."""
-    from ssr_connector.model.checkpoint import load_llm
+    from ssr_connector.base_models import load_llm
 
     config = type(model.config).from_dict(model.config.to_dict())
     base = SSRForConditionalGeneration(config, model.encoder, load_llm(model.config.llm_name), model.tokenizer)

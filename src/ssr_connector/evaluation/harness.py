@@ -138,7 +138,7 @@ def before_and_after(
     """Tasks on the base LLM and on the LLM of every system: rows, items' outcomes, and notes, ready for JSON."""
     from importlib.metadata import version
 
-    from ssr_connector.model.checkpoint import load_llm
+    from ssr_connector.base_models import load_llm
 
     manager = task_manager(tasks, folder)
     bases: dict[str, Measurement] = {}

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ssr_connector.aligners import Tokenize, Unalignable
+from ssr_connector.aligners import Unalignable
 from ssr_connector.aligners.bundle import AlignerBundle
+from ssr_connector.base_models import Tokenize
 from ssr_connector.data.audio import AudioError, load_audio
 from ssr_connector.data.cuts import cut_audio, in_groups
 from ssr_connector.data.noise import add_noise

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from ssr_connector.aligners import Unalignable, build_aligner
-from ssr_connector.aligners.bundle import offset_tokenize
+from ssr_connector.base_models import offset_tokenize
 from ssr_connector.connectors import ConnectorConfig, build_connector
 from ssr_connector.devices import best_device
 from ssr_connector.encoders import PretrainedEncoder

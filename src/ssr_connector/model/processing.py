@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from transformers import BatchFeature
 
+from ssr_connector.base_models import load_tokenizer, resolve
 from ssr_connector.errors import UserError
-from ssr_connector.model.checkpoint import PROCESSOR_FILE, load_tokenizer, resolve
+from ssr_connector.model.checkpoint import PROCESSOR_FILE
 from ssr_connector.types import Waveform
 
 SPEECH = "<|speech|>"

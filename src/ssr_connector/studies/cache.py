@@ -1,11 +1,12 @@
 """Steps of studies, each done once: what is equal between arms, seeds and studies is found by what it follows from."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 
@@ -40,33 +41,39 @@ class Step:
         return f"{self.stage}-{self.key}"
 
 
-class Maker(Protocol):
+class Maker(ABC):
     """Who sees to steps: it takes them, or finds out what they would cost."""
 
-    def folder(self, step: Step) -> Path:
-        """Where a step's files are, or would be."""
-
-    def make(self, step: Step) -> Facts:
-        """Its facts, with `seconds`, those that it took."""
-
-
-class Cache:
-    """Takes steps, unless they were taken before."""
-
-    def __init__(self, root: Path, console: Console) -> None:
-        self.root, self.stages = root, Stages(root, console)
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.facts: dict[str, Facts] = {}
 
     def folder(self, step: Step) -> Path:
-        """One for each key."""
+        """Where a step's files are, or would be: one for each key."""
         return self.root / step.name
 
     def make(self, step: Step) -> Facts:
-        """Whatever comes before it first."""
-        if step.key in self.facts:
-            return self.facts[step.key]
-        for before in step.before:
-            self.make(before)
+        """Its facts, with `seconds`, those that it took; whatever comes before it first, and nothing twice."""
+        if step.key not in self.facts:
+            for before in step.before:
+                self.make(before)
+            self.facts[step.key] = self.take(step)
+        return self.facts[step.key]
+
+    @abstractmethod
+    def take(self, step: Step) -> Facts:
+        """See to one whose steps before are seen to."""
+
+
+class Cache(Maker):
+    """Takes steps, unless they were taken before."""
+
+    def __init__(self, root: Path, console: Console) -> None:
+        super().__init__(root)
+        self.stages = Stages(root, console)
+
+    def take(self, step: Step) -> Facts:
+        """From where it was stopped."""
         folder = self.folder(step)
 
         def work(report: Report) -> str:
@@ -77,43 +84,28 @@ class Cache:
         before_it = [before.name for before in step.before]
         inputs = [step.stage, step.inputs]
         self.stages.do(step.name, step.what, inputs, before_it, [folder, folder / FACTS], work)
-        self.facts[step.key] = {**read_facts(folder), "seconds": self.stages.seconds[step.name]}
-        return self.facts[step.key]
+        return {**read_facts(folder), "seconds": self.stages.seconds[step.name]}
 
 
-@dataclass
-class Forecast:
+class Forecast(Maker):
     """Goes through steps without taking them: the seconds of those that are left."""
 
-    root: Path
-    seconds: float = 0.0
-    done: int = 0
-    left: int = 0
-    unknown: set[str] = field(default_factory=set)  # stages of which nobody knows how long they take
-    facts: dict[str, Facts] = field(default_factory=dict)
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.seconds = 0.0
+        self.done = self.left = 0
+        self.unknown: set[str] = set()  # stages of which nobody knows how long they take
 
-    def folder(self, step: Step) -> Path:
-        """As `Cache` has it."""
-        return self.root / step.name
-
-    def make(self, step: Step) -> Facts:
-        """Its facts where it is done, else what is assumed of them."""
-        if step.key in self.facts:
-            return self.facts[step.key]
-        for before in step.before:
-            self.make(before)
+    def take(self, step: Step) -> Facts:
+        """What it left where it is done, else what is assumed."""
         marker = self.root / "stages" / f"{step.name}.json"
         state = json.loads(marker.read_text()) if marker.is_file() else {}
         spent = float(state.get("seconds", 0.0))
-        facts: Facts
         if state.get("result") and (self.folder(step) / FACTS).is_file():
             self.done += 1
-            facts = read_facts(self.folder(step))
-        else:
-            facts = step.guess
-            self.expect(step.stage, None if step.seconds is None else max(0.0, step.seconds - spent))
-        self.facts[step.key] = {**facts, "seconds": spent}
-        return self.facts[step.key]
+            return {**read_facts(self.folder(step)), "seconds": spent}
+        self.expect(step.stage, None if step.seconds is None else max(0.0, step.seconds - spent))
+        return {**step.guess, "seconds": spent}
 
     def expect(self, stage: str, seconds: float | None) -> None:
         """One more thing that is left to do."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.aligners import Tokenize
 from ssr_connector.aligners.record import FILE, read_alignments
+from ssr_connector.base_models import Tokenize
 from ssr_connector.config import Paths, Recipe, paths_of
 from ssr_connector.data.augment import Augmentation
 from ssr_connector.data.cuts import read_corpora, speech_texts

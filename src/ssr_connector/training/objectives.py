@@ -7,8 +7,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.aligners import Tokenize, TrainableAligner
+from ssr_connector.aligners import TrainableAligner
 from ssr_connector.aligners.cif import quantity_loss
+from ssr_connector.base_models import Tokenize
 from ssr_connector.config import TrainingSection
 from ssr_connector.connectors import CIFConnector
 from ssr_connector.errors import UserError

@@ -333,7 +333,7 @@ def speech_of(recipe: Recipe, utterance_s: float, tokens_per_s: float) -> Speech
     seconds = [cut.duration for cut in cuts]
     rate = tokens_per_s
     if Path(recipe.llm.name).is_dir() and (Path(recipe.llm.name) / "tokenizer.json").is_file():
-        from ssr_connector.model.checkpoint import load_tokenizer
+        from ssr_connector.base_models import load_tokenizer
 
         tokenizer, some = load_tokenizer(recipe.llm.name), cuts[:: max(1, len(cuts) // 500)]
         rate = sum(len(tokenizer(texts[c.id])["input_ids"]) for c in some) / sum(c.duration for c in some)

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from ssr_connector.aligners import Material, Tokenize, TrainableAligner, Unalignable, aligner_class
-from ssr_connector.aligners.bundle import offset_tokenize, read_aligner, save_aligner
+from ssr_connector.aligners import Material, TrainableAligner, Unalignable, aligner_class
+from ssr_connector.aligners.bundle import read_aligner, save_aligner
 from ssr_connector.aligners.words import end_differences_s, timed_words
+from ssr_connector.base_models import Tokenize, load_tokenizer, offset_tokenize
 from ssr_connector.config import LLMSection, Recipe, TrainingSection, paths_of
 from ssr_connector.data.cuts import known_words
 from ssr_connector.encoders.layer_mix import LayerMix, Layers, n_mixed
@@ -21,7 +22,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.files import write_rejected
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
 from ssr_connector.model.adapter import ADAPTERS, add_adapter, merge_adapter
-from ssr_connector.model.checkpoint import build, load_tokenizer
+from ssr_connector.model.checkpoint import build
 from ssr_connector.model.embeddings import load_embeddings
 from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.batches import Batches

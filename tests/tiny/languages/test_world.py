@@ -2,8 +2,8 @@
 
 import pytest
 
-from ssr_connector.aligners.bundle import offset_tokenize
 from ssr_connector.aligners.placement import place_tokens
+from ssr_connector.base_models import offset_tokenize
 from ssr_connector.tiny.languages import LANGUAGES
 from ssr_connector.tiny.languages.world import OPTIONS, TaleSizes, build_tales
 from ssr_connector.tiny.tokenizer import train_tokenizer

@@ -1,0 +1,66 @@
+"""The models that everything is built on, by hub name or folder: where checkpoints find them, LLMs and tokenizers."""
+
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from ssr_connector.errors import UserError
+
+
+class Tokenize(Protocol):
+    """The LLM's own tokenizer, reduced to what alignment needs."""
+
+    def __call__(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Token ids of a text, and the half-open characters of each."""
+
+
+def relative(name: str, checkpoint: Path) -> str:
+    """A local base model's path as seen from the checkpoint, so that both can be moved together; hub names stay."""
+    return os.path.relpath(Path(name).resolve(), checkpoint.resolve()) if Path(name).is_dir() else name
+
+
+def resolve(name: str, checkpoint: str | Path) -> str:
+    """The folder or hub name that a checkpoint's base model is loaded from."""
+    local = Path(os.path.normpath(Path(checkpoint).resolve() / name))
+    if local.is_dir():
+        return str(local)
+    if name.startswith((".", "/")):
+        raise UserError(f"the checkpoint {checkpoint} needs its base model at {local}, which is missing")
+    return name
+
+
+def load_llm(name: str, **kwargs: Any) -> Any:
+    """A causal LLM of transformers by hub name or folder."""
+    from transformers import AutoModelForCausalLM
+
+    try:
+        return AutoModelForCausalLM.from_pretrained(name, **{"dtype": torch.float32, **kwargs})
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"cannot load an LLM from {name!r}; check llm.name ({reason})") from error
+
+
+def load_tokenizer(name: str) -> Any:
+    """The LLM's tokenizer. Raises UserError where it is missing or gives no character offsets."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"cannot load a tokenizer from {name!r}; check llm.name ({reason})") from error
+    if not tokenizer.is_fast:
+        raise UserError(f"the tokenizer of {name} gives no character offsets; a fast tokenizer is needed")
+    return tokenizer
+
+
+def offset_tokenize(tokenizer: Any) -> Tokenize:
+    """The LLM's tokens of a spoken text, without BOS or EOS, and the half-open characters of each."""
+
+    def tokenize(text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        out = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return list(out["input_ids"]), [(int(a), int(b)) for a, b in out["offset_mapping"]]
+
+    return tokenize
