@@ -14,6 +14,7 @@ from ssr_connector.engine import LocalEngine, RayEngine
 
 EncodeStage, InspectStage = STAGES = corpus.EncodeStage, inspection.InspectStage
 SHARD_S, SHARD_MB = 4.0, 0.2
+PATIENCE_S = 180  # on a busy machine Ray alone takes a minute
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,9 @@ class Calls:
         return cls(begun, ended, {int(row[0]) for row in rows})
 
 
-def until(condition, timeout_s=180):
+def until(condition):
     """Wait for it."""
-    end = time.monotonic() + timeout_s
+    end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.02)
@@ -106,8 +107,8 @@ def stop(run, how, out, log):
     """Stop a driver by a signal when two shards are committed; returns what is, when all its workers are gone."""
     until(lambda: len(committed(out / "shards")) >= 2)
     run.send_signal(how)
-    assert run.wait(60) != 0
-    until(lambda: not any(map(is_alive, Calls.read(log).processes)), 30)
+    assert run.wait(PATIENCE_S) != 0
+    until(lambda: not any(map(is_alive, Calls.read(log).processes)))
     return committed(out / "shards")
 
 
