@@ -166,14 +166,15 @@ class ContinueLikeText:
     def _write(self, keys: Sequence[str], contexts: Sequence[Piece]) -> None:
         batch = Sequences.build([[c] for c in contexts], embedding_of(self.teacher), pad_left=True)
         eos = self.model.tokenizer.eos_token_id
-        new = self.teacher.generate(
-            inputs_embeds=batch.embeds,
-            attention_mask=batch.mask,
-            max_new_tokens=self.new_tokens,
-            do_sample=False,
-            eos_token_id=eos,
-            pad_token_id=eos,  # what stands after an EOS is cut off below
-        )
+        with torch.compiler.set_stance("force_eager"):  # layers compiled for training are not for a growing cache
+            new = self.teacher.generate(
+                inputs_embeds=batch.embeds,
+                attention_mask=batch.mask,
+                max_new_tokens=self.new_tokens,
+                do_sample=False,
+                eos_token_id=eos,
+                pad_token_id=eos,  # what stands after an EOS is cut off below
+            )
         for key, row in zip(keys, new.tolist(), strict=True):
             self._written.setdefault(key, row[: row.index(eos) + 1] if eos in row else row)
 
@@ -313,8 +314,9 @@ class ElasticWeights:
 
 
 def needs_llm(config: TrainingSection) -> bool:
-    """Whether anything runs the LLM: distillation looks its targets up in the input embeddings alone."""
-    return "llm" in config.train or not set(config.objectives) <= {"distil", "quantity"}
+    """Whether anything runs the LLM: distillation looks its targets up in the input embeddings, unless told otherwise."""
+    deeper = "distil" in config.objectives and config.distil_layer > 0
+    return deeper or "llm" in config.train or not set(config.objectives) <= {"distil", "quantity"}
 
 
 def embedding_of(llm: Any) -> Callable[[Tensor], Tensor]:
