@@ -45,15 +45,15 @@ class Windows:
         utterance, index = (ends > starts).nonzero(as_tuple=True)  # tokens that share a frame add no segment
         start, length = starts[utterance, index], (ends - starts)[utterance, index]
         size = length.clamp(min=SHORT_FRAMES).log2().ceil()
-        where = torch.full((len(ends) * n_frames,), -1)
+        where = torch.full((len(ends) * n_frames,), -1, device="cpu")
         n_queries, rows = 0, []
         for each in size.unique():
             first, n = start[size == each, None], length[size == each, None]  # [N, 1]
             before = utterance[size == each, None] * n_frames  # frames of the utterances before
             width = int(n.max())
-            queries = first + torch.arange(width)
+            queries = first + torch.arange(width, device="cpu")
             there = queries < first + n
-            keys = first - slack_frames + torch.arange(width + slack_frames)
+            keys = first - slack_frames + torch.arange(width + slack_frames, device="cpu")
             allowed = (keys[:, None, :] <= queries[:, :, None]) & (keys >= 0)[:, None, :]
             # A query that is none still needs a key to look at: its result is thrown away.
             allowed |= ~there[:, :, None]
@@ -64,7 +64,6 @@ class Windows:
         return cls(tuple(rows), where.masked_fill(where < 0, n_queries).to(device))
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # other numbers of rows in every batch: nothing to compile once
 def blockwise_attention(
     module: nn.Module,
     query: Tensor,

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from ssr_connector.connectors.blockwise import BLOCKWISE, blockwise_attention
 from ssr_connector.errors import UserError
 
 
@@ -17,9 +18,12 @@ def compile_layers(modules: Iterable[nn.Module], device: torch.device) -> None:
 
     Raises UserError where nothing can be compiled for the device.
     """
+    from transformers import AttentionInterface
     from transformers.modeling_layers import GradientCheckpointingLayer
 
     check_compiler(device)
+    # In every batch there are other numbers of rows: the compiler is to call it as it is.
+    AttentionInterface.register(BLOCKWISE, torch.compiler.disable(blockwise_attention))
     for module in modules:
         for part in module.modules():
             if isinstance(part, GradientCheckpointingLayer):

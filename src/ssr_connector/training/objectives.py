@@ -332,6 +332,7 @@ def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]]) -> Tensor:
     return logits[:, :-1][batch.labels[:, 1:] != IGNORED].float().log_softmax(-1)
 
 
+TEACHERS = {"continuation", "text_kl"}  # objectives that hold the LLM as it was at the start
 OBJECTIVES: dict[str, Any] = {
     "distil": lambda model, c, _: Distil(model, c),
     "speech_lm": lambda model, *_: SpeechLM(model),
