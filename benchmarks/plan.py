@@ -20,34 +20,26 @@ from typing import Any
 
 FRAMES, WIDTH = 50, 256  # of the encoder, a second and wide
 STAGE_1 = ["--training.train=[connector]", "--training.objectives={distil: 1}", "--llm.name={work}/small"]
-STAGE_2 = ["--training.train=[llm]", "--training.objectives={speech_lm: 1, transcribe: 1}", "--training.batch_s=96"]
-ON_SMALL = ["--training.start_from={work}/stage-1-small/model"]
-ON_LARGE = ["--training.start_from={work}/stage-1-large/model", "--llm.name={work}/large"]
+STAGE_2 = ["--training.train=[llm]", "--training.objectives={speech_lm: 1, transcribe: 1}"]
+STAGE_2 += ["--training.start_from={work}/stage-1-small/model"]
+STAGE_2_LARGE = [*STAGE_2, "--training.start_from={work}/stage-1-large/model"]
+CHECKPOINTED, LORA = "--training.gradient_checkpointing=true", "--training.adapter=lora"
 CASES = {
     "stage 1, SSR": STAGE_1,
-    "stage 1, SSR, 120 s": [*STAGE_1, "--training.batch_s=120"],
-    "stage 1, SSR, 120 s, gradients checkpointed": [
-        *STAGE_1,
-        "--training.batch_s=120",
-        "--training.gradient_checkpointing=true",
-    ],
+    "stage 1, SSR, 120 s, gradients checkpointed": [*STAGE_1, "--training.batch_s=120", CHECKPOINTED],
     "stage 1, block-wise, 120 s": [*STAGE_1, "--training.batch_s=120", "--connector.attention=blockwise"],
     "stage 1, from audio": [*STAGE_1, "--data.frames=null"],
     "stage 1, frame stacking": [
-        *STAGE_1,
-        "--connector.type=stack",
-        "--training.objectives={transcribe: 1, continuation: 1}",
+        *(*STAGE_1, "--connector.type=stack", "--training.objectives={transcribe: 1, continuation: 1}")
     ],
-    "stage 2, whole LLM": [*STAGE_2, *ON_SMALL],
-    "stage 2, whole LLM, gradients checkpointed": [*STAGE_2, *ON_SMALL, "--training.gradient_checkpointing=true"],
-    "stage 2, multitask, KL to the text model": [
-        *STAGE_2,
-        *ON_SMALL,
-        "--training.objectives={speech_lm: 1, text: 1, text_kl: 1}",
+    "stage 2, whole LLM": STAGE_2,
+    "stage 2, LoRA": [*STAGE_2, LORA],
+    "stage 2, whole LLM, gradients checkpointed": [*STAGE_2, CHECKPOINTED],
+    "stage 2, with text and KL to the text model": [
+        *(*STAGE_2, "--training.objectives={speech_lm: 1, text: 1, text_kl: 1}")
     ],
-    "stage 2, LoRA": [*STAGE_2, *ON_SMALL, "--training.adapter=lora", "--training.adapter_rank=8"],
-    "stage 2, whole LLM, 113 M": [*STAGE_2, *ON_LARGE],
-    "stage 2, LoRA, 113 M": [*STAGE_2, *ON_LARGE, "--training.adapter=lora", "--training.adapter_rank=8"],
+    "stage 2, whole LLM of 108 M": STAGE_2_LARGE,
+    "stage 2, LoRA, LLM of 108 M": [*STAGE_2_LARGE, LORA],
 }
 
 
@@ -55,7 +47,7 @@ def main() -> None:
     """Run every case, and print planned beside measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"some of: {'; '.join(CASES)} (default: all)")
-    parser.add_argument("--steps", type=int, default=5, help="of each run; the first is not timed (default: 5)")
+    parser.add_argument("--steps", type=int, default=4, help="of each run; the first and last are not timed (default: 4)")
     parser.add_argument("--work", type=Path, help="where to make models and recordings, or to find them again")
     args = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}  # of the processes that are started
@@ -74,8 +66,26 @@ def row(name: str, work: Path, steps: int) -> str:
     """One line of the table."""
     stage = "finetune" if name.startswith("stage 2") else "distill"
     overrides = settings(name, work, steps)
-    print(apart(train, stage, overrides))
-    return name
+    plan, here = planned(overrides)
+    peak, seconds = apart(train, stage, overrides)
+    cells = [name]
+    for rest in (0, here.process_bytes):
+        expected, found = (plan.total_bytes - rest) / 2**20, (peak - rest) / 2**20
+        cells += [f"{expected:,.0f}", f"{found:,.0f}", f"{expected / found:.2f}"]
+    expected, found = plan.flops / here.flops_per_cpu_s, statistics.mean(seconds)
+    cells += [f"{expected:.2f}", f"{found:.2f}", f"{expected / found:.2f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def planned(overrides: list[str]) -> tuple[Any, Any]:
+    """What `ssr plan --measure` says, and what it has found out about this machine."""
+    from ssr_connector.config import load_recipe
+    from ssr_connector.training.plan import make_plan, measure, speech_of
+
+    recipe = load_recipe(None, None, overrides)
+    speech = speech_of(recipe, 12.0, 4.0)
+    here = measure(recipe, speech)
+    return make_plan(recipe, speech, 1, here), here
 
 
 def settings(name: str, work: Path, steps: int) -> list[str]:
@@ -164,8 +174,7 @@ def make_world(work: Path) -> None:
     write_alignments(work / "align" / FILE, front_end.clock, (aligned(cut) for cut in read_manifests([manifest])))
     for size in ("small", "large"):
         words_of = [*STAGE_1, "--llm.name={work}/" + size, "--out={work}/stage-1-" + size]
-        CASES["to start from"] = words_of
-        apart(train, "distill", [w.replace("{work}", str(work)) for w in [*settings("to start from", work, 1), words_of[-1]]])
+        CASES[name] = [*STAGE_1, f"--llm.name={{work}}/{size}", f"--out={{work}}/stage-1-{size}"]
 
 
 def make_models(work: Path, tokenizer: Any) -> None:
