@@ -2,13 +2,13 @@
 
     OMP_NUM_THREADS=1 python benchmarks/plan.py ["stage 1, SSR" ...]
 
-Every case trains some steps in a process of its own. Memory is the whole process's peak as the kernel counts it (VmHWM),
-beside it what was planned, and both without what the process takes before it has any model. Time is the CPU time of a
-step on one thread, which other programs on the machine change less than the clock's; the rate that it is planned from is
-measured before and after each run.
+Every case is planned as `ssr plan --measure` does it, and then trains some steps in a process of its own. Memory is the
+whole process's peak as the kernel counts it (VmHWM), and both without what the process takes before it has any model.
+Time is the CPU time of a step on one thread, which other programs on the machine change less than the clock's.
 """
 
 import argparse
+import itertools
 import os
 import statistics
 import tempfile
@@ -24,20 +24,18 @@ STAGE_2 = ["--training.train=[llm]", "--training.objectives={speech_lm: 1, trans
 STAGE_2 += ["--training.start_from={work}/stage-1-small/model"]
 STAGE_2_LARGE = [*STAGE_2, "--training.start_from={work}/stage-1-large/model"]
 CHECKPOINTED, LORA = "--training.gradient_checkpointing=true", "--training.adapter=lora"
+HEARD_THROUGH_THE_LLM = "--training.objectives={transcribe: 1, continuation: 1}"
+WITH_TEXT = "--training.objectives={speech_lm: 1, text: 1, text_kl: 1}"
 CASES = {
     "stage 1, SSR": STAGE_1,
     "stage 1, SSR, 120 s, gradients checkpointed": [*STAGE_1, "--training.batch_s=120", CHECKPOINTED],
     "stage 1, block-wise, 120 s": [*STAGE_1, "--training.batch_s=120", "--connector.attention=blockwise"],
     "stage 1, from audio": [*STAGE_1, "--data.frames=null"],
-    "stage 1, frame stacking": [
-        *(*STAGE_1, "--connector.type=stack", "--training.objectives={transcribe: 1, continuation: 1}")
-    ],
+    "stage 1, frame stacking": [*STAGE_1, "--connector.type=stack", HEARD_THROUGH_THE_LLM],
     "stage 2, whole LLM": STAGE_2,
     "stage 2, LoRA": [*STAGE_2, LORA],
     "stage 2, whole LLM, gradients checkpointed": [*STAGE_2, CHECKPOINTED],
-    "stage 2, with text and KL to the text model": [
-        *(*STAGE_2, "--training.objectives={speech_lm: 1, text: 1, text_kl: 1}")
-    ],
+    "stage 2, with text and KL to the text model": [*STAGE_2, WITH_TEXT],
     "stage 2, whole LLM of 108 M": STAGE_2_LARGE,
     "stage 2, LoRA, LLM of 108 M": [*STAGE_2_LARGE, LORA],
 }
@@ -47,7 +45,9 @@ def main() -> None:
     """Run every case, and print planned beside measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"some of: {'; '.join(CASES)} (default: all)")
-    parser.add_argument("--steps", type=int, default=4, help="of each run; the first and last are not timed (default: 4)")
+    parser.add_argument(
+        "--steps", type=int, default=4, help="of each run; the first and last are not timed (default: 4)"
+    )
     parser.add_argument("--work", type=Path, help="where to make models and recordings, or to find them again")
     args = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}  # of the processes that are started
@@ -93,7 +93,12 @@ def settings(name: str, work: Path, steps: int) -> list[str]:
     common = [
         *("--encoder.name={work}/encoder", "--data.frames={work}/frames", "--data.alignments={work}/align"),
         *("--data.train={work}/cuts/cuts.jsonl.gz", "--data.text={work}/text.txt", "--training.aligner={work}/aligner"),
-        *("--training.log_every=1", "--training.warmup_steps=1", "--training.batch_s=60", "--training.batch_tokens=1024"),
+        *(
+            "--training.log_every=1",
+            "--training.warmup_steps=1",
+            "--training.batch_s=60",
+            "--training.batch_tokens=1024",
+        ),
         f"--training.steps={steps}",
     ]
     out = f"--out={{work}}/runs/{name.replace(' ', '-')}"
@@ -116,7 +121,7 @@ def train(stage: str, overrides: list[str]) -> tuple[int, list[float]]:
     {"distill": stages.train_connector, "finetune": stages.finetune}[stage](
         recipe, lambda *_: marks.append(time.process_time())
     )
-    return peak_bytes(), [b - a for a, b in zip(marks[:-1], marks[1:-1], strict=False)]
+    return peak_bytes(), [b - a for a, b in itertools.pairwise(marks[:-1])]
 
 
 def peak_bytes() -> int:
@@ -173,12 +178,12 @@ def make_world(work: Path) -> None:
 
     write_alignments(work / "align" / FILE, front_end.clock, (aligned(cut) for cut in read_manifests([manifest])))
     for size in ("small", "large"):
-        words_of = [*STAGE_1, "--llm.name={work}/" + size, "--out={work}/stage-1-" + size]
-        CASES[name] = [*STAGE_1, f"--llm.name={{work}}/{size}", f"--out={{work}}/stage-1-{size}"]
+        words = [f"--llm.name={work / size}", f"--out={work / f'stage-1-{size}'}"]
+        apart(train, "distill", [*settings("stage 1, SSR", work, 1), *words])
 
 
 def make_models(work: Path, tokenizer: Any) -> None:
-    """A wav2vec2-BERT of 4 layers, and two Llamas with a tokenizer: 38 M and 113 M parameters."""
+    """A wav2vec2-BERT of 4 layers, and two Llamas with a tokenizer: 38 M and 108 M parameters."""
     from transformers import (
         LlamaConfig,
         LlamaForCausalLM,

@@ -8,12 +8,10 @@ import sys
 import pytest
 import torch
 from safetensors import safe_open
-from torch import nn
 
 from ssr_connector.config import load_recipe
-from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
-from ssr_connector.model.compilation import check_compiler, compile_layers
+from ssr_connector.model.compilation import compile_layers
 from ssr_connector.training.stages import finetune, train_connector
 
 
@@ -41,7 +39,8 @@ def test_stage_1_compiled_gives_the_same_losses(recipe_of, tmp_path, words):
     words = ["--connector.dropout=0", "--training.steps=3", *words]
     for name in ("eager", "compiled"):
         train_connector(
-            recipe_of("distill", *words, f"--training.compile={name == 'compiled'}", out=tmp_path / name), lambda *_: None
+            recipe_of("distill", *words, f"--training.compile={name == 'compiled'}", out=tmp_path / name),
+            lambda *_: None,
         )
     assert losses(tmp_path / "compiled") == pytest.approx(losses(tmp_path / "eager"), rel=1e-4)
     assert names(tmp_path / "compiled") == names(tmp_path / "eager")

@@ -133,6 +133,8 @@ def test_what_a_stage_keeps_beside_its_weights_is_planned(base):
     deeper = plan(base, "distill", "--training.distil_layer=1")
     assert deeper.flops > plan(base, "distill").flops
     assert deeper.memory["weights: LLM"] == llm
+    shared = plan(base, "finetune", gpus=2).memory
+    assert shared["gradients on their way (DDP)"] == shared["gradients"]
 
 
 def test_on_a_gpu_attention_keeps_no_scores_and_on_this_cpu_the_process_counts(base):

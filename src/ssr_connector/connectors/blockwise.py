@@ -47,7 +47,7 @@ class Windows:
         size = length.clamp(min=SHORT_FRAMES).log2().ceil()
         where = torch.full((len(ends) * n_frames,), -1, device="cpu")
         n_queries, rows = 0, []
-        for each in size.unique():
+        for each in sorted(set(size.tolist())):
             first, n = start[size == each, None], length[size == each, None]  # [N, 1]
             before = utterance[size == each, None] * n_frames  # frames of the utterances before
             width = int(n.max())

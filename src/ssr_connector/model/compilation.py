@@ -23,7 +23,7 @@ def compile_layers(modules: Iterable[nn.Module], device: torch.device) -> None:
 
     check_compiler(device)
     # In every batch there are other numbers of rows: the compiler is to call it as it is.
-    AttentionInterface.register(BLOCKWISE, torch.compiler.disable(blockwise_attention))
+    AttentionInterface.register(BLOCKWISE, torch.compiler.disable(blockwise_attention))  # type: ignore[no-untyped-call]
     for module in modules:
         for part in module.modules():
             if isinstance(part, GradientCheckpointingLayer):

@@ -314,7 +314,7 @@ class ElasticWeights:
 
 
 def needs_llm(config: TrainingSection) -> bool:
-    """Whether anything runs the LLM: distillation looks its targets up in the input embeddings, unless told otherwise."""
+    """Whether anything runs the LLM: distillation looks its targets up in the input embeddings, or goes deeper."""
     deeper = "distil" in config.objectives and config.distil_layer > 0
     return deeper or "llm" in config.train or not set(config.objectives) <= {"distil", "quantity"}
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -106,8 +105,9 @@ def memory_of(parts: Parts, step: Footprint, config: TrainingSection, gpus: int,
         memory["weights: teachers"] = len(TEACHERS & set(config.objectives)) * sizes["LLM"] // shards
         memory["what ewc holds"] = 2 * gradients if "ewc" in config.objectives else 0
     memory |= {"gradients": gradients // shards, "AdamW": moments // shards}
+    memory["gradients on their way (DDP)"] = gradients if gpus > 1 and not sharded else 0
     taken = step.peak_bytes - gradients
-    if config.accumulate > 1 or gpus > 1:  # gradients are there already, of the batch before or in DDP's buckets
+    if config.accumulate > 1 or gpus > 1:  # gradients are there already, of the batch before, or in DDP's buckets
         taken = max(taken, step.forward_bytes)
     # AdamW's own step needs room, too: torch moves all weights at once on GPUs, and one after the other on CPUs
     moving = 8 * max(learning) if on_cpu else gradients // shards

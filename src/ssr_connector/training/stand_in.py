@@ -116,13 +116,14 @@ def encoder_of(section: EncoderSection) -> tuple[Any, FrontEnd]:
 
 def fuse_attention(connector: nn.Module) -> None:
     """As GPUs have it: torch's attention on CPUs holds all scores where it drops some of them out, and theirs never."""
+    part: Any
     for part in connector.modules():
         if hasattr(part, "attention_dropout"):
             part.attention_dropout = 0.0
 
 
 def let_windows_follow(connector: nn.Module) -> None:
-    """Block-wise attention looks into the segments, of which there are shapes alone: let it see segments of one length."""
+    """Block-wise attention looks into the segments, which have shapes alone: let it see segments of one length."""
     for part in connector.modules():
         if isinstance(part, FrameDecoder) and part.slack_frames is not None:
             part.windows = partial(even_windows, slack_frames=part.slack_frames)  # type: ignore[method-assign]
@@ -130,8 +131,9 @@ def let_windows_follow(connector: nn.Module) -> None:
 
 def even_windows(segments: Segments, n_frames: int, slack_frames: int) -> Windows:
     """What block-wise attention sees of as many segments, each as long as the others."""
+    B, S = segments.ends.shape
     with for_real() as pretending:
-        windows = Windows.build(even_segments(*segments.ends.shape, n_frames), n_frames, slack_frames)
+        windows = Windows.build(even_segments(B, S, n_frames), n_frames, slack_frames)
     if pretending is None:
         return windows
     rows = (Rows(*(pretending.from_tensor(x) for x in (r.queries, r.keys, r.allowed))) for r in windows.rows)
