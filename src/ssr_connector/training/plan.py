@@ -13,11 +13,13 @@ from ssr_connector.training.objectives import TEACHERS
 from ssr_connector.training.run import inherit
 from ssr_connector.training.sharding import units
 from ssr_connector.training.stand_in import Parts, Speech, assemble, fuse_attention, new_llm, of_step
-from ssr_connector.training.trial import LAYERS, LENGTHS, try_out
+from ssr_connector.training.trial import LENGTHS, try_out
 
 GIB = 2**30
 CONTEXT_BYTES = int(0.7 * GIB)  # of CUDA, its libraries and the allocator's rounding
 ACTIVATIONS = "activations at the peak"
+WHOLE_FLOPS = 5e11  # a step that is tried out with the whole LLM: some ten seconds on a core
+FEW_LAYERS = 2  # of an LLM that takes more: enough to see how fast its shapes go
 
 
 @dataclass(frozen=True)
@@ -139,18 +141,21 @@ def gathered_bytes(parts: Parts) -> int:
 
 
 def measure(recipe: Recipe, speech: Speech) -> Machine:
-    """Take some steps of this stage's shapes here, with an LLM of few layers, in a process of its own."""
+    """Take some steps of this stage's shapes here, in a process of its own; a large LLM is cut to a few layers."""
     recipe = inherit(recipe)
+    with pretend():
+        whole = of_step(assemble(recipe), recipe, speech)
+    layers = FEW_LAYERS if whole.flops > WHOLE_FLOPS else None
     shapes = [replace(speech, utterance_s=share * speech.utterance_s) for share in LENGTHS]
     footprints, needed = [], 0
     for shape in shapes:
         with pretend():
-            parts = assemble(recipe, LAYERS)
+            parts = assemble(recipe, layers)
             footprints.append(of_step(parts, recipe, shape))
         memory = memory_of(parts, footprints[-1], recipe.training, 1, on_cpu=True)
         if sum(memory.values()) > needed:
             needed, activations = sum(memory.values()), memory[ACTIVATIONS]
-    found = try_out(recipe, shapes)
+    found = try_out(recipe, shapes, layers)
     flops = sum(footprint.flops for footprint in footprints)
     return Machine(
         flops / found.seconds,
