@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/batching.py [--batches 20]
 
 Lengths like LJSpeech's (normal, mean 6.6 s, spread 2.2, 1.1 to 10.1 s), random frames at 50 a second, a connector of 4
-layers, 256 wide; forward, loss and backward on some batches of each, evenly chosen from an epoch, interleaved batch by batch. Both take about 60 s of
-speech a step.
+layers, 256 wide; forward, loss and backward on some batches of each, evenly chosen from an epoch, interleaved batch by
+batch. Both take about 60 s of speech a step.
 """
 
 import argparse
@@ -41,6 +41,7 @@ def main() -> None:
     }
     shape = {"hidden_size": WIDTH, "intermediate_size": 688, "num_attention_heads": 4, "num_key_value_heads": 2}
     decoder = FrameDecoder(ConnectorConfig(layers=4), WIDTH, LlamaConfig(num_hidden_layers=4, **shape))
+    step(decoder, [BATCH_S])  # warms up
     spent, heard = dict.fromkeys(plans, 0.0), dict.fromkeys(plans, 0.0)
     for k in range(args.batches):
         for name, plan in plans.items():
@@ -54,9 +55,8 @@ def main() -> None:
         padded = sum(len(group) * max(c.duration for c in group) for group in plan)
         print(f"| {name} | {100 * (1 - seconds.sum() / padded):.1f} | {rates[name]:.0f} |")
     ours, theirs = rates.values()
-    print(
-        f"\nratio {ours / theirs:.2f}x; {torch.get_num_threads()} threads, {args.batches} batches of {len(cuts)} recordings, CPU time"
-    )
+    timed = f"{args.batches} batches of {len(cuts)} recordings, CPU time"
+    print(f"\nratio {ours / theirs:.2f}x; {torch.get_num_threads()} threads, {timed}")
 
 
 class Everything:

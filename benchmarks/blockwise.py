@@ -77,7 +77,7 @@ def batch(B: int) -> tuple[Tensor, Segments]:
 
 def dense_mask(segments: Segments, T: int) -> Tensor:
     """[B, 1, T, T] additive: a frame sees its own segment so far, and SLACK frames before it."""
-    places = torch.arange(T)
+    B, places = len(segments.ends), torch.arange(T)
     ends = segments.ends.masked_fill(~segments.mask, T)
     index = torch.searchsorted(ends, places.expand(B, T).contiguous(), right=True).clamp(max=ends.shape[1] - 1)
     first = segments.starts.gather(1, index) - SLACK  # [B, T]
