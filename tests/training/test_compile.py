@@ -66,6 +66,7 @@ def test_stage_2_compiled_gives_the_same_losses_and_goes_on_uncompiled(base, dis
     SSRForConditionalGeneration.from_pretrained(str(tmp_path / "compiled" / "model"))
 
 
+@pytest.mark.slow
 def test_every_transformer_layer_is_compiled_and_no_name_changes(model):
     before = list(model.state_dict())
     compile_layers([model.connector, model.llm], torch.device("cpu"))
@@ -74,6 +75,7 @@ def test_every_transformer_layer_is_compiled_and_no_name_changes(model):
     assert list(model.state_dict()) == before
 
 
+@pytest.mark.slow
 def test_no_compiler_is_said_in_one_sentence():
     code = (
         "import torch\n"
