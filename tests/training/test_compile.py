@@ -53,7 +53,7 @@ def test_stage_1_compiled_gives_the_same_losses(recipe_of, tmp_path, words):
     [[], ["--training.adapter=lora"], ["--training.gradient_checkpointing=true"], ["--training.adapter=bottleneck"]],
     ids=["whole", "lora", "checkpointed", "bottleneck"],
 )
-def test_stage_2_compiled_gives_the_same_losses_and_goes_on_uncompiled(base, distilled, tmp_path, words):
+def test_stage_2_compiled_gives_the_same_losses_and_checkpoint(base, distilled, tmp_path, words):
     def run(out, compiled, steps):
         overrides = [f"--training.start_from={distilled / 'model'}", f"--out={tmp_path / out}", *words]
         overrides += [f"--training.compile={compiled}", f"--training.steps={steps}", "--training.schedule=constant"]
