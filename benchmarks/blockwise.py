@@ -1,8 +1,8 @@
 """A stage-1 step block-wise, against the same step with a dense mask: vectorised, SDPA, right-padded, the same weights.
 
-    python benchmarks/blockwise.py
+    OMP_NUM_THREADS=1 python benchmarks/blockwise.py [--utterances 8] [--rounds 3]
 
-Eight utterances of about 30 s at 50 frames a second, 4 tokens a second, a connector of 4 layers, 512 wide; forward,
+Utterances of about 30 s at 50 frames a second, 4 tokens a second, a connector of 4 layers, 512 wide; forward,
 loss and backward, the two interleaved. Memory is what a step holds beyond weights at its peak (training/footprint.py).
 """
 
@@ -21,16 +21,17 @@ from ssr_connector.connectors.decoder import FrameDecoder
 from ssr_connector.training.footprint import LiveBytes
 from ssr_connector.types import Segments
 
-B, SECONDS, FRAMES_PER_S, TOKENS_PER_S, WIDTH, SLACK = 8, 30, 50, 4, 512, 1
+SECONDS, FRAMES_PER_S, TOKENS_PER_S, WIDTH, SLACK = 30, 50, 4, 512, 1
 
 
 def main() -> None:
     """Time both, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--utterances", type=int, default=8, help="in a batch (default: 8)")
+    parser.add_argument("--rounds", type=int, default=3, help="of both steps in turn (default: 3)")
     args = parser.parse_args()
     torch.manual_seed(0)
-    frames, segments = batch()
+    frames, segments = batch(args.utterances)
     llm = LlamaConfig(
         hidden_size=WIDTH, intermediate_size=1376, num_attention_heads=8, num_key_value_heads=4, num_hidden_layers=4
     )
@@ -60,7 +61,7 @@ def main() -> None:
     print(f"\ndense / block-wise: {ratio:.1f}x")
 
 
-def batch() -> tuple[Tensor, Segments]:
+def batch(B: int) -> tuple[Tensor, Segments]:
     """Random frames and segments, the shortest utterance a tenth shorter than the longest."""
     lengths = torch.linspace(0.9, 1.0, B).mul(SECONDS * FRAMES_PER_S).long()
     n_tokens = lengths * TOKENS_PER_S // FRAMES_PER_S
@@ -76,7 +77,7 @@ def batch() -> tuple[Tensor, Segments]:
 
 def dense_mask(segments: Segments, T: int) -> Tensor:
     """[B, 1, T, T] additive: a frame sees its own segment so far, and SLACK frames before it."""
-    places = torch.arange(T)
+    B, places = len(segments.ends), torch.arange(T)
     ends = segments.ends.masked_fill(~segments.mask, T)
     index = torch.searchsorted(ends, places.expand(B, T).contiguous(), right=True).clamp(max=ends.shape[1] - 1)
     first = segments.starts.gather(1, index) - SLACK  # [B, T]

@@ -1,100 +1,216 @@
-"""`ssr plan` against real runs: peak memory and time of short stages on a larger LLM than the demo's, untrained.
+"""`ssr plan` against real runs: peak memory and CPU time of short stages, on random models and noise.
 
-    python benchmarks/plan.py --demo runs/demo
+    OMP_NUM_THREADS=1 python benchmarks/plan.py ["stage 1, SSR" ...]
 
-Speech, alignments, encoder and tokenizer are the demo's. Memory is the training process's own peak without what its
-imports take; time is that of its steps without the first. Run it on an otherwise idle machine.
+Every case is planned as `ssr plan --measure` does it, and then trains some steps in a process of its own. Memory is the
+whole process's peak as the kernel counts it (VmHWM), and both without what the process takes before it has any model.
+Time is the CPU time of a step on one thread, which other programs on the machine change less than the clock's.
 """
 
 import argparse
-import json
-import subprocess
-import sys
+import itertools
+import os
+import statistics
 import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
-IMPORTS = "import ssr_connector.training.stages, torch.utils.tensorboard, lhotse.dataset, jiwer"
-PEAK = "print(next(line for line in open('/proc/self/status') if 'VmHWM' in line).split()[1])"  # KiB
+FRAMES, WIDTH = 50, 256  # of the encoder, a second and wide
+STAGE_1 = ["--training.train=[connector]", "--training.objectives={distil: 1}", "--llm.name={work}/small"]
+STAGE_2 = ["--training.train=[llm]", "--training.objectives={speech_lm: 1, transcribe: 1}"]
+STAGE_2 += ["--training.start_from={work}/stage-1-small/model"]
+STAGE_2_LARGE = [*STAGE_2, "--training.start_from={work}/stage-1-large/model"]
+CHECKPOINTED, LORA = "--training.gradient_checkpointing=true", "--training.adapter=lora"
+HEARD_THROUGH_THE_LLM = "--training.objectives={transcribe: 1, continuation: 1}"
+WITH_TEXT = "--training.objectives={speech_lm: 1, text: 1, text_kl: 1}"
 CASES = {
-    "stage 1, SSR": ("distill", ["--training.batch_s", "60"]),
-    "stage 1, block-wise": ("distill", ["--training.batch_s", "60", "--connector.attention", "blockwise"]),
-    "stage 1, frame stacking": ("stack_layers", ["--training.batch_s", "96"]),
-    "stage 2, whole LLM": ("vanilla", ["--training.batch_s", "96"]),
-    "stage 2, LoRA": (
-        "vanilla",
-        ["--training.batch_s", "96", "--training.adapter", "lora", "--training.adapter_rank", "8"],
-    ),
-    "stage 2, gradients checkpointed": (
-        "vanilla",
-        ["--training.batch_s", "96", "--training.gradient_checkpointing", "true"],
-    ),
+    "stage 1, SSR": STAGE_1,
+    "stage 1, SSR, 120 s, gradients checkpointed": [*STAGE_1, "--training.batch_s=120", CHECKPOINTED],
+    "stage 1, block-wise, 120 s": [*STAGE_1, "--training.batch_s=120", "--connector.attention=blockwise"],
+    "stage 1, from audio": [*STAGE_1, "--data.frames=null"],
+    "stage 1, frame stacking": [*STAGE_1, "--connector.type=stack", HEARD_THROUGH_THE_LLM],
+    "stage 2, whole LLM": STAGE_2,
+    "stage 2, LoRA": [*STAGE_2, LORA],
+    "stage 2, whole LLM, gradients checkpointed": [*STAGE_2, CHECKPOINTED],
+    "stage 2, with text and KL to the text model": [*STAGE_2, WITH_TEXT],
+    "stage 2, whole LLM of 108 M": STAGE_2_LARGE,
+    "stage 2, LoRA, LLM of 108 M": [*STAGE_2_LARGE, LORA],
 }
-STEPS = 8
 
 
 def main() -> None:
     """Run every case, and print planned beside measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--demo", type=Path, default=Path("runs/demo"), help="folder of a finished `ssr demo`")
-    parser.add_argument("--config", type=Path, default=Path("recipes/tiny.yaml"), help="the demo's recipe")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"some of: {'; '.join(CASES)} (default: all)")
+    parser.add_argument(
+        "--steps", type=int, default=4, help="of each run; the first and last are not timed (default: 4)"
+    )
+    parser.add_argument("--work", type=Path, help="where to make models and recordings, or to find them again")
     args = parser.parse_args()
-    print("| stage | memory, planned | measured | ratio | s a step, planned | measured | ratio |")
-    print("|---|---|---|---|---|---|---|")
+    os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}  # of the processes that are started
     with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        make_llm(args.demo / "base" / "llm", work / "llm")
-        for name, (variant, words) in CASES.items():
-            print(row(name, args, work, variant, words), flush=True)
+        work = args.work or Path(folder)
+        if not (work / "align").is_dir():
+            apart(make_world, work)
+        print("| case | MiB, planned | measured | ratio | models alone, planned | measured | ratio ", end="")
+        print("| CPU-s a step, planned | measured | ratio |")
+        print(f"|{'---|' * 10}")
+        for name in args.cases or CASES:
+            print(row(name, work, args.steps), flush=True)
 
 
-def make_llm(like: Path, out: Path) -> None:
-    """A Llama of 30 M parameters with the demo's tokenizer."""
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    tokenizer = AutoTokenizer.from_pretrained(like)
-    shape = {"hidden_size": 512, "intermediate_size": 1408, "num_hidden_layers": 8, "num_attention_heads": 8}
-    ids = {k: getattr(tokenizer, k) for k in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **shape, **ids)).save_pretrained(out)
-    tokenizer.save_pretrained(out)
-
-
-def row(name: str, args: argparse.Namespace, work: Path, variant: str, words: list[str]) -> str:
+def row(name: str, work: Path, steps: int) -> str:
     """One line of the table."""
+    stage = "finetune" if name.startswith("stage 2") else "distill"
+    overrides = settings(name, work, steps)
+    plan, here = planned(overrides)
+    peak, seconds = apart(train, stage, overrides)
+    cells = [name]
+    for rest in (0, here.process_bytes):
+        expected, found = (plan.total_bytes - rest) / 2**20, (peak - rest) / 2**20
+        cells += [f"{expected:,.0f}", f"{found:,.0f}", f"{expected / found:.2f}"]
+    expected, found = plan.flops / here.flops_per_cpu_s, statistics.mean(seconds)
+    cells += [f"{expected:.2f}", f"{found:.2f}", f"{expected / found:.2f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def planned(overrides: list[str]) -> tuple[Any, Any]:
+    """What `ssr plan --measure` says, and what it has found out about this machine."""
     from ssr_connector.config import load_recipe
-    from ssr_connector.training.plan import CONTEXT_BYTES, make_plan, measure_rate, speech_of
+    from ssr_connector.training.plan import make_plan, measure, speech_of
 
-    demo = args.demo
-    stage = "finetune" if variant == "vanilla" else "distill"
-    overrides = [
-        *("--out", str(work / name.replace(" ", "-")), "--llm.name", str(work / "llm")),
-        *("--encoder.name", str(demo / "base" / "encoder"), "--data.frames", str(demo / "frames")),
-        *("--data.alignments", str(demo / "align"), "--data.train", str(demo / "data" / "train" / "cuts.jsonl.gz")),
-        *("--training.steps", str(STEPS), "--training.log_every", "1", "--training.warmup_steps", "1"),
-        *(["--training.start_from", str(work / "stage-1,-SSR" / "model")] if stage == "finetune" else []),
-        *([] if stage == "finetune" else ["--training.aligner", str(demo / "aligner" / "aligner")]),
-        *words,
-    ]
-    recipe = load_recipe(args.config, variant, overrides)
+    recipe = load_recipe(None, None, overrides)
     speech = speech_of(recipe, 12.0, 4.0)
-    plan = make_plan(recipe, speech, 1)
-    planned_s = plan.flops / measure_rate(recipe, speech, steps=5)
-    command = ["train", stage, "--config", str(args.config), "--variant", variant, *overrides]
-    run = f"import sys; from ssr_connector.cli import main; main(sys.argv[1:]); {PEAK}"
-    peak = last_number([sys.executable, "-c", run, *command]) - last_number(
-        [sys.executable, "-c", f"{IMPORTS}; {PEAK}"]
-    )
-    summary = json.loads((Path(recipe.out) / "training.json").read_text())
-    measured_s = summary["seconds_this_run"] / summary["steps_this_run"]
-    planned = (plan.total_bytes - CONTEXT_BYTES) / 2**20
-    return (
-        f"| {name} | {planned:.0f} MiB | {peak / 1024:.0f} MiB | {planned / (peak / 1024):.2f} "
-        f"| {planned_s:.2f} | {measured_s:.2f} | {planned_s / measured_s:.2f} |"
-    )
+    here = measure(recipe, speech)
+    return make_plan(recipe, speech, 1, here), here
 
 
-def last_number(command: list[str]) -> int:
-    """What a process says last."""
-    return int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()[-1])
+def settings(name: str, work: Path, steps: int) -> list[str]:
+    """What a case changes in the recipe, as `ssr train` takes it."""
+    common = [
+        *("--encoder.name={work}/encoder", "--data.frames={work}/frames", "--data.alignments={work}/align"),
+        *("--data.train={work}/cuts/cuts.jsonl.gz", "--data.text={work}/text.txt", "--training.aligner={work}/aligner"),
+        *(
+            "--training.log_every=1",
+            "--training.warmup_steps=1",
+            "--training.batch_s=60",
+            "--training.batch_tokens=1024",
+        ),
+        f"--training.steps={steps}",
+    ]
+    out = f"--out={{work}}/runs/{name.replace(' ', '-')}"
+    return [word.replace("{work}", str(work)) for word in [*common, *CASES[name], out]]
+
+
+def apart(task: Any, *args: Any) -> Any:
+    """Do it in a process of its own, which begins with nothing."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(task, *args).result()
+
+
+def train(stage: str, overrides: list[str]) -> tuple[int, list[float]]:
+    """Peak bytes of this process, and the CPU time of each step but the first and the last, which is saved, too."""
+    from ssr_connector.config import load_recipe
+    from ssr_connector.training import stages
+
+    marks: list[float] = []
+    recipe = load_recipe(None, None, overrides)
+    {"distill": stages.train_connector, "finetune": stages.finetune}[stage](
+        recipe, lambda *_: marks.append(time.process_time())
+    )
+    return peak_bytes(), [b - a for a, b in itertools.pairwise(marks[:-1])]
+
+
+def peak_bytes() -> int:
+    """The most that this process has had in memory."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+# --- what is trained, and on what ---
+
+
+def make_world(work: Path) -> None:
+    """Noise with made-up words, lengths as LJSpeech's; a random encoder, aligner and two LLMs; two runs of stage 1."""
+    import numpy as np
+    import soundfile
+
+    from ssr_connector.aligners import CharCTC, CharCTCConfig
+    from ssr_connector.aligners.bundle import save_aligner
+    from ssr_connector.aligners.record import FILE, write_alignments
+    from ssr_connector.base_models import offset_tokenize
+    from ssr_connector.data.cuts import read_manifests
+    from ssr_connector.data.preparation import prepare
+    from ssr_connector.encoders.corpus import encode_cuts
+    from ssr_connector.encoders.pretrained import read_front_end
+    from ssr_connector.tiny.tokenizer import train_tokenizer
+    from ssr_connector.types import Alignment
+
+    work.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice(list("abcdefghijklmnoprstuvw"), rng.integers(2, 8))) for _ in range(800)]
+    lines = ["audio\ttext\tid"]
+    for k in range(300):
+        seconds = float(np.clip(rng.normal(6.6, 2.2), 1.1, 10.1))
+        text = " ".join(rng.choice(words, max(1, round(2.5 * seconds))))
+        soundfile.write(work / f"u{k:03}.wav", 0.1 * rng.standard_normal(round(16000 * seconds)), 16000)
+        lines.append(f"u{k:03}.wav\t{text}\tu{k:03}")
+    (work / "table.tsv").write_text("\n".join(lines))
+    (work / "text.txt").write_text("\n".join(" ".join(rng.choice(words, 60)) for _ in range(400)))
+    prepare(work / "table.tsv", work / "cuts")
+    tokenizer = train_tokenizer(words, 1500)
+    make_models(work, tokenizer)
+    aligner = CharCTC(CharCTCConfig(width=64, layers=2, heads=2, alphabet=" abcdefghijklmnoprstuvw"), WIDTH)
+    save_aligner(work / "aligner", aligner, str(work / "encoder"), None, str(work / "small"), "cased")
+    manifest = work / "cuts" / "cuts.jsonl.gz"
+    encode_cuts([manifest], str(work / "encoder"), None, work / "frames", 60.0, lambda *_: None)
+    _, front_end = read_front_end(str(work / "encoder"))
+    tokenize = offset_tokenize(tokenizer)
+
+    def aligned(cut: Any) -> tuple[str, Alignment]:
+        text = cut.supervisions[0].text
+        ids, spans = tokenize(text)
+        n_frames = front_end.n_frames(round(16000 * cut.duration))
+        ends = [*sorted(rng.choice(np.arange(1, n_frames), len(ids) - 1, replace=False).tolist()), n_frames]
+        return cut.id, Alignment(text, tuple(ids), (0, *ends[:-1]), tuple(ends), tuple(spans), n_frames)
+
+    write_alignments(work / "align" / FILE, front_end.clock, (aligned(cut) for cut in read_manifests([manifest])))
+    for size in ("small", "large"):
+        words = [f"--llm.name={work / size}", f"--out={work / f'stage-1-{size}'}"]
+        apart(train, "distill", [*settings("stage 1, SSR", work, 1), *words])
+
+
+def make_models(work: Path, tokenizer: Any) -> None:
+    """A wav2vec2-BERT of 4 layers, and two Llamas with a tokenizer: 38 M and 108 M parameters."""
+    from transformers import (
+        LlamaConfig,
+        LlamaForCausalLM,
+        SeamlessM4TFeatureExtractor,
+        Wav2Vec2BertConfig,
+        Wav2Vec2BertModel,
+    )
+
+    encoder = Wav2Vec2BertConfig(
+        hidden_size=WIDTH,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=4 * WIDTH,
+        feature_projection_input_dim=160,
+        layerdrop=0.0,
+        mask_time_prob=0.0,
+        apply_spec_augment=False,
+    )
+    Wav2Vec2BertModel(encoder).eval().save_pretrained(work / "encoder")
+    SeamlessM4TFeatureExtractor().save_pretrained(work / "encoder")
+    ids = {k: getattr(tokenizer, k) for k in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    for name, width, layers, vocabulary in (("small", 512, 8, 12000), ("large", 1024, 6, 16000)):
+        shape = {"hidden_size": width, "intermediate_size": 11 * width // 4, "num_attention_heads": width // 64}
+        config = LlamaConfig(vocab_size=vocabulary, num_hidden_layers=layers, **shape, **ids)
+        LlamaForCausalLM(config).save_pretrained(work / name)
+        tokenizer.save_pretrained(work / name)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from shapes import write_shape  # beside this file
 from ssr_connector.config import load_recipe
-from ssr_connector.training.plan import GIB, Speech, make_plan
+from ssr_connector.training.plan import ACTIVATIONS, GIB, make_plan
+from ssr_connector.training.stand_in import Speech
 
 RECIPES = {  # and the GPUs that each is for
     "librispeech100-smollm135m-hubert": 1,
@@ -38,7 +39,7 @@ def main() -> None:
                 plan = make_plan(recipe, Speech(None, 12.0, 4.0), gpus)
                 total = sum(n for n, _ in plan.parameters.values()) / 1e6
                 learning = sum(n for _, n in plan.parameters.values()) / 1e6
-                activations = plan.memory["activations at the peak"] / GIB
+                activations = plan.memory[ACTIVATIONS] / GIB
                 print(
                     f"| {name} | {stage} | {gpus} | {learning:,.0f} of {total:,.0f} | {plan.total_bytes / GIB:.1f} "
                     f"| {activations:.1f} | {plan.flops / 1e12:.1f} | {plan.speech_hours:,.0f} |",

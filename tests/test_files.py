@@ -1,6 +1,8 @@
 """Files and folders are there whole or not at all, and what was there before survives a failure."""
 
+import contextlib
 import json
+import os
 import resource
 from pathlib import Path
 
@@ -8,7 +10,15 @@ import pytest
 import torch
 
 from ssr_connector.errors import UserError
-from ssr_connector.files import is_there, replace_file, replace_folder, write_json, write_tensors
+from ssr_connector.files import (
+    clear_unfinished,
+    is_there,
+    new_folder,
+    replace_file,
+    replace_folder,
+    write_json,
+    write_tensors,
+)
 
 
 class Killed(BaseException):
@@ -80,6 +90,34 @@ def test_the_old_folder_comes_back_where_the_new_one_cannot_take_its_place(tmp_p
         (new / "weights").write_text("new")
     assert (path / "weights").read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_cleared(tmp_path):
+    for name in ("a", "a.tmp-host-1", "a.old-host-1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "weights").write_text("some")
+    (tmp_path / "b.tmp-host-1").touch()
+    clear_unfinished(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_folder_that_is_cleared_while_it_is_filled_does_not_come_half(tmp_path, monkeypatch):
+    rmdir = os.rmdir
+
+    def fill_then_rmdir(*args, **options):  # a writer that is quicker than who clears
+        with contextlib.suppress(FileNotFoundError):
+            (new / "second").write_text("2")
+        rmdir(*args, **options)
+
+    filling = new_folder(tmp_path / "shard")
+    new = filling.__enter__()
+    (new / "first").write_text("1")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rmdir", fill_then_rmdir)
+        clear_unfinished(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        filling.__exit__(None, None, None)
+    assert not (tmp_path / "shard").exists()
 
 
 def test_a_full_disk_is_said_in_one_sentence(tmp_path):

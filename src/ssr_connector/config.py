@@ -135,6 +135,7 @@ class TrainingSection:
     batch_s: float = 120.0  # seconds of audio a batch
     accumulate: int = 1  # batches a step
     gradient_checkpointing: bool = False  # what learns is computed twice instead of kept: less memory, a third slower
+    compile: bool = False  # Transformer layers by torch.compile: a slow first step, then faster ones; needs a compiler
     sharding: Literal["none", "fsdp"] = "none"  # fsdp: processes divide weights, gradients and AdamW's state among them
     batch_tokens: int = 4096  # of text a step, for the objective `text`
     text_block: int = 128

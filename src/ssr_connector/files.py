@@ -31,12 +31,9 @@ def replace_file(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def replace_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` to fill; it takes the place of `path` when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, old = _beside(path, "tmp"), _beside(path, "old")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
+    with _temporary_folder(path) as temporary:
         yield temporary
+        old = _beside(path, "old")
         if path.exists():
             path.rename(old)
         try:
@@ -46,6 +43,31 @@ def replace_folder(path: Path) -> Iterator[Path]:
                 old.rename(path)
             raise
         shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` to fill; it becomes `path` when the block ends well, unless there is one.
+
+    Of several processes that make the same folder the first wins: what is there once does not change.
+    """
+    with _temporary_folder(path) as temporary:
+        yield temporary
+        try:
+            temporary.rename(path)
+        except OSError:  # as a folder that is not empty is in the way
+            if not path.is_dir():
+                raise
+
+
+@contextlib.contextmanager
+def _temporary_folder(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path, "tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -56,13 +78,16 @@ def _beside(path: Path, what: str) -> Path:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Remove what killed processes left of the two above. No process may be writing there."""
+    """Remove what killed processes left of the above; one that is still at it fails, and puts nothing half in place."""
     if not folder.is_dir():
         return
     for path in folder.iterdir():
         if ".tmp-" in path.name or ".old-" in path.name:
             if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
+                away = _beside(path, "old")
+                with contextlib.suppress(OSError):  # it was finished, or removed, just now
+                    path.rename(away)  # at once: emptied under its name, the rest could still be put in place
+                    shutil.rmtree(away, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
 

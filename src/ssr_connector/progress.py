@@ -20,13 +20,17 @@ SHOWN = (
     "text",
     "accuracy",
     "audio_s_per_s",
+    "recordings_per_s",
 )
 LINE_EVERY_S = 20.0
 
 
 @contextlib.contextmanager
-def bar(console: Console, what: str) -> Iterator[Report]:
-    """A function to call with (done, total, figures to show)."""
+def bar(console: Console | None, what: str) -> Iterator[Report]:
+    """A function to call with (done, total, figures to show); without a console nothing is shown."""
+    if console is None:
+        yield lambda *_: None
+        return
     if not console.is_terminal:
         yield lines(console, what)
         return

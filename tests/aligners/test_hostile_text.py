@@ -6,8 +6,8 @@ import pytest
 from tokenizers import ByteLevelBPETokenizer, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from ssr_connector.aligners.bundle import offset_tokenize
 from ssr_connector.aligners.placement import place_tokens, place_words
+from ssr_connector.base_models import offset_tokenize
 
 GPT2 = Path(__file__).parents[3] / "shared" / "data" / "tokenizers" / "gpt2"  # beside the checkout, where there is one
 TEXTS = [

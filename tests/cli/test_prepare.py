@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ssr_connector.cli import prepare
+from ssr_connector.cli import engine, prepare
 from ssr_connector.errors import UserError
 
 
@@ -65,14 +65,36 @@ def test_shards_are_written_for_each_part_and_go_when_they_are_not_of_these_cuts
         prepare.run(parse(*words, "--shar", "0"))
 
 
+@pytest.mark.parametrize(
+    ("words", "message"), [(("--jobs", "0"), "--jobs is at least 1"), (("--address", "auto"), "goes with --engine ray")]
+)
+def test_what_does_not_go_together_is_refused(source: Path, words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        prepare.run(parse(str(source), "--out", str(source.parent / "out"), *words))
+
+
 def test_user_errors_come_through(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         prepare.run(parse(str(tmp_path / "none.tsv"), "--out", str(tmp_path / "out")))
+
+
+def test_shards_are_as_large_as_without_the_command() -> None:
+    from ssr_connector.engine import shard
+
+    assert parse("a", "--out", "b").shard_mb == shard.SHARD_MB
+    assert engine.SHARD_S == shard.SHARD_S
 
 
 def test_the_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse("--help")
     printed = capsys.readouterr().out
-    for taught in ("start_s and end_s", "metadata.csv", "examples\n", "rejected.tsv", "--check {decode,header}"):
+    for taught in (
+        "start_s and end_s",
+        "metadata.csv",
+        "examples\n",
+        "rejected.tsv",
+        "--check {decode,header}",
+        "--engine {local,ray}",
+    ):
         assert taught in printed

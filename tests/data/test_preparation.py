@@ -1,5 +1,6 @@
 import csv
 import errno
+import gzip
 import json
 import os
 from dataclasses import replace
@@ -10,11 +11,13 @@ import pytest
 import soundfile
 from lhotse import validate
 
-from ssr_connector.data import output, preparation
+from ssr_connector.data import inspection, output, preparation
+from ssr_connector.data.audio import AudioFacts, inspect_audio
 from ssr_connector.data.cuts import cut_audio, read_cuts
 from ssr_connector.data.entry import Corpus, Entry
 from ssr_connector.data.preparation import prepare
 from ssr_connector.data.words import WordTime
+from ssr_connector.engine import LocalEngine
 from ssr_connector.errors import UserError
 
 RATE_HZ = 8_000
@@ -192,12 +195,29 @@ def test_a_development_set_is_parted_and_goes_with_the_next_run(tmp_path: Path) 
     assert sorted(p.name for p in out.iterdir()) == ["cuts.jsonl.gz", "rejected.tsv", "summary.json"]
 
 
-def test_running_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    source = good_corpus(tmp_path)
-    for folder, jobs in (("one", 1), ("two", 4)):
-        prepare(source, tmp_path / folder, dev=1, jobs=jobs)
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file, without gzip's header: lhotse writes the time into those of Shar."""
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {name: gzip.decompress(data) if name.endswith(".gz") else data for name, data in files.items()}
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_shards_and_processes_change_nothing(tmp_path: Path, jobs: int) -> None:
+    rows = [(f"u{i}", sound(tmp_path / f"{i}.wav", 0.5 + i / 10).name, "Hi you.", f"s{i % 4}") for i in range(9)]
+    rows += [("u0", "8.wav", "Again.", "s0"), ("none", "none.wav", "Hi.", "s1"), ("long", "8.wav", "Hi " * 30, "s2")]
+    source = table(tmp_path, *rows, columns="id audio text speaker")
+    whole = prepare(source, tmp_path / "whole", dev=2, shar=3)
+    assert whole.rejected == {"duplicate id": 1, "missing file": 1, "transcript longer than its audio can hold": 1}
+    shards = prepare(source, tmp_path / "shards", dev=2, shar=3, engine=LocalEngine(jobs), shard_mb=0.1)
+    assert shards == whole
+    assert contents(tmp_path / "shards") == contents(tmp_path / "whole")
+    train, dev = (
+        {cut.supervisions[0].speaker for cut in read_cuts(tmp_path / f"shards/{part}.jsonl.gz")}
+        for part in ("train", "dev")
+    )
+    assert train
+    assert dev
+    assert not train & dev
 
 
 def test_a_full_disk_leaves_the_earlier_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,17 +236,33 @@ def test_a_full_disk_leaves_the_earlier_output(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(output, "_write_lines", full)
     with pytest.raises(UserError, match="No space left on device"):
         prepare(good_corpus(tmp_path, 3), out)
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
 
-def test_an_interruption_while_checking_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*args: object, **options: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(preparation, "inspect_audio", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/checked").touch()
+    with pytest.raises(UserError, match=r"out cannot be written \(.*File exists"):
         prepare(good_corpus(tmp_path), tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_check_goes_on_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def interrupted(path: Path, decode: bool) -> AudioFacts:
+        seen.append(path.stem)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return inspect_audio(path, decode=decode)
+
+    monkeypatch.setattr(inspection, "inspect_audio", interrupted)
+    source, out = good_corpus(tmp_path), tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        prepare(source, out, shard_mb=0.0)
+    assert [path.name for path in out.iterdir()] == ["checked"]
+    assert prepare(source, out, shard_mb=0.0).cuts == 4
+    assert seen == ["0", "1", "2", "2", "3"]
+    assert sorted(path.name for path in out.iterdir()) == ["cuts.jsonl.gz", "rejected.tsv", "summary.json"]
 
 
 def test_headers_alone_can_be_checked(tmp_path: Path) -> None:
@@ -260,7 +296,6 @@ def test_layouts_are_detected(tmp_path: Path) -> None:
         ("table.tsv", {"subset": "dev"}, "the layout table has no named subsets, only mls, commonvoice"),
         ("table.tsv", {"min_duration_s": 61}, "more than --max-duration-s"),
         ("table.tsv", {"dev": -1}, "neither a number of cuts nor a share"),
-        ("table.tsv", {"jobs": 0}, "give 1 or more"),
         ("table.tsv", {"words": "none.ctm"}, "does not exist"),
         ("table.tsv", {"out": "table.tsv"}, "is a file"),
     ],

@@ -89,8 +89,8 @@ def test_a_part_of_such_a_cut_at_another_speed_is_made_by_lhotse(cuts, folder):
 
 def test_cuts_go_to_other_machines_and_a_changed_tar_is_another_shard(folder):
     found = tuple(read_cuts(folder))
-    there = unpack(pack(Shard("key", found)))
-    assert [cut_audio(c).samples.tolist() for c in there.cuts] == [cut_audio(c).samples.tolist() for c in found]
+    there = unpack(pack(Shard("key", found, 1.0)))
+    assert [cut_audio(c).samples.tolist() for c in there.items] == [cut_audio(c).samples.tolist() for c in found]
     before = content(found[0], with_text=True)
     tar = folder / "recording.000000.tar"
     tar.write_bytes(tar.read_bytes() + bytes(512))

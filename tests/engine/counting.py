@@ -3,42 +3,53 @@
 import os
 import signal
 import sys
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssr_connector.data import inspection, preparation
 from ssr_connector.encoders import corpus
 from ssr_connector.engine import LocalEngine, RayEngine
 
-EncodeStage = corpus.EncodeStage
-SHARD_S = 4.0
+EncodeStage, InspectStage = STAGES = corpus.EncodeStage, inspection.InspectStage
+SHARD_S, SHARD_MB = 4.0, 0.2
+PATIENCE_S = 180  # on a busy machine Ray alone takes a minute
 
 
 @dataclass(frozen=True)
 class CountingStage:
-    """That of `ssr encode`, in no hurry."""
+    """One of the above, in no hurry; `dies_at` names the shard in whose middle the process kills itself, once."""
 
+    number: int  # while it stands in for its class, that cannot be sent to another process
     values: tuple
     log: Path
     pause_s: float
+    dies_at: str | None
 
     def load(self):
-        work = EncodeStage(*self.values).load()
+        work = STAGES[self.number](*self.values).load()
         self.write("load")
 
-        def counted(cuts, folder, tick):
-            self.write(f"begin {cuts[0].id}")
-            work(cuts, folder, tick)
-            time.sleep(self.pause_s)  # now there is something, but nothing is committed
-            self.write(f"end {cuts[0].id}")
+        def counted(items, folder, tick):
+            name = name_of(items)
+            self.write(f"begin {name}")
+            work(items, folder, tick)  # now there is something, but nothing is committed
+            if name == self.dies_at and Calls.read(self.log).begun[name] == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(self.pause_s)
+            self.write(f"end {name}")
 
         return counted
 
     def write(self, line):
         with self.log.open("a") as lines:
             lines.write(f"{os.getpid()} {line}\n")
+
+
+def name_of(items):
+    """What a shard is called in the trace: its first cut, or file."""
+    return getattr(items[0], "id", None) or items[0].stem
 
 
 @dataclass(frozen=True)
@@ -60,35 +71,45 @@ class Calls:
 
     begun: Counter
     ended: Counter
-    busy: list  # processes in the middle of a shard
+    processes: set
 
     @classmethod
     def read(cls, log):
         rows = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
         begun = Counter(row[2] for row in rows if row[1] == "begin")
         ended = Counter(row[2] for row in rows if row[1] == "end")
-        last = {int(row[0]): row[1] for row in rows}
-        return cls(begun, ended, [pid for pid, what in last.items() if what == "begin"])
+        return cls(begun, ended, {int(row[0]) for row in rows})
 
 
-def until(condition, timeout_s=90):
+def until(condition):
     """Wait for it."""
-    end = time.monotonic() + timeout_s
+    end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.02)
 
 
-def kill_a_busy_worker(log):
-    """A thread that kills one which is at a shard, as soon as another shard is done; it is started."""
+def committed(folder):
+    """Names of the shards whose results are there."""
+    return {p.name for p in folder.iterdir() if ".tmp-" not in p.name} if folder.is_dir() else set()
 
-    def kill():
-        until(lambda: sum(Calls.read(log).ended.values()) >= 1 and Calls.read(log).busy)
-        os.kill(Calls.read(log).busy[0], signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    return killer
+def is_alive(pid):
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def stop(run, how, out, log):
+    """Stop a driver by a signal when two shards are committed; returns what is, when all its workers are gone."""
+    until(lambda: len(committed(out / "shards")) >= 2)
+    run.send_signal(how)
+    assert run.wait(PATIENCE_S) != 0
+    until(lambda: not any(map(is_alive, Calls.read(log).processes)))
+    return committed(out / "shards")
 
 
 def files(folder):
@@ -96,13 +117,22 @@ def files(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def encode(manifest, encoder, out, log, engine, pause_s=0.4):
+def encode(manifest, encoder, out, log, engine, pause_s=0.4, dies_at=None):
     """`ssr encode`, traced."""
-    corpus.EncodeStage = lambda *values: CountingStage(values, Path(log), pause_s)
+    corpus.EncodeStage = lambda *values: CountingStage(0, values, Path(log), pause_s, dies_at)
     try:
         return corpus.encode_cuts([Path(manifest)], encoder, None, Path(out), 5.0, lambda *_: None, engine, SHARD_S)
     finally:
         corpus.EncodeStage = EncodeStage
+
+
+def prepare(table, out, log, engine, dies_at=None):
+    """`ssr prepare`, traced."""
+    inspection.InspectStage = lambda *values: CountingStage(1, values, Path(log), 0.0, dies_at)
+    try:
+        return preparation.prepare(table, out, dev=4, engine=engine, shard_mb=SHARD_MB)
+    finally:
+        inspection.InspectStage = InspectStage
 
 
 ENGINES = {"local": LocalEngine, "ray": RayEngine}

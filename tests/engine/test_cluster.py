@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from ssr_connector.data.cuts import read_manifests
+from ssr_connector.data.preparation import prepare
 from ssr_connector.engine.cluster import RayEngine
-from ssr_connector.engine.shard import cut_shards
+from ssr_connector.engine.shard import cut_shards, file_shards
 from ssr_connector.errors import UserError
 
 pytest.importorskip("ray")
@@ -16,15 +17,30 @@ pytest.importorskip("ray")
 
 @pytest.mark.slow
 def test_a_killed_worker_changes_nothing(counting, encoded, tiny_corpus, tiny_encoder, tmp_path):
-    log, out = tmp_path / "calls", tmp_path / "frames"
-    killer = counting.kill_a_busy_worker(log)
-    n, rejected = counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log, RayEngine(2))
-    killer.join()
+    log, out, manifest = tmp_path / "calls", tmp_path / "frames", tiny_corpus / "train.jsonl.gz"
+    second = counting.name_of(cut_shards(read_manifests([manifest]), counting.SHARD_S, [], with_text=False)[1].items)
+    n, rejected = counting.encode(manifest, tiny_encoder, out, log, RayEngine(2), dies_at=second)
     assert (n, rejected) == (12, [])
     assert counting.files(out) == counting.files(encoded)
     calls = counting.Calls.read(log)
     assert set(calls.ended.values()) == {1}
-    assert sorted(calls.begun.values()) == [1] * (len(calls.begun) - 1) + [2]  # the killed one
+    assert calls.begun - calls.ended == {second: 1}
+
+
+@pytest.mark.slow
+def test_recordings_are_checked_as_in_one_process(counting, tiny_corpus, tmp_path):
+    files = [*sorted(tiny_corpus.parent.glob("u*.wav")), tmp_path / "none.wav"]
+    rows = [f"{file.stem}\t{file}\tHi you." for file in [*files, files[0]]]  # the last one's id is there already
+    table, log = tmp_path / "table.tsv", tmp_path / "calls"
+    table.write_text("\n".join(["id\taudio\ttext", *rows]))
+    second = counting.name_of(file_shards(files, counting.SHARD_MB, [])[1].items)
+    summary = prepare(table, tmp_path / "whole", dev=4)
+    assert summary.rejected == {"missing file": 1, "duplicate id": 1}
+    assert counting.prepare(table, tmp_path / "shards", log, RayEngine(2), dies_at=second) == summary
+    assert counting.files(tmp_path / "shards") == counting.files(tmp_path / "whole")
+    calls = counting.Calls.read(log)
+    assert len(calls.ended) > 3
+    assert calls.begun - calls.ended == {second: 1}
 
 
 @pytest.mark.slow
@@ -33,12 +49,8 @@ def test_a_run_that_is_stopped_goes_on(how, counting, encoded, tiny_corpus, tiny
     log, out = tmp_path / "calls", tmp_path / "frames"
     words = ["ray", tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log]
     run = subprocess.Popen([sys.executable, counting.__file__, *map(str, words)])
-    counting.until(lambda: sum(counting.Calls.read(log).ended.values()) >= 2)
-    run.send_signal(how)
-    assert run.wait(60) != 0
+    committed = counting.stop(run, how, out, log)
     assert not (out / "index.json").exists()
-    committed = {p.name for p in (out / "shards").iterdir() if ".tmp-" not in p.name}
-    assert committed
     before = counting.Calls.read(log)
     again = tmp_path / "calls again"
     assert counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, again, RayEngine(2), 0.0)[0] == 12
@@ -60,7 +72,10 @@ def test_what_the_work_raises_comes_back(error, counting, tiny_corpus, tmp_path)
         assert str(caught.value) == str(error)
 
 
-def test_a_cluster_that_is_not_there_is_said(counting, tiny_corpus, tiny_encoder, tmp_path):
-    cuts, engine = tiny_corpus / "train.jsonl.gz", RayEngine(2, "auto")
-    with pytest.raises(UserError, match=r"no Ray cluster at auto"):
+@pytest.mark.parametrize("address", ["auto", pytest.param("127.0.0.1:9", marks=pytest.mark.slow)])
+def test_a_cluster_that_is_not_there_is_said(address, counting, tiny_corpus, tiny_encoder, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))  # not the name of a cluster that was here once
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    cuts, engine = tiny_corpus / "train.jsonl.gz", RayEngine(2, address)
+    with pytest.raises(UserError, match=rf"no Ray cluster at {address}"):
         counting.encode(cuts, tiny_encoder, tmp_path / "frames", tmp_path / "calls", engine)

@@ -1,6 +1,5 @@
 """Shards in processes of this machine: the same files, and no process that outlives its driver."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,14 +12,6 @@ from ssr_connector.engine.shard import cut_shards
 from ssr_connector.errors import UserError
 
 
-def is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_processes_change_nothing(counting, encoded, tiny_corpus, tiny_encoder, tmp_path):
     log, out = tmp_path / "calls", tmp_path / "frames"
     counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log, LocalEngine(2), 0.0)
@@ -31,11 +22,10 @@ def test_processes_change_nothing(counting, encoded, tiny_corpus, tiny_encoder, 
 
 @pytest.mark.slow
 def test_a_killed_worker_is_said_and_the_run_goes_on(counting, encoded, tiny_corpus, tiny_encoder, tmp_path):
-    log, out = tmp_path / "calls", tmp_path / "frames"
-    killer = counting.kill_a_busy_worker(log)
+    log, out, manifest = tmp_path / "calls", tmp_path / "frames", tiny_corpus / "train.jsonl.gz"
+    second = counting.name_of(cut_shards(read_manifests([manifest]), counting.SHARD_S, [], with_text=False)[1].items)
     with pytest.raises(UserError, match="a process was killed"):
-        counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log, LocalEngine(2))
-    killer.join()
+        counting.encode(manifest, tiny_encoder, out, log, LocalEngine(2), dies_at=second)
     n, _ = counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log, LocalEngine(2), 0.0)
     assert n == 12
     assert counting.files(out) == counting.files(encoded)
@@ -47,13 +37,8 @@ def test_a_run_that_is_stopped_goes_on(how, counting, encoded, tiny_corpus, tiny
     log, out = tmp_path / "calls", tmp_path / "frames"
     words = ["local", tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log]
     run = subprocess.Popen([sys.executable, counting.__file__, *map(str, words)])
-    counting.until(lambda: sum(counting.Calls.read(log).ended.values()) >= 2)
-    run.send_signal(how)
-    assert run.wait(60) != 0
-    workers = {int(line.split()[0]) for line in log.read_text().splitlines()}
-    counting.until(lambda: not any(map(is_alive, workers)), 20)
+    committed = counting.stop(run, how, out, log)
     assert not (out / "index.json").exists()
-    committed = {p.name for p in (out / "shards").iterdir() if ".tmp-" not in p.name}
     again = tmp_path / "calls again"
     assert counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, again, LocalEngine(), 0.0)[0] == 12
     assert counting.files(out) == counting.files(encoded)

@@ -47,12 +47,12 @@ def test_a_run_that_is_stopped_goes_on(shards, tmp_path):
     (tmp_path / f"{shards[2].key}.tmp-elsewhere-1").mkdir()  # as a killed process leaves it
     stage, seen = Ids(), []
     folders = run_shards(stage, shards, tmp_path, LocalEngine(), lambda *told: seen.append(told))
-    assert stage.done == [shard.cuts[0].id for shard in shards[2:]]
+    assert stage.done == [shard.items[0].id for shard in shards[2:]]
     assert [f.name for f in folders] == [shard.key for shard in shards]
     assert {p.name for p in tmp_path.iterdir()} == {shard.key for shard in shards}
-    assert [(folder / "ids").read_text().split() for folder in folders] == [[c.id for c in s.cuts] for s in shards]
-    total_s = round(sum(shard.duration_s for shard in shards))
-    assert seen[0][:2] == (round(sum(shard.duration_s for shard in shards[:2])), total_s)
+    assert [(folder / "ids").read_text().split() for folder in folders] == [[c.id for c in s.items] for s in shards]
+    total_s = round(sum(shard.size for shard in shards))
+    assert seen[0][:2] == (round(sum(shard.size for shard in shards[:2])), total_s)
     assert seen[-1][:2] == (total_s, total_s)
     run_shards(Ids(stops_at=0), shards, tmp_path, LocalEngine(), quiet)  # nothing is left
 

@@ -340,3 +340,4 @@ def test_the_llm_is_loaded_where_something_runs_it():
         ({"distil": 1.0}, ("connector", "llm"), True),
     ):
         assert needs_llm(TrainingSection(objectives=objectives, train=train)) == needed
+    assert needs_llm(TrainingSection(objectives={"distil": 1.0}, train=("connector",), distil_layer=1))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssr_connector.cli.engine import add_engine_arguments
+from ssr_connector.cli.engine import add_duration_argument, add_engine_arguments
 
 if TYPE_CHECKING:
     from ssr_connector.aligners.formats import TimedUtterance
@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", metavar="NAME", help="with --llm: also frames and tokens from word times")
     parser.add_argument("--llm", metavar="NAME", help="whose tokens those are")
     add_engine_arguments(parser)
+    add_duration_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         return align_recording(args, first, formats, console)
     if args.out is None:
         raise UserError("where to? give --out DIR for the alignments of a corpus")
-    return align_corpus(args, manifests(args.sources, args.out, console), formats, console)
+    return align_corpus(args, formats, console)
 
 
 def is_cuts(source: Path) -> bool:
@@ -101,7 +102,7 @@ def is_cuts(source: Path) -> bool:
     return source.name.endswith((".jsonl", ".jsonl.gz")) or is_shar(source)
 
 
-def manifests(sources: Sequence[Path], out: Path, console: Any) -> list[Path]:
+def manifests(sources: Sequence[Path], out: Path, engine: "Engine", console: Any) -> list[Path]:
     """Cut manifests of the sources; a table or corpus is prepared under `out` first."""
     from ssr_connector.data.preparation import prepare
 
@@ -111,7 +112,7 @@ def manifests(sources: Sequence[Path], out: Path, console: Any) -> list[Path]:
             found.append(source)
             continue
         folder = out / "prepared" / str(number)
-        summary = prepare(source, folder, max_duration_s=MAX_DURATION_S, console=console)
+        summary = prepare(source, folder, max_duration_s=MAX_DURATION_S, engine=engine, console=console)
         n = sum(summary.rejected.values())
         console.print(f"{source}: {summary.cuts} utterances, {summary.hours:.2f} h, {n} rejected", soft_wrap=True)
         if n:
@@ -120,7 +121,7 @@ def manifests(sources: Sequence[Path], out: Path, console: Any) -> list[Path]:
     return found
 
 
-def align_corpus(args: argparse.Namespace, sources: list[Path], formats: list[str], console: Any) -> int:
+def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> int:
     """All utterances into files."""
     import time
 
@@ -137,6 +138,7 @@ def align_corpus(args: argparse.Namespace, sources: list[Path], formats: list[st
     of_words = word_corpus.is_word_aligner(args.aligner)
     if of_words and args.engine != "local":
         raise UserError(f"--engine {args.engine} goes with a trained aligner, not with {args.aligner}")
+    sources = manifests(args.sources, args.out, engine, console)
     cuts = read_manifests(sources)
     started = time.monotonic()
     with bar(console, "aligning") as report:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ssr_connector.cli.engine import add_engine_arguments
+from ssr_connector.cli.engine import add_duration_argument, add_engine_arguments
 
 HELP = "run the frozen speech encoder over cuts once, and keep its frames on disk"
 
@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch-s", metavar="S", type=float, default=120.0, help="seconds of audio at once (default: 120)"
     )
     add_engine_arguments(parser)
+    add_duration_argument(parser)
 
 
 def layers(text: str) -> int | list[int]:

@@ -2,11 +2,11 @@
 
 import argparse
 
-SHARD_S = 3600.0
+SHARD_S, SHARD_MB = 3600.0, 50.0  # as in ssr_connector.engine.shard, which `ssr --help` need not wait for
 
 
-def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where the shards are done, and how large they are."""
+def add_engine_arguments(parser: argparse.ArgumentParser, jobs: str = "1") -> None:
+    """Where the shards are done; `jobs` says how many there are without the option."""
     parser.add_argument(
         "--engine",
         choices=["local", "ray"],
@@ -19,8 +19,12 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the Ray cluster; auto: the one that this machine is part of (default: start one on this machine)",
     )
     parser.add_argument(
-        "--jobs", metavar="N", type=int, help="processes or actors at once (default: 1; of Ray: every core)"
+        "--jobs", metavar="N", type=int, help=f"processes or actors at once (default: {jobs}; of Ray: every core)"
     )
+
+
+def add_duration_argument(parser: argparse.ArgumentParser) -> None:
+    """How large shards of cuts are."""
     parser.add_argument(
         "--shard-s",
         metavar="S",

@@ -1,6 +1,7 @@
 """`ssr import-benchmark`: a published benchmark as it was downloaded, as tasks of `ssr evaluate`."""
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,20 +57,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shots", metavar="N", type=int, help="mmlu: examples before each question, 0 to 5 (default: 5)"
     )
     parser.add_argument("--no-header", action="store_true", help="mmlu: no line on the subject before the examples")
-    parser.add_argument("--jobs", metavar="N", type=int, help="recordings to check at once (default: every processor)")
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, help="processes that check recordings (default: one a processor)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, check, write, and say what came of it; raises UserError where nothing is usable."""
     from rich.console import Console
 
+    from ssr_connector.engine import build_engine
     from ssr_connector.errors import UserError
     from ssr_connector.evaluation.benchmarks.conversion import nothing_usable, read_benchmark, write_benchmark
     from ssr_connector.evaluation.benchmarks.layout import Options
 
     console = Console(highlight=False, markup=False)
     options = Options(args.split, args.shots, not args.no_header)
-    found = read_benchmark(args.name, args.source, options, args.jobs, console)
+    engine = build_engine("local", os.cpu_count() if args.jobs is None else args.jobs)
+    found = read_benchmark(args.name, args.source, options, engine, console)
     for line in summary(found):
         console.print(line, soft_wrap=True)
     if args.check:

@@ -16,8 +16,9 @@ EPILOG = """\
 The models are built from their configurations without weights, and one step is run through them on tensors that have
 shapes and no contents, so a plan of an 8B model takes seconds and no memory on a laptop. Where data.train is there, the
 shapes are those of its utterances; else give --utterance-s and --tokens-per-s.
-Time needs a rate: --measure times the stage's own shapes on this machine (an LLM of two layers stands for all), or
---tflops says what one GPU will sustain.
+Time needs a rate: --measure times the stage's own shapes on this machine (two layers stand for a large LLM), or
+--tflops says what one GPU will sustain. Without a GPU --measure also finds what a process takes here beside its
+tensors, and the plan is one for this machine.
 
 examples
   ssr plan distill  --config recipes/mls-llama3-8b-dinosr.yaml --gpus 32 --gpu-gib 80 --tflops 350
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tokens-per-s", metavar="N", type=float, default=4.0, help="the LLM's tokens in a second (default: 4)"
     )
     speed = parser.add_mutually_exclusive_group()
-    speed.add_argument("--measure", action="store_true", help="time a few steps here")
+    speed.add_argument("--measure", action="store_true", help="take a few steps here, for a minute or so")
     speed.add_argument("--tflops", metavar="N", type=float, help="what one GPU sustains, 10^12 operations a second")
 
 
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ssr_connector.config import load_recipe
     from ssr_connector.errors import UserError
-    from ssr_connector.training.plan import make_plan, measure_rate, speech_of
+    from ssr_connector.training.plan import make_plan, measure, speech_of
 
     if args.gpus < 1:
         raise UserError(f"--gpus {args.gpus}: give 1 or more")
@@ -70,10 +71,9 @@ def run(args: argparse.Namespace) -> int:
     overrides = [*args.overrides, *([f"--training.sharding={args.sharding}"] if args.sharding else [])]
     recipe = load_recipe(args.config, args.variant or args.stage, overrides)
     speech = speech_of(recipe, args.utterance_s, args.tokens_per_s)
-    plan = make_plan(recipe, speech, args.gpus)
-    rate = args.tflops * 1e12 if args.tflops else None
-    if args.measure:
-        rate = measure_rate(recipe, speech, note=lambda line: console.print(f"  {line}"))
+    here = measure(recipe, speech) if args.measure else None
+    plan = make_plan(recipe, speech, args.gpus, here)
+    rate = here.flops_per_s if here else args.tflops * 1e12 if args.tflops else None
     for table in tables(plan, args.gpus, cards):
         console.print(table)
     console.print(time_line(plan, rate, args.gpus), soft_wrap=True)

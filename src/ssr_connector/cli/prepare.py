@@ -1,9 +1,12 @@
 """``ssr prepare``: recordings and transcripts become lhotse cuts, checked."""
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ssr_connector.cli.engine import SHARD_MB, add_engine_arguments
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,12 +44,16 @@ What cannot be used is left out, counted, and listed with its reason in DIR/reje
 empty, truncated, not audio or hold NaN; transcripts that are empty, unspeakable or of more than 40 characters a second;
 ids that occur again; parts that lie outside of their recording or are longer or shorter than the limits.
 
+Recordings are checked shard by shard: the same command goes on where it was cut off, and --engine ray checks them on a
+Ray cluster (docs/clusters.md).
+
 examples
   ssr prepare my/table.tsv --out data/mine --dev 0.05
   ssr prepare LibriSpeech/train-clean-100 --out data/clean100 --jobs 8
   ssr prepare cv-corpus-17.0/cy --out data/cy --subset validated --min-duration-s 1
   ssr prepare LJSpeech-1.1 --out data/lj --words lj.ctm
   ssr prepare LibriSpeech --out /scratch/ls --shar 1000       # then --data.train /scratch/ls/cuts-shar
+  ssr prepare mls_english_opus --subset train --out data/mls --engine ray --address auto
 """
 
 
@@ -91,7 +98,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also write the cuts with their audio (one channel, FLAC of 16 bits) as lhotse Shar, N cuts in a shard, "
         "into DIR/cuts-shar, or DIR/train-shar and DIR/dev-shar: every command takes such a folder for a cuts.jsonl.gz",
     )
-    parser.add_argument("--jobs", metavar="N", type=int, help="recordings to check at once (default: every processor)")
+    add_engine_arguments(parser, jobs="every processor")
+    parser.add_argument(
+        "--shard-mb",
+        metavar="MB",
+        type=float,
+        default=SHARD_MB,
+        help=f"megabytes of recordings in a shard, which is checked as a whole or again (default: {SHARD_MB:.0f})",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -99,8 +113,11 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from ssr_connector.data.preparation import prepare
+    from ssr_connector.engine import build_engine
 
     console = Console(highlight=False, markup=False)
+    jobs = os.cpu_count() if args.jobs is None and args.engine == "local" else args.jobs
+    engine = build_engine(args.engine, jobs, args.address)
     console.print(f"Preparing {args.source} into {args.out}", soft_wrap=True)
     summary = prepare(
         args.source,
@@ -110,11 +127,12 @@ def run(args: argparse.Namespace) -> int:
         words=args.words,
         dev=args.dev,
         check=args.check,
-        jobs=args.jobs,
         min_duration_s=args.min_duration_s,
         max_duration_s=args.max_duration_s,
         seed=args.seed,
         shar=args.shar,
+        engine=engine,
+        shard_mb=args.shard_mb,
         console=console,
     )
     console.print(summary_table(summary))

@@ -1,7 +1,8 @@
 """Block-wise causal attention, segment by segment (METHOD §2, block-wise variant).
 
 A frame sees its own segment so far and the last `slack` frames before it. No dense [T, T] mask is built: queries are
-gathered into one row per segment, keys and values into that row's window, and one batched attention runs over them.
+gathered into one row per segment, keys and values into that row's window, and one batched attention runs over all rows
+of like length: a pause of two seconds does not make every row that long.
 """
 
 from dataclasses import dataclass
@@ -13,34 +14,54 @@ from torch import Tensor, nn
 from ssr_connector.types import Segments
 
 BLOCKWISE = "ssr_blockwise"
+SHORT_FRAMES = 8  # segments up to this length go together; of longer ones those between two powers of two
+
+
+@dataclass(frozen=True)
+class Rows:
+    """N segments of like length; frames are counted through the whole batch, utterance after utterance."""
+
+    queries: Tensor  # [N, Q] frame of each query, or any where there is none
+    keys: Tensor  # [N, K] frame of each key, likewise
+    allowed: Tensor  # [N, 1, Q, K] whether a query sees a key
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Which frames each segment's queries and keys are, over all N segments of a batch."""
+    """Which frames each segment's queries and keys are, over all segments of a batch."""
 
-    row: Tensor  # [N] utterance of each segment
-    queries: Tensor  # [N, Q] frame of each query
-    query_mask: Tensor  # [N, Q] whether there is one
-    keys: Tensor  # [N, K] frame of each key
-    allowed: Tensor  # [N, 1, Q, K] whether a query sees a key
+    rows: tuple[Rows, ...]
+    where: Tensor  # [B T] which query of all rows, end to end, a frame is; one past the last where it is none
 
     @classmethod
     def build(cls, segments: Segments, n_frames: int, slack_frames: int) -> "Windows":
-        """Segments end at `segments.ends`. Frames after the last end are in none: no selected frame sees them."""
-        ends = segments.ends.masked_fill(~segments.mask, 0)  # [B, S]
+        """Segments end at `segments.ends`. Frames after the last end are in none: no selected frame sees them.
+
+        Built on the CPU, so that a GPU is waited for once.
+        """
+        device = segments.ends.device
+        ends = segments.ends.masked_fill(~segments.mask, 0).cpu()  # [B, S]
         starts = torch.cat([ends.new_zeros(len(ends), 1), ends[:, :-1]], 1)
-        row, index = (ends > starts).nonzero(as_tuple=True)  # tokens that share a frame add no segment
-        start, end = starts[row, index], ends[row, index]
-        width = int((end - start).max()) if len(row) else 0
-        queries = start[:, None] + torch.arange(width, device=ends.device)
-        query_mask = queries < end[:, None]
-        keys = start[:, None] - slack_frames + torch.arange(width + slack_frames, device=ends.device)
-        allowed = (keys[:, None, :] <= queries[:, :, None]) & (keys >= 0)[:, None, :]
-        # A query that is none still needs a key to look at: its result is thrown away.
-        allowed = allowed | ~query_mask[:, :, None]
-        last = n_frames - 1
-        return cls(row, queries.clamp(max=last), query_mask, keys.clamp(0, last), allowed[:, None])
+        utterance, index = (ends > starts).nonzero(as_tuple=True)  # tokens that share a frame add no segment
+        start, length = starts[utterance, index], (ends - starts)[utterance, index]
+        size = length.clamp(min=SHORT_FRAMES).log2().ceil()
+        where = torch.full((len(ends) * n_frames,), -1, device="cpu")
+        n_queries, rows = 0, []
+        for each in sorted(set(size.tolist())):
+            first, n = start[size == each, None], length[size == each, None]  # [N, 1]
+            before = utterance[size == each, None] * n_frames  # frames of the utterances before
+            width = int(n.max())
+            queries = first + torch.arange(width, device="cpu")
+            there = queries < first + n
+            keys = first - slack_frames + torch.arange(width + slack_frames, device="cpu")
+            allowed = (keys[:, None, :] <= queries[:, :, None]) & (keys >= 0)[:, None, :]
+            # A query that is none still needs a key to look at: its result is thrown away.
+            allowed |= ~there[:, :, None]
+            where[(before + queries)[there]] = n_queries + there.flatten().nonzero()[:, 0]
+            n_queries += there.numel()
+            places = (before + x.clamp(0, n_frames - 1) for x in (queries, keys))
+            rows.append(Rows(*(x.to(device) for x in (*places, allowed[:, None]))))
+        return cls(tuple(rows), where.masked_fill(where < 0, n_queries).to(device))
 
 
 def blockwise_attention(
@@ -55,18 +76,29 @@ def blockwise_attention(
     **_: Any,
 ) -> tuple[Tensor, None]:
     """An attention function of transformers: query [B, H, T, d], key and value [B, G, T, d] → [B, T, H, d]."""
-    w = windows
-    q = query.transpose(1, 2)[w.row[:, None], w.queries].transpose(1, 2)  # [N, H, Q, d]
-    k, v = (x.transpose(1, 2)[w.row[:, None], w.keys].transpose(1, 2) for x in (key, value))  # [N, G, K, d]
-    groups = query.shape[1] // key.shape[1]
-    k, v = (x.repeat_interleave(groups, 1) for x in (k, v))
-    out = nn.functional.scaled_dot_product_attention(
-        q, k, v, attn_mask=w.allowed, dropout_p=dropout if module.training else 0.0, scale=scaling
-    )
     B, H, T, d = query.shape
-    result = out.new_zeros(B, T, H, d)
-    rows = w.row[:, None].expand_as(w.queries)[w.query_mask]
-    return result.index_put((rows, w.queries[w.query_mask]), out.transpose(1, 2)[w.query_mask]), None
+    q, k, v = (x.transpose(1, 2).reshape(B * T, -1) for x in (query, key, value))  # [B T, H d], [B T, G d]
+    results = []
+    for rows in windows.rows:
+        q_rows = gather(q, rows.queries, H)  # [N, H, Q, d]
+        k_rows, v_rows = (gather(x, rows.keys, key.shape[1]).repeat_interleave(H // key.shape[1], 1) for x in (k, v))
+        out = nn.functional.scaled_dot_product_attention(
+            q_rows,
+            k_rows,
+            v_rows,
+            attn_mask=rows.allowed,
+            dropout_p=dropout if module.training else 0.0,
+            scale=scaling,
+        )
+        results.append(out.transpose(1, 2).reshape(-1, H * d))
+    results.append(q.new_zeros(1, H * d))
+    return torch.cat(results).index_select(0, windows.where).view(B, T, H, d), None
+
+
+def gather(x: Tensor, places: Tensor, heads: int) -> Tensor:
+    """Rows [n, heads d] at places [N, K] → [N, heads, K, d]."""
+    picked = x.index_select(0, places.flatten())
+    return picked.view(*places.shape, heads, -1).transpose(1, 2)
 
 
 def register_blockwise_attention() -> None:

@@ -90,10 +90,14 @@ class FrameDecoder(nn.Module):
         if self.slack_frames is not None:
             if segments is None:
                 raise ValueError("block-wise attention needs an alignment")
-            extra = {"windows": Windows.build(segments, T, self.slack_frames)}
+            extra = {"windows": self.windows(segments, T)}
         out = self.decoder(inputs_embeds=x, position_ids=positions, use_cache=False, **extra)
         states: Tensor = out.last_hidden_state
         return states
+
+    def windows(self, segments: Segments, n_frames: int) -> Windows:
+        """What block-wise attention over these segments sees; `ssr plan` puts another in its place."""
+        return Windows.build(segments, n_frames, self.slack_frames or 0)
 
     @property
     def gain(self) -> nn.Parameter:

@@ -28,7 +28,7 @@ class AudioError(UserError):
 
     def __init__(self, path: Path, reason: str, what_to_do: str) -> None:
         super().__init__(f"{path}: {reason}; {what_to_do}")
-        self.reason = reason
+        self.reason, self.what_to_do = reason, what_to_do
 
 
 @dataclass(frozen=True)

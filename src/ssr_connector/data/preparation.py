@@ -3,37 +3,35 @@
 import csv
 import io
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ssr_connector.data import CORPORA
-from ssr_connector.data.audio import AudioError, AudioFacts, inspect_audio
+from ssr_connector.data.audio import AudioError, AudioFacts
 from ssr_connector.data.cuts import make_cut, make_recording
 from ssr_connector.data.entry import Entry, Rejected
+from ssr_connector.data.inspection import Check, Facts, inspect_files
 from ssr_connector.data.output import write_together
 from ssr_connector.data.shar_output import write_shar
 from ssr_connector.data.split import check_dev, choose_dev
 from ssr_connector.data.summary import Summary, summarise
 from ssr_connector.data.text import SpeechText, is_speakable
 from ssr_connector.data.words import WordTime, read_ctm
+from ssr_connector.engine import Engine, LocalEngine
+from ssr_connector.engine.run import discard
+from ssr_connector.engine.shard import SHARD_MB
 from ssr_connector.errors import UserError
+from ssr_connector.progress import bar
 from ssr_connector.units import seconds_to_samples
 
 MAX_DURATION_S = 60.0
 MAX_CHARACTERS_PER_S = 40.0  # fast read speech has up to 23
 WORD_SLACK_S = 0.05  # CTM times are rounded, and aligners count whole frames
-BATCH_FILES = 4096
-
-Check = Literal["decode", "header"]
-Facts = dict[Path, AudioFacts | AudioError]
+CHECKED = "checked"  # facts of recordings, by shards, until all is written
 
 
 def prepare(
@@ -45,11 +43,12 @@ def prepare(
     words: str | Path | None = None,
     dev: float | None = None,
     check: Check = "decode",
-    jobs: int | None = None,
     min_duration_s: float = 0.0,
     max_duration_s: float = MAX_DURATION_S,
     seed: int = 0,
     shar: int | None = None,
+    engine: Engine | None = None,
+    shard_mb: float = SHARD_MB,
     console: Console | None = None,
 ) -> Summary:
     """Turn a corpus into lhotse cuts under ``out``; recordings stay where they are.
@@ -58,8 +57,11 @@ def prepare(
     1) also ``train.jsonl.gz`` and ``dev.jsonl.gz``: all of them complete, or none. ``subset`` names a part of a corpus
     that has parts. ``words`` is a CTM file; its times go before those of the corpus. Recordings that are no files yet
     (in Arrow or Parquet files) are written to ``out/audio``. With ``shar`` the cuts are also written with their audio
-    inside, so many in a shard, into ``out/cuts-shar``, or ``train-shar`` and ``dev-shar``. Progress is shown on
-    ``console``, if there is one.
+    inside, so many in a shard, into ``out/cuts-shar``, or ``train-shar`` and ``dev-shar``.
+
+    Recordings are checked by ``engine`` (this process, if none is given) in shards of ``shard_mb`` megabytes; what an
+    interrupted run has checked is kept in ``out/checked`` until all is written. Progress is shown on ``console``, if
+    there is one.
 
     Raises UserError where the source cannot be read, where every utterance is rejected (then ``rejected.tsv`` alone
     is written) and where ``out`` cannot be written.
@@ -81,13 +83,19 @@ def prepare(
         check_dev(dev)
     ctm = None if words is None else read_ctm(Path(words))
     entries, rejected = screen(CORPORA[corpus].items(source, subset, out / "audio"))
-    facts = inspect_files([entry.audio for entry in entries], check, jobs, console)
-    entries, unfit = judge(entries, facts, max_duration_s, min_duration_s)
-    rejected += unfit
     if not entries and not rejected:
         raise UserError(f"{source} holds no utterance: give a corpus, or a subset, that has some")
+    recordings = [entry.audio for entry in entries]
+    try:
+        with bar(console, "checking recordings") as report:
+            facts = inspect_files(recordings, check, out / CHECKED, engine or LocalEngine(), report, shard_mb)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written ({error}): free space or choose another folder") from error
+    entries, unfit = judge(entries, facts, max_duration_s, min_duration_s)
+    rejected += unfit
     if not entries:
         write_together(out, {"rejected.tsv": rejected_lines(rejected)})
+        discard(out / CHECKED)
         raise UserError(f"{source}: all {len(rejected)} utterances are rejected; {out / 'rejected.tsv'} says why")
     if ctm is not None and not ctm.keys() & {entry.id for entry in entries}:
         raise UserError(f"{words} names no utterance of the corpus: its ids must be the corpus's, like {entries[0].id}")
@@ -127,15 +135,15 @@ def prepare(
             shard(parts[name], folder, shar, console)
         else:
             shutil.rmtree(folder, ignore_errors=True)  # of an earlier run, too
+    discard(out / CHECKED)
     return summary
 
 
 def shard(cuts: Sequence[Any], folder: Path, cuts_a_shard: int, console: Console | None) -> None:
     """Write cuts with their audio as Shar. Raises UserError where it cannot be done."""
-    with _progress(console) as progress:
-        task = progress.add_task(f"Writing {folder.name}", total=len(cuts))
+    with bar(console, f"writing {folder.name}") as report:
         try:
-            write_shar(cuts, folder, cuts_a_shard, lambda: progress.advance(task))
+            write_shar(cuts, folder, cuts_a_shard, lambda n: report(n, len(cuts), {}))
         except OSError as error:
             raise UserError(f"{folder} cannot be written ({error.strerror}): make room for the recordings") from error
 
@@ -190,38 +198,6 @@ def _is_writable(entry: Entry) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def inspect_files(paths: Sequence[Path], check: Check, jobs: int | None, console: Console | None) -> Facts:
-    """Check every file once, in ``jobs`` threads (default: one for each processor): decoders release the GIL."""
-    if jobs is not None and jobs < 1:
-        raise UserError(f"--jobs {jobs}: give 1 or more")
-    files = iter(dict.fromkeys(paths))
-    progress = _progress(console)
-    facts: Facts = {}
-    executor = ThreadPoolExecutor(jobs or os.cpu_count())
-    try:
-        with progress:
-            task = progress.add_task("Checking recordings", total=len(set(paths)))
-            while batch := list(islice(files, BATCH_FILES)):
-                for path, found in zip(batch, executor.map(lambda p: _inspect(p, check), batch), strict=True):
-                    facts[path] = found
-                    progress.advance(task)
-    finally:
-        executor.shutdown(cancel_futures=True)  # on Ctrl-C, files that wait are not read any more
-    return facts
-
-
-def _progress(console: Console | None) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=console is None)
-
-
-def _inspect(path: Path, check: Check) -> AudioFacts | AudioError:
-    try:
-        return inspect_audio(path, decode=check == "decode")
-    except AudioError as error:
-        return error
 
 
 def judge(

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 from ssr_connector.engine.shard import Shard
 
 Tick = Callable[[float], None]
-"""Told, as work goes on, how many seconds of audio were done since it was last told."""
+"""Told, as work goes on, how much was done since it was last told, in the unit of the shards' sizes."""
 
 Work = Callable[[Sequence[Any], Path, Tick], None]
-"""Fills a folder with what comes of some cuts; models are in it. The same cuts give the same files."""
+"""Fills a folder with what comes of a shard's items; models are in it. The same items give the same files."""
 
 
 class Stage(Protocol):

@@ -14,6 +14,7 @@ from ssr_connector.errors import UserError
 
 HERE = "local"
 NO_REPORT = ("RAY_USAGE_STATS_ENABLED", "0")  # to Ray's makers
+ONE_TRY = ("RAY_gcs_server_port_wait_time_s", "1")  # takes 40 s; Ray makes 20 where no cluster answers
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class RayEngine:
         stage.load()  # its errors come before anything is sent anywhere
         self._connect(ray)
         try:
-            for seconds in self._results(ray, stage, shards, folder.resolve()):
-                tick(seconds)
+            for size in self._results(ray, stage, shards, folder.resolve()):
+                tick(size)
         finally:
             ray.shutdown()
 
@@ -42,6 +43,8 @@ class RayEngine:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self.address == HERE:
             options |= {"num_cpus": self.jobs or os.cpu_count(), "include_dashboard": False}
+        else:
+            os.environ.setdefault(*ONE_TRY)
         try:
             ray.init(self.address, **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -49,7 +52,7 @@ class RayEngine:
             raise UserError(f"no Ray cluster at {self.address} ({reason}); start one with `ray start --head`") from None
 
     def _results(self, ray: Any, stage: Stage, shards: Sequence[Shard], folder: Path) -> Iterator[float]:
-        """Seconds of audio of each shard as it is committed."""
+        """The size of each shard as it is committed."""
         ray.data.DataContext.get_current().enable_progress_bars = False  # we have our own
         actors = min(len(shards), self.jobs or int(ray.cluster_resources().get("CPU", 1)))
         rows = [{"shard": pack(shard)} for shard in shards]
@@ -64,7 +67,7 @@ class RayEngine:
         for row in data.iter_rows():
             if row["error"]:
                 raise _error(json.loads(row["error"]))
-            yield row["seconds"]
+            yield row["size"]
 
 
 class Worker:
@@ -74,7 +77,7 @@ class Worker:
         self.work, self.folder = stage.load(), folder
 
     def __call__(self, batch: Any) -> dict[str, list[Any]]:
-        """Commit a shard, given as a table of one packed one; returns its seconds of audio.
+        """Commit a shard, given as a table of one packed one; returns its size.
 
         What a user can mend is returned as well: of what is raised, Ray hands on the type and a traceback in words.
         """
@@ -83,11 +86,11 @@ class Worker:
         try:
             commit(self.work, shard, self.folder, lambda _: None)
         except UserError as error:
-            return {"seconds": [0.0], "error": [json.dumps([str(error)])]}
+            return {"size": [0.0], "error": [json.dumps([str(error)])]}
         except OSError as error:
             told = [str(error)] if error.errno is None else [error.errno, error.strerror, error.filename]
-            return {"seconds": [0.0], "error": [json.dumps(["", *told], default=str)]}
-        return {"seconds": [shard.duration_s], "error": [""]}
+            return {"size": [0.0], "error": [json.dumps(["", *told], default=str)]}
+        return {"size": [shard.size], "error": [""]}
 
 
 def _ray() -> Any:

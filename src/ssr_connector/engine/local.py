@@ -17,21 +17,22 @@ from ssr_connector.errors import UserError
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """`jobs` processes; one is this process itself."""
+    """`jobs` processes, or fewer where there are fewer shards; one is this process itself."""
 
     jobs: int = 1
 
     def run(self, stage: Stage, shards: Sequence[Shard], folder: Path, tick: Tick) -> None:
         """As every engine does."""
         work = stage.load()  # its errors come before any process starts
-        if self.jobs == 1:
+        jobs = min(self.jobs, len(shards))
+        if jobs <= 1:
             for shard in shards:
                 commit(work, shard, folder, tick)
             return
         del work
         context = get_context("spawn")
         theirs, ours = context.Pipe(duplex=False)
-        pool = ProcessPoolExecutor(self.jobs, context, _set_up, (stage, folder, self.jobs, theirs))
+        pool = ProcessPoolExecutor(jobs, context, _set_up, (stage, folder, jobs, theirs))
         try:
             for future in as_completed([pool.submit(_in_process, shard) for shard in shards]):
                 tick(future.result())
@@ -66,4 +67,4 @@ def _end_with(alive: Connection) -> None:
 
 def _in_process(shard: Shard) -> float:
     commit(_work, shard, _folder, lambda _: None)
-    return shard.duration_s
+    return shard.size

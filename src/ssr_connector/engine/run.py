@@ -4,38 +4,48 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from ssr_connector.engine.base import Engine, Stage
-from ssr_connector.engine.shard import Shard, is_committed
+from ssr_connector.engine.shard import Shard, committed
 from ssr_connector.files import clear_unfinished
 from ssr_connector.progress import Report
 
 
-def run_shards(stage: Stage, shards: Sequence[Shard], folder: Path, engine: Engine, report: Report) -> list[Path]:
-    """The folders of the shards' results, in the order of the shards; seconds of audio are reported.
+def run_shards(
+    stage: Stage,
+    shards: Sequence[Shard],
+    folder: Path,
+    engine: Engine,
+    report: Report,
+    unit: Literal["audio_s", "recordings"] = "audio_s",
+) -> list[Path]:
+    """The folders of the shards' results, in the order of the shards.
 
-    One run at a time may write to `folder`.
+    Progress is reported in the `unit` of the shards' sizes. One run at a time may write to `folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     clear_unfinished(folder)
-    left = [shard for shard in shards if not is_committed(shard, folder)]
-    total_s = sum(shard.duration_s for shard in shards)
-    kept_s = total_s - sum(shard.duration_s for shard in left)
-    started, new_s = time.monotonic(), 0.0
+    there = committed(folder)
+    left = [shard for shard in shards if shard.key not in there]
+    total = sum(shard.size for shard in shards)
+    kept = total - sum(shard.size for shard in left)
+    started, new = time.monotonic(), 0.0
 
-    def tick(seconds: float) -> None:
-        nonlocal new_s
-        new_s += seconds
+    def tick(size: float) -> None:
+        nonlocal new
+        new += size
         took_s = max(time.monotonic() - started, 1e-9)
-        report(round(kept_s + new_s), round(total_s), {"audio_s_per_s": new_s / took_s})
+        report(round(kept + new), round(total), {f"{unit}_per_s": new / took_s})
 
-    report(round(kept_s), round(total_s), {})
+    report(round(kept), round(total), {})
     try:
         if left:
             engine.run(stage, left, folder, tick)
     finally:
         clear_unfinished(folder)
-    missing = [shard.key for shard in left if not is_committed(shard, folder)]
+    there = committed(folder)
+    missing = [shard.key for shard in shards if shard.key not in there]
     if missing:  # an engine that loses work must not end in a corpus with holes
         raise RuntimeError(f"{len(missing)} of {len(shards)} shards are missing in {folder}, {missing[0]} first")
     return [folder / shard.key for shard in shards]

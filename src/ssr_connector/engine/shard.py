@@ -2,31 +2,32 @@
 
 import hashlib
 import json
+import pickle
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssr_connector.files import replace_folder
+from ssr_connector.files import new_folder
 
 if TYPE_CHECKING:
     from ssr_connector.engine.base import Tick, Work
 
 SHARD_S = 3600.0
+SHARD_MB = 50.0
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Some cuts, and a name that says what its result follows from."""
+    """Some cuts or files, and a name that says what their result follows from.
+
+    `size` is what progress counts: seconds of audio of cuts, the number of files.
+    """
 
     key: str
-    cuts: tuple[Any, ...]
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds of audio."""
-        return float(sum(cut.duration for cut in self.cuts))
+    items: tuple[Any, ...]
+    size: float
 
 
 def cut_shards(cuts: Sequence[Any], shard_s: float, identity: Sequence[Any], *, with_text: bool) -> list[Shard]:
@@ -34,23 +35,51 @@ def cut_shards(cuts: Sequence[Any], shard_s: float, identity: Sequence[Any], *, 
 
     `identity` is what else results depend on, models and options, as JSON values. What is said counts `with_text`.
     """
-    shards: list[Shard] = []
-    group: list[Any] = []
-    seconds = 0.0
-    for cut in cuts:
-        if group and seconds + cut.duration > shard_s:
-            shards.append(_shard(group, identity, with_text))
-            group, seconds = [], 0.0
-        group.append(cut)
-        seconds += cut.duration
-    return [*shards, _shard(group, identity, with_text)] if group else shards
+    durations = [cut.duration for cut in cuts]
+    return [
+        Shard(
+            _key(identity, (content(cut, with_text=with_text) for cut in cuts[part])),
+            tuple(cuts[part]),
+            float(sum(durations[part])),
+        )
+        for part in _slices(durations, shard_s)
+    ]
 
 
-def _shard(cuts: Sequence[Any], identity: Sequence[Any], with_text: bool) -> Shard:
+def file_shards(files: Sequence[Path], shard_mb: float, identity: Sequence[Any]) -> list[Shard]:
+    """Slices of at most `shard_mb` megabytes, in the order of the files; a larger file is alone.
+
+    `identity` is as above. The files' paths are absolute: a worker may run in another folder.
+    """
+    states = [_state(file) for file in files]
+    sizes = [state[0] / 1e6 if state else 0.0 for state in states]
+    return [
+        Shard(
+            _key(identity, ([str(file), state] for file, state in zip(files[part], states[part], strict=True))),
+            tuple(files[part]),
+            float(len(files[part])),
+        )
+        for part in _slices(sizes, shard_mb)
+    ]
+
+
+def _slices(sizes: Sequence[float], most: float) -> Iterator[slice]:
+    """Where to cut a sequence, so that each part's sizes come to at most `most`, or it is a single one."""
+    start, total = 0, 0.0
+    for k, size in enumerate(sizes):
+        if k > start and total + size > most:
+            yield slice(start, k)
+            start, total = k, 0.0
+        total += size
+    if sizes:
+        yield slice(start, len(sizes))
+
+
+def _key(identity: Sequence[Any], contents: Iterable[Any]) -> str:
     digest = hashlib.blake2b(json.dumps(list(identity)).encode(), digest_size=12)
-    for cut in cuts:
-        digest.update(json.dumps(content(cut, with_text=with_text), sort_keys=True).encode())
-    return Shard(digest.hexdigest(), tuple(cuts))
+    for item in contents:
+        digest.update(json.dumps(item, sort_keys=True).encode())
+    return digest.hexdigest()
 
 
 def content(cut: Any, *, with_text: bool) -> list[Any]:
@@ -83,26 +112,30 @@ def _state(path: Path) -> list[int] | None:
 
 
 def commit(work: "Work", shard: Shard, folder: Path, tick: "Tick") -> None:
-    """Do a shard, unless it is done: one that is given out again after its worker was lost may be."""
-    if not is_committed(shard, folder):
-        with replace_folder(folder / shard.key) as new:
-            work(shard.cuts, new, tick)
+    """Do a shard, unless it is done: one that is given out again after its worker was lost may be.
+
+    A worker that was thought lost may also still be at it: the result that is there first stays.
+    """
+    if not (folder / shard.key).is_dir():
+        with new_folder(folder / shard.key) as new:
+            work(shard.items, new, tick)
 
 
-def is_committed(shard: Shard, folder: Path) -> bool:
-    """Whether its result is there; it appears as a whole."""
-    return (folder / shard.key).is_dir()
+def committed(folder: Path) -> set[str]:
+    """Keys of the shards whose results are there; each appears as a whole.
+
+    The folder is listed: asked for a single name, a network file system may answer for half a minute from memory that
+    there is none.
+    """
+    return {path.name for path in folder.iterdir()}
 
 
 def pack(shard: Shard) -> bytes:
-    """A shard as bytes, for another machine: lhotse's JSON, compressed."""
-    values = [shard.key, [cut.to_dict() for cut in shard.cuts]]
-    return zlib.compress(json.dumps(values).encode(), level=1)
+    """A shard as bytes, for another machine."""
+    return zlib.compress(pickle.dumps(shard), level=1)
 
 
 def unpack(packed: bytes) -> Shard:
-    """Back again."""
-    from lhotse.serialization import deserialize_item
-
-    key, cuts = json.loads(zlib.decompress(packed))
-    return Shard(key, tuple(deserialize_item(values) for values in cuts))
+    """Back again; only what `pack` made may be given."""
+    shard: Shard = pickle.loads(zlib.decompress(packed))
+    return shard

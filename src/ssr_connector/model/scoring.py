@@ -92,7 +92,7 @@ def _score_alone(model: "SSRForConditionalGeneration", bodies: Sequence[_Body], 
             end += 1
         chosen = order[start:end]
         batch = Sequences.build([bodies[i].pieces for i in chosen], model.embed_tokens)
-        logits = model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
+        logits = model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask, use_cache=False).logits
         sums |= zip(chosen, _sums(logits, batch, [bodies[i].lasts for i in chosen]), strict=True)
         start = end
     return [sums[i] for i in range(len(bodies))]

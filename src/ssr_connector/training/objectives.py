@@ -167,14 +167,15 @@ class ContinueLikeText:
     def _write(self, keys: Sequence[str], contexts: Sequence[Piece]) -> None:
         batch = Sequences.build([[c] for c in contexts], embedding_of(self.teacher), pad_left=True)
         eos = self.model.tokenizer.eos_token_id
-        new = self.teacher.generate(
-            inputs_embeds=batch.embeds,
-            attention_mask=batch.mask,
-            max_new_tokens=self.new_tokens,
-            do_sample=False,
-            eos_token_id=eos,
-            pad_token_id=eos,  # what stands after an EOS is cut off below
-        )
+        with torch.compiler.set_stance("force_eager"):  # layers compiled for training are not for a growing cache
+            new = self.teacher.generate(
+                inputs_embeds=batch.embeds,
+                attention_mask=batch.mask,
+                max_new_tokens=self.new_tokens,
+                do_sample=False,
+                eos_token_id=eos,
+                pad_token_id=eos,  # what stands after an EOS is cut off below
+            )
         for key, row in zip(keys, new.tolist(), strict=True):
             self._written.setdefault(key, row[: row.index(eos) + 1] if eos in row else row)
 
@@ -232,7 +233,7 @@ def hear(model: SSRForConditionalGeneration, speech: SpeechBatch) -> list[Speech
 def next_token_loss(model: SSRForConditionalGeneration, rows: Sequence[Sequence[Piece]]) -> Tensor:
     """Mean cross-entropy of the scored tokens."""
     batch = Sequences.build(rows, model.embed_tokens)
-    logits = model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
+    logits = model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask, use_cache=False).logits
     targets = batch.labels[:, 1:]
     return nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED)
 
@@ -314,8 +315,9 @@ class ElasticWeights:
 
 
 def needs_llm(config: TrainingSection) -> bool:
-    """Whether anything runs the LLM: distillation looks its targets up in the input embeddings alone."""
-    return "llm" in config.train or not set(config.objectives) <= {"distil", "quantity"}
+    """Whether anything runs the LLM: distillation looks its targets up in the input embeddings, or goes deeper."""
+    deeper = "distil" in config.objectives and config.distil_layer > 0
+    return deeper or "llm" in config.train or not set(config.objectives) <= {"distil", "quantity"}
 
 
 def embedding_of(llm: Any) -> Callable[[Tensor], Tensor]:
@@ -327,10 +329,11 @@ def embedding_of(llm: Any) -> Callable[[Tensor], Tensor]:
 def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]]) -> Tensor:
     """Next-token log-probabilities at every scored token of a batch of rows [tokens, V]."""
     batch = Sequences.build(rows, embedding_of(llm))
-    logits: Tensor = llm(inputs_embeds=batch.embeds, attention_mask=batch.mask).logits
+    logits: Tensor = llm(inputs_embeds=batch.embeds, attention_mask=batch.mask, use_cache=False).logits
     return logits[:, :-1][batch.labels[:, 1:] != IGNORED].float().log_softmax(-1)
 
 
+TEACHERS = {"continuation", "text_kl"}  # objectives that hold the LLM as it was at the start
 OBJECTIVES: dict[str, Any] = {
     "distil": lambda model, c, _: Distil(model, c),
     "speech_lm": lambda model, *_: SpeechLM(model),

@@ -1,45 +1,25 @@
 """`ssr plan`: will it fit, and how long will it take? From configurations alone: no weights are loaded or made."""
 
-import dataclasses
-import math
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ssr_connector.config import EncoderSection, LLMSection, Recipe, TrainingSection, paths_of
-from ssr_connector.connectors import build_connector
-from ssr_connector.encoders.front_end import FrontEnd, WhisperUnpadded, encoder_part, let_positions_follow
-from ssr_connector.encoders.layer_mix import n_mixed
-from ssr_connector.encoders.pretrained import cut_to_layers, read_front_end
-from ssr_connector.errors import UserError
-from ssr_connector.model.adapter import add_adapter
-from ssr_connector.model.embeddings import TextEmbeddings, shortened
-from ssr_connector.model.memory import checkpoint_gradients
-from ssr_connector.training.footprint import Footprint, footprint, for_real, hollow, pretend
-from ssr_connector.training.learning import let_learn
-from ssr_connector.training.objectives import needs_llm
+from ssr_connector.config import Recipe, TrainingSection, paths_of
+from ssr_connector.model.embeddings import TextEmbeddings
+from ssr_connector.training.footprint import Footprint, pretend
+from ssr_connector.training.objectives import TEACHERS
+from ssr_connector.training.run import inherit
 from ssr_connector.training.sharding import units
-from ssr_connector.types import Frames, Segments
-from ssr_connector.units import seconds_to_samples
+from ssr_connector.training.stand_in import Parts, Speech, assemble, fuse_attention, new_llm, of_step
+from ssr_connector.training.trial import LENGTHS, try_out
 
 GIB = 2**30
 CONTEXT_BYTES = int(0.7 * GIB)  # of CUDA, its libraries and the allocator's rounding
-MEASURED_LAYERS = 2  # of the LLM: enough to see how fast its shapes go
-WRITTEN_TOKENS = 16  # that `continuation` asks the LLM for
-
-
-@dataclass(frozen=True)
-class Speech:
-    """What a batch is made of."""
-
-    hours: float | None  # of the corpus, where it is there
-    utterance_s: float
-    tokens_per_s: float
+ACTIVATIONS = "activations at the peak"
+WHOLE_FLOPS = 5e11  # a step that is tried out with the whole LLM: some ten seconds on a core
+FEW_LAYERS = 2  # of an LLM that takes more: enough to see how fast its shapes go
 
 
 @dataclass(frozen=True)
@@ -64,49 +44,45 @@ class Plan:
         return self.steps * self.flops / flops_per_s / 3600
 
 
-@dataclass
-class Parts:
-    """The modules that a stage needs, as they will be on a device."""
+@dataclass(frozen=True)
+class Machine:
+    """What a few steps here have shown."""
 
-    encoder: Any
-    front_end: FrontEnd
-    connector: nn.Module
-    llm: Any
-
-    def named(self) -> dict[str, Any]:
-        """In the order of the data flow."""
-        return {"encoder": self.encoder, "connector": self.connector, "LLM": self.llm}
+    flops_per_s: float
+    flops_per_cpu_s: float
+    process_bytes: int | None  # Python and libraries; None where a GPU holds the models
+    held_share: float  # what the CPU's allocator holds beside the activations, as a share of them
 
 
-def make_plan(recipe: Recipe, speech: Speech, gpus: int) -> Plan:
-    """Plan a connector's or an LLM's training. Raises UserError where the recipe names no models."""
+def make_plan(recipe: Recipe, speech: Speech, gpus: int, here: Machine | None = None) -> Plan:
+    """Plan a connector's or an LLM's training on GPUs, or on this machine's CPU where `here` has found no GPU.
+
+    Raises UserError where the recipe names no models.
+    """
+    recipe = inherit(recipe)
     config = recipe.training
-    notes = [f"assumed: {CONTEXT_BYTES / GIB:.1f} GiB of CUDA and its libraries, AdamW in float32"]
-    if recipe.connector.attention == "blockwise":
-        notes.append("block-wise attention is planned as causal: it takes less")
+    on_cpu = here is not None and here.process_bytes is not None
+    notes = ["assumed: AdamW in float32"]
+    if not on_cpu:
+        notes = [f"assumed: {CONTEXT_BYTES / GIB:.1f} GiB of CUDA and its libraries, fused attention, AdamW in float32"]
     with pretend():
         parts = assemble(recipe)
+        if not on_cpu:
+            fuse_attention(parts.connector)
         step = of_step(parts, recipe, speech)
         if isinstance(parts.llm, TextEmbeddings):
             loaded, whole = weight_bytes(parts.llm), weight_bytes(new_llm(parts.llm.config, recipe.llm))
             notes.append(
                 f"of the LLM only the input embeddings are loaded: {loaded / GIB:.2f} GiB instead of {whole / GIB:.2f}"
             )
-    learning = {name: count(module)[1] for name, module in parts.named().items()}
-    trained = sum(learning.values())
-    weights = {name: weight_bytes(module) for name, module in parts.named().items()}
     if config.precision == "bf16":
         notes.append("bf16: the weights that learn are float32, with a copy in bf16 while they are used")
-    sharded = config.sharding == "fsdp" and gpus > 1
-    shards = gpus if sharded else 1
-    gradients, moments = 4 * trained, 8 * trained
-    taken = max(step.peak_bytes - gradients, step.forward_bytes)
-    memory = {f"weights: {name}": size // shards for name, size in weights.items() if size}
-    memory |= {"gradients": gradients // shards, "AdamW": moments // shards}
-    memory["activations at the peak"] = max(taken, 4 * trained // shards)  # AdamW's own step needs room, too
-    if sharded:
-        memory["gathered where they are used"] = gathered_bytes(parts)
-    memory["CUDA"] = CONTEXT_BYTES
+    memory = memory_of(parts, step, config, gpus, on_cpu)
+    if here is not None and here.process_bytes is not None:
+        memory["held by the allocator"] = int(here.held_share * memory[ACTIVATIONS])
+        memory["the process itself"] = here.process_bytes
+    else:
+        memory["CUDA"] = CONTEXT_BYTES
     heard = config.steps * config.accumulate * config.batch_s * gpus / 3600
     return Plan(
         {name: count(module) for name, module in parts.named().items()},
@@ -119,67 +95,28 @@ def make_plan(recipe: Recipe, speech: Speech, gpus: int) -> Plan:
     )
 
 
-# --- the models, from their configurations ---
-
-
-def assemble(recipe: Recipe, llm_layers: int | None = None) -> Parts:
-    """Build what the stage needs with new weights; `llm_layers` cuts the LLM short."""
-    from transformers import AutoConfig
-
-    config = recipe.training
-    if not recipe.encoder.name or not recipe.llm.name:
-        raise UserError("a plan needs encoder.name and llm.name: a hub name, or a folder with a config.json")
-    try:
-        llm_config = AutoConfig.from_pretrained(recipe.llm.name)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read the configuration of {recipe.llm.name!r}; check llm.name") from error
-    encoder, front_end = encoder_of(recipe.encoder)
-    shape = dataclasses.replace(recipe.connector, attention="causal")  # block-wise looks into the segments
-    mixed = n_mixed(recipe.encoder.layer)
-    connector = build_connector(shape, mixed * encoder.config.hidden_size, llm_config, mixed)
-    llm = llm_of(recipe, llm_config if llm_layers is None else shortened(llm_config, llm_layers))
-    let_learn({"connector": connector, "llm": llm}, config)
-    if config.gradient_checkpointing:
-        checkpoint_gradients(connector)
-        checkpoint_gradients(llm)
-    return Parts(encoder, front_end, connector, llm)
-
-
-def llm_of(recipe: Recipe, llm_config: Any) -> Any:
-    """What the stage loads of the LLM, with new weights, and its additions where they learn in its place."""
-    config = recipe.training
-    if embeddings_suffice(config):
-        table = new_llm(shortened(llm_config, 0), recipe.llm).get_input_embeddings()
-        return TextEmbeddings(table.requires_grad_(False), llm_config)
-    if "llm" not in config.train or config.adapter == "none":
-        return new_llm(llm_config, recipe.llm).requires_grad_("llm" in config.train)
-    addition = (config.adapter, config.adapter_rank, config.adapter_alpha)
-    return hollow(lambda: add_adapter(new_llm(llm_config, recipe.llm), *addition))
-
-
-def new_llm(llm_config: Any, section: LLMSection) -> Any:
-    """With new weights, in the precision that the recipe keeps them in."""
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_config(llm_config, dtype=getattr(torch, section.dtype))
-
-
-def embeddings_suffice(config: TrainingSection) -> bool:
-    """Whether a stage loads the LLM's input embeddings alone: stage 2 starts from a whole model."""
-    return config.start_from is None and not needs_llm(config)
-
-
-def encoder_of(section: EncoderSection) -> tuple[Any, FrontEnd]:
-    """The encoder up to its layer, with new weights, and its front end, from its configuration and its extractor."""
-    from transformers import AutoModel
-
-    with for_real():  # Parakeet's extractor holds its filterbank
-        config, front_end = read_front_end(section.name, section.padded)
-    model = encoder_part(AutoModel.from_config(config)).requires_grad_(False)
-    cut_to_layers(model, section.layer)
-    if isinstance(front_end, WhisperUnpadded):
-        let_positions_follow(model)
-    return model, front_end
+def memory_of(parts: Parts, step: Footprint, config: TrainingSection, gpus: int, on_cpu: bool) -> dict[str, int]:
+    """Bytes of tensors of one process at the peak, by part."""
+    sharded = config.sharding == "fsdp" and gpus > 1
+    shards = gpus if sharded else 1
+    sizes = {name: weight_bytes(module) for name, module in parts.named().items()}
+    learning = [p.numel() for m in parts.named().values() for p in m.parameters() if p.requires_grad]
+    gradients, moments = 4 * sum(learning), 8 * sum(learning)
+    memory = {f"weights: {name}": size // shards for name, size in sizes.items() if size}
+    if "llm" in config.train:  # else it is its own teacher
+        memory["weights: teachers"] = len(TEACHERS & set(config.objectives)) * sizes["LLM"] // shards
+        memory["what ewc holds"] = 2 * gradients if "ewc" in config.objectives else 0
+    memory |= {"gradients": gradients // shards, "AdamW": moments // shards}
+    memory["gradients on their way (DDP)"] = gradients if gpus > 1 and not sharded else 0
+    taken = step.peak_bytes - gradients
+    if config.accumulate > 1 or gpus > 1:  # gradients are there already, of the batch before, or in DDP's buckets
+        taken = max(taken, step.forward_bytes)
+    # AdamW's own step needs room, too: torch moves all weights at once on GPUs, and one after the other on CPUs
+    moving = 8 * max(learning) if on_cpu else gradients // shards
+    memory[ACTIVATIONS] = max(taken, moving)
+    if sharded:
+        memory["gathered where they are used"] = gathered_bytes(parts)
+    return {name: size for name, size in memory.items() if size}
 
 
 def count(module: nn.Module) -> tuple[int, int]:
@@ -200,126 +137,32 @@ def gathered_bytes(parts: Parts) -> int:
     return max(sum(sorted(layers)[-2:]) + weight_bytes(used) - sum(layers), weight_bytes(parts.encoder))
 
 
-# --- a step ---
+# --- this machine ---
 
 
-def of_step(parts: Parts, recipe: Recipe, speech: Speech) -> Footprint:
-    """Memory and operations of one batch through all objectives."""
-    config = recipe.training
-    evaluation_or_training(parts)
-
-    def forward() -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
-            return loss_of_step(parts, recipe, speech)
-
-    return footprint(forward, config.gradient_checkpointing)
-
-
-def evaluation_or_training(parts: Parts) -> None:
-    """What does not learn drops nothing out."""
-    for module in parts.named().values():
-        module.train(any(p.requires_grad for p in module.parameters()))
-
-
-def loss_of_step(parts: Parts, recipe: Recipe, speech: Speech) -> Tensor:
-    """What the objectives of a stage compute, on tensors of the right shapes."""
-    config = recipe.training
-    B = max(1, round(config.batch_s / speech.utterance_s))
-    S = max(1, round(speech.utterance_s * speech.tokens_per_s))
-    frames, segments = batch_of(parts, recipe, speech, B, S)
-    terms: list[Tensor] = []
-    z: Tensor = parts.connector(frames, segments).values  # [B, S or stacks, D]
-    if "distil" in config.objectives:
-        terms.append(distance(z.float(), torch.zeros(B, z.shape[1], z.shape[2])))
-    dtype = parts.llm.get_input_embeddings().weight.dtype
-    heard = z.to(dtype)
-    extra = {"speech_lm": 0, "transcribe": S + 4, "continuation": WRITTEN_TOKENS, "text_kl": 0}
-    for name in config.objectives:
-        if name in extra:
-            written = torch.zeros(B, 1 + extra[name], heard.shape[2], dtype=dtype)
-            if name in ("continuation", "text_kl"):  # the same in writing, by the teacher
-                with torch.no_grad():
-                    parts.llm(inputs_embeds=torch.zeros(B, S + 1 + extra[name], heard.shape[2], dtype=dtype))
-            terms.append(cross_entropy(parts.llm, inputs_embeds=torch.cat([heard, written], 1)))
-    if "text" in config.objectives:
-        rows = max(1, config.batch_tokens // config.text_block)
-        terms.append(cross_entropy(parts.llm, input_ids=torch.zeros(rows, config.text_block, dtype=torch.long)))
-    if not terms:
-        raise UserError("a plan needs training.objectives of stage 1 or 2: distil, speech_lm, transcribe, text, …")
-    return torch.stack(terms).sum()
-
-
-def batch_of(parts: Parts, recipe: Recipe, speech: Speech, B: int, S: int) -> tuple[Frames, Segments]:
-    """Frames and segments of `B` utterances of `S` tokens each, through the encoder where it runs."""
-    clock = parts.front_end.clock
-    T = max(S, clock.boundary_at(speech.utterance_s))
-    values = torch.zeros(B, T, n_mixed(recipe.encoder.layer) * parts.encoder.config.hidden_size)
-    if recipe.data.frames is None:  # else they are cached
-        with torch.no_grad():
-            run_encoder(
-                parts.encoder, B, seconds_to_samples(speech.utterance_s, clock.sampling_rate_hz), parts.front_end
-            )
-    ends = ((torch.arange(S) + 1) * (T // S)).expand(B, S)
-    segments = Segments(torch.zeros(B, S, dtype=torch.long), ends - T // S, ends, torch.full((B,), S))
-    return Frames(values, torch.full((B,), T), clock), segments
-
-
-def run_encoder(encoder: Any, B: int, samples: int, front_end: FrontEnd) -> None:
-    """A forward pass over silence, `B` times so many samples."""
-    kind, config, clock = encoder.config.model_type, encoder.config, front_end.clock
-    if front_end.max_samples:  # Whisper
-        windows = math.ceil(samples / front_end.max_samples)
-        frames = front_end.n_frames(front_end.max_samples if front_end.filled_up else samples // windows)
-        together = B * windows if front_end.batched else 1
-        for _ in range(B * windows // together):
-            encoder(input_features=torch.zeros(together, config.num_mel_bins, 2 * frames))
-    elif kind == "wav2vec2-bert":
-        encoder(torch.zeros(B, samples // clock.hop_samples, config.feature_projection_input_dim))
-    elif kind == "parakeet_encoder":
-        hop = clock.hop_samples // config.subsampling_factor
-        encoder(torch.zeros(B, samples // hop + 1, config.num_mel_bins))
-    else:
-        encoder(torch.zeros(B, samples))
-
-
-def distance(z: Tensor, target: Tensor) -> Tensor:
-    """As `Distil` has it."""
-    return (z - target).square().sum(-1).mean() - nn.functional.cosine_similarity(z, target, dim=-1).mean()
-
-
-def cross_entropy(llm: Any, **inputs: Tensor) -> Tensor:
-    """Of every next token."""
-    logits = llm(**inputs, use_cache=False).logits[:, :-1]
-    targets = torch.zeros(logits.shape[0] * logits.shape[1], dtype=torch.long, device=logits.device)
-    return nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets)
-
-
-# --- how fast ---
-
-
-def measure_rate(recipe: Recipe, speech: Speech, steps: int = 3, note: Callable[[str], None] = lambda _: None) -> float:
-    """Floating-point operations a second of this stage here: its shapes, with an LLM of two layers, on real tensors."""
+def measure(recipe: Recipe, speech: Speech) -> Machine:
+    """Take some steps of this stage's shapes here, in a process of its own; a large LLM is cut to a few layers."""
+    recipe = inherit(recipe)
     with pretend():
-        flops = of_step(assemble(recipe, MEASURED_LAYERS), recipe, speech).flops
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    note(f"timing {steps} steps of {flops / 1e12:.2f} TFLOP on {device}")
-    with torch.device(device):
-        parts = assemble(recipe, MEASURED_LAYERS)
-        learning = [p for m in parts.named().values() for p in m.to(device).parameters() if p.requires_grad]
-        evaluation_or_training(parts)
-        optimizer = torch.optim.AdamW(learning, lr=1e-4)
-        seconds = []
-        for _ in range(steps + 1):  # the first one warms up
-            started = time.perf_counter()
-            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.training.precision == "bf16"):
-                loss = loss_of_step(parts, recipe, speech)
-            torch.autograd.backward(loss)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            seconds.append(time.perf_counter() - started)
-    return flops / sorted(seconds[1:])[len(seconds[1:]) // 2]
+        whole = of_step(assemble(recipe), recipe, speech)
+    layers = FEW_LAYERS if whole.flops > WHOLE_FLOPS else None
+    shapes = [replace(speech, utterance_s=share * speech.utterance_s) for share in LENGTHS]
+    footprints, needed = [], 0
+    for shape in shapes:
+        with pretend():
+            parts = assemble(recipe, layers)
+            footprints.append(of_step(parts, recipe, shape))
+        memory = memory_of(parts, footprints[-1], recipe.training, 1, on_cpu=True)
+        if sum(memory.values()) > needed:
+            needed, activations = sum(memory.values()), memory[ACTIVATIONS]
+    found = try_out(recipe, shapes, layers)
+    flops = sum(footprint.flops for footprint in footprints)
+    return Machine(
+        flops / found.seconds,
+        flops / found.cpu_seconds,
+        found.process_bytes,
+        max(0.0, (found.peak_bytes - found.process_bytes - needed) / activations) if found.process_bytes else 0.0,
+    )
 
 
 def speech_of(recipe: Recipe, utterance_s: float, tokens_per_s: float) -> Speech:

@@ -23,7 +23,7 @@ RECIPE = "recipe.json"
 # same steps with twice the batches each.
 FREE = (
     "out", "evaluation", "tiny", "training.log_every", "training.checkpoint_every", "training.keep_checkpoints",
-    "training.sharding", "training.accumulate",
+    "training.sharding", "training.accumulate", "training.compile",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from ssr_connector.files import write_rejected
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
 from ssr_connector.model.adapter import ADAPTERS, add_adapter, merge_adapter
 from ssr_connector.model.checkpoint import build
+from ssr_connector.model.compilation import compile_layers
 from ssr_connector.model.embeddings import load_embeddings
 from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.batches import Batches
@@ -252,6 +253,8 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
     objectives = [Weighted(n, w, OBJECTIVES[n](model, config, text)) for n, w in config.objectives.items()]
     student = Student(model, objectives)
+    if config.compile:
+        compile_layers([model.connector, model.llm, *student.teachers], processes().device)
     evaluate, watched = None, False
     if recipe.data.dev:
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)

@@ -10,19 +10,23 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
 
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.entry import Rejected
+from ssr_connector.data.inspection import inspect_files
 from ssr_connector.data.output import write_together
-from ssr_connector.data.preparation import inspect_files, rejected_lines
+from ssr_connector.data.preparation import rejected_lines
+from ssr_connector.engine import Engine, LocalEngine
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks import BENCHMARKS
 from ssr_connector.evaluation.benchmarks.layout import Layout, Options
 from ssr_connector.evaluation.choice import Choice, Spoken
 from ssr_connector.evaluation.tasks import TASKS
+from ssr_connector.progress import bar
 
 REJECTED = "rejected.tsv"
 
@@ -44,9 +48,9 @@ class Import:
 
 
 def read_benchmark(
-    name: str, source: Path, options: Options, jobs: int | None = None, console: Console | None = None
+    name: str, source: Path, options: Options, engine: Engine | None = None, console: Console | None = None
 ) -> Import:
-    """Read a benchmark in its original layout and decode its recordings, in `jobs` threads (default: all processors).
+    """Read a benchmark in its original layout and decode its recordings, by `engine` (this process, if none is given).
 
     Raises UserError for an unknown name, an option that it does not take, or a layout that is not there.
     """
@@ -61,7 +65,8 @@ def read_benchmark(
     layout = benchmark.read(source, options)
     questions = {file: distinct(items, layout) for file, items in layout.questions.items()}
     recordings = [Path(audio) for items in questions.values() for item in items for audio in audios(item)]
-    facts = inspect_files(recordings, "decode", jobs, console if recordings else None)
+    with TemporaryDirectory() as folder, bar(console, "checking recordings") as report:
+        facts = inspect_files(recordings, "decode", Path(folder), engine or LocalEngine(), report)
     good: dict[str, list[Choice]] = {}
     for file, items in questions.items():
         for item in items:
