@@ -1,8 +1,9 @@
 """Engines: where the stages of a big corpus run, shard by shard."""
 
-from ssr_connector.engine.base import Engine, Stage, Tick, Work
+from ssr_connector.engine.base import Engine, Stage
 from ssr_connector.engine.cluster import HERE, RayEngine
 from ssr_connector.engine.local import LocalEngine
+from ssr_connector.engine.shard import Tick, Work
 from ssr_connector.errors import UserError
 
 ENGINES = ("local", "ray")

@@ -1,16 +1,10 @@
 """What an engine offers: to do a stage's work on every shard, wherever it is done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from ssr_connector.engine.shard import Shard
-
-Tick = Callable[[float], None]
-"""Told, as work goes on, how much was done since it was last told, in the unit of the shards' sizes."""
-
-Work = Callable[[Sequence[Any], Path, Tick], None]
-"""Fills a folder with what comes of a shard's items; models are in it. The same items give the same files."""
+from ssr_connector.engine.shard import Shard, Tick, Work
 
 
 class Stage(Protocol):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.engine.base import Stage, Tick
-from ssr_connector.engine.shard import Shard, commit, pack, unpack
+from ssr_connector.engine.base import Stage
+from ssr_connector.engine.shard import Shard, Tick, commit, pack, unpack
 from ssr_connector.errors import UserError
 
 HERE = "local"

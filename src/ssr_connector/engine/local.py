@@ -10,8 +10,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from ssr_connector.engine.base import Stage, Tick, Work
-from ssr_connector.engine.shard import Shard, commit
+from ssr_connector.engine.base import Stage
+from ssr_connector.engine.shard import Shard, Tick, Work, commit
 from ssr_connector.errors import UserError
 
 

@@ -4,18 +4,21 @@ import hashlib
 import json
 import pickle
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ssr_connector.files import new_folder
 
-if TYPE_CHECKING:
-    from ssr_connector.engine.base import Tick, Work
-
 SHARD_S = 3600.0
 SHARD_MB = 50.0
+
+Tick = Callable[[float], None]
+"""Told, as work goes on, how much was done since it was last told, in the unit of the shards' sizes."""
+
+Work = Callable[[Sequence[Any], Path, Tick], None]
+"""Fills a folder with what comes of a shard's items; models are in it. The same items give the same files."""
 
 
 @dataclass(frozen=True)
