@@ -22,7 +22,7 @@ ENCODE_S = 200.0  # seconds of audio in a batch
 TOLERANCE = 0.02  # converged: twice the steps lower the development loss by less than this share of it
 MOST_DOUBLINGS = 2
 ELSEWHERE = {  # values that do not change what is computed, or are paths to what the keys of steps before stand for
-    "training": ("start_from", "aligner", "log_every", "checkpoint_every", "keep_checkpoints"),
+    "training": ("start_from", "aligner", "log_every", "checkpoint_every", "keep_checkpoints", "compile"),
     "aligner": ("recogniser", "boundaries"),
     "encoder": ("name",),
     "llm": ("name",),
