@@ -19,7 +19,7 @@ ARMS = (
         Arm(f"shift_{k}".replace("-", "early_"), f"shifted by {k:+d} frames", damage={"shift_frames": k})
         for k in (-4, -2, 2, 4)
     ),
-    *(Arm(f"jitter_{k}", f"jitter of {k} frames", damage={"jitter_frames": k}) for k in (1, 2, 4)),
+    *(Arm(f"jitter_{k}", f"jitter of {k} frame{'s' * (k > 1)}", damage={"jitter_frames": k}) for k in (1, 2, 4)),
     *(Arm(f"drop_{k}", f"{k} % of boundaries dropped", damage={"drop": k / 100}) for k in (10, 30)),
     *(Arm(f"merge_{k}", f"{k} % of tokens merged into the next", damage={"merge": k / 100}) for k in (10, 30)),
     *(

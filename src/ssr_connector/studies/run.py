@@ -192,7 +192,7 @@ def write(study: Study, results: Results, how: Mapping[str, Any], out: Path) -> 
         f"# {study.name}: {study.question}",
         paragraph,
         f"![]({files[2].name})",
-        table,
+        table.strip(),
         *how["notes"],
         f"    {how['command']}",
         f"At commit {facts['commit']}, {facts['machine']}.",
