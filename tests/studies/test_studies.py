@@ -113,6 +113,7 @@ def test_tables_picture_and_paragraph_of_whatever_was_done(study, planted, form,
     assert outcome.table.strip() in report
     assert "\nSynthetic.\n\n    ssr study\n" in report
     assert ElementTree.fromstring(picture).tag.endswith("}svg")
+    assert "$" not in picture  # formulae are not set
     again = write(study, results, {"command": "ssr study", "notes": ["Synthetic."]}, tmp_path)
     assert again.files[2].read_text() == picture
 

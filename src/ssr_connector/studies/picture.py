@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing
 from ssr_connector.files import replace_file
@@ -192,6 +193,9 @@ def scatter(axes: Any, results: Results, picture: Picture, rows: Sequence[str]) 
         axes.annotate(label(results, name), (x, y.value), (5, 3), textcoords="offset points", color=INK, fontsize=8)
     if picture.x_log:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))  # no powers: formulae are not set here
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(picture.x_label)
     axes.set_ylabel(picture.y_label)
     axes.margins(x=0.25)
