@@ -12,6 +12,7 @@ from ssr_connector.engine.shard import cut_shards
 from ssr_connector.errors import UserError
 
 
+@pytest.mark.slow
 def test_processes_change_nothing(counting, encoded, tiny_corpus, tiny_encoder, tmp_path):
     log, out = tmp_path / "calls", tmp_path / "frames"
     counting.encode(tiny_corpus / "train.jsonl.gz", tiny_encoder, out, log, LocalEngine(2), 0.0)

@@ -123,6 +123,7 @@ def test_block_wise_attention_is_planned_as_what_it_is(base):
     assert causal.flops - blockwise.flops == pytest.approx(attention * (frames * frames - 120 * 12 * keys), rel=0.05)
 
 
+@pytest.mark.slow
 def test_what_a_stage_keeps_beside_its_weights_is_planned(base):
     llm = plan(base, "finetune").memory["weights: LLM"]
     words = ["--training.objectives={speech_lm: 1, text_kl: 1, continuation: 1, ewc: 1}", "--training.adapter=none"]
