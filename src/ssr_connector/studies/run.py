@@ -65,7 +65,9 @@ def carry_out(
     rows = take(Pipeline(base, study, size, Cache(root, demo.console), rates))
     results = Results(rows, demo.recipe.evaluation.bootstrap)
     told = ["--quick"] * quick + [f"--arms {','.join(only)}"] * bool(only) + [f"--share {share:g}"] * (share != 1)
-    command = " ".join([f"ssr study {study.name} --config {demo.config} --seeds {n_seeds}", *told, *demo.overrides])
+    command = " ".join(
+        [f"ssr study {study.name} --config {demo.config} --demo {demo.out} --seeds {n_seeds}", *told, *demo.overrides]
+    )
     return write(study, results, {"command": command, "size": json.loads(json.dumps(vars(size))), "notes": said}, out)
 
 
