@@ -81,7 +81,7 @@ def read_values(folder: Path) -> dict[str, Any]:
     missing = {"encoder_name", "encoder_layer", "encoder_width", "llm_name", "text_form", "aligner"} - set(values)
     if missing:
         raise ValueError(f"{file.name} lacks {', '.join(sorted(missing))}")
-    return dict(values)
+    return {"encoder_padded": True, **values}  # which older aligners do not say
 
 
 def of_model(folder: Path) -> bool:
@@ -93,7 +93,7 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
     """From an aligner's folder or a whole model's, without its LLM."""
     folder = Path(folder)
     aligner, values = read_aligner(folder)
-    heard = (resolve(values["encoder_name"], folder), values["encoder_layer"], values.get("encoder_padded", True))
+    heard = (resolve(values["encoder_name"], folder), values["encoder_layer"], values["encoder_padded"])
     encoder = PretrainedEncoder.from_pretrained(*heard)
     if encoder.width != values["encoder_width"]:
         raise UserError(
@@ -109,7 +109,7 @@ def bundle_key(folder: Path) -> str:
     try:
         values = read_values(folder)
         encoder_name, llm_name = (resolve(values[name], folder) for name in ("encoder_name", "llm_name"))
-        encoder = encoder_key(encoder_name, values["encoder_layer"], values.get("encoder_padded", True))
+        encoder = encoder_key(encoder_name, values["encoder_layer"], values["encoder_padded"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`") from error
     own = digest_of(sorted(f for f in folder.iterdir() if f.suffix in (".json", ".safetensors")))

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arms",
         metavar="NAME,…",
-        type=lambda text: tuple(text.split(",")),
+        type=names,
         default=(),
         help="only some of its rows, and the ones that they are compared with; a wrong name lists them",
     )
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoders",
         metavar="NAME[:LAYER],…",
-        type=lambda text: tuple(text.split(",")),
+        type=names,
         default=(),
         help="encoders: more of them, hub names or folders, each with its last layer or the one given",
     )
@@ -72,6 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="noise: measure also transcribed cuts of `ssr prepare`, without tasks; again for several",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the results (default: DEMO/studies/STUDY)")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Those of `A,B`."""
+    return tuple(text.split(","))
 
 
 def named(cuts: str) -> tuple[str, str]:

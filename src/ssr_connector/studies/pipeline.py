@@ -13,12 +13,11 @@ from ssr_connector.studies.damage import Damage
 from ssr_connector.studies.heard import Heard
 from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import UNTRAINED, Arm, Made, Options, Parts, Study, Times
-from ssr_connector.tiny.base import TRAINED_ON, Base, as_option
+from ssr_connector.tiny.base import BATCH_S, TRAINED_ON, Base, as_option
 from ssr_connector.tiny.stage import content_key
 
 RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a tuned arm chooses
 TRIAL_SHARE = 0.15  # of the steps
-ENCODE_S = 200.0  # seconds of audio in a batch
 TOLERANCE = 0.02  # converged: twice the steps lower the development loss by less than this share of it
 MOST_DOUBLINGS = 2
 ELSEWHERE = {  # values that do not change what is computed, or are paths to what the keys of steps before stand for
@@ -67,7 +66,7 @@ class Pipeline:
 
         def work(folder: Path, report: Report) -> Facts:
             encoder = str(self.hears(arm)["encoder.name"])
-            encode_cuts(manifests, encoder, layer, folder, ENCODE_S, report)
+            encode_cuts(manifests, encoder, layer, folder, BATCH_S, report)
             return {"encoder": encoder_key(encoder, layer)}
 
         before = (self.untrained(),) if name == UNTRAINED else ()

@@ -1,6 +1,5 @@
 """A study carried out: what it will take, its steps, and what came of them: data, tables, a picture, a paragraph."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,7 +67,7 @@ def carry_out(
     command = " ".join(
         [f"ssr study {study.name} --config {demo.config} --demo {demo.out} --seeds {n_seeds}", *told, *demo.overrides]
     )
-    return write(study, results, {"command": command, "size": json.loads(json.dumps(vars(size))), "notes": said}, out)
+    return write(study, results, {"command": command, "size": vars(size), "notes": said}, out)
 
 
 # --- what it takes ---

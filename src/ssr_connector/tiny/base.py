@@ -29,6 +29,7 @@ SPOKEN_ALOUD = ("storycloze", "swuggy", "sblimp")  # tasks whose choices are spo
 Role = Literal["train", "stories", "dev", "test", "tests"]  # test: transcribed utterances; tests: the items of tasks
 TRAINED_ON: tuple[Role, ...] = ("train", "stories", "dev")
 TRANSCRIBED: tuple[Role, ...] = (*TRAINED_ON, "test")
+BATCH_S = 200.0  # seconds of audio that are encoded or aligned at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -269,7 +270,7 @@ class Base(ABC):
             str(self.encoder),
             self.recipe.encoder.layer,
             self.out / "frames",
-            200.0,
+            BATCH_S,
             report,
         )
         return f"{n} recordings encoded, {len(rejected)} rejected"

@@ -11,7 +11,7 @@ from ssr_connector.aligners.corpus import align_cuts, finish
 from ssr_connector.config import to_dict
 from ssr_connector.files import write_json
 from ssr_connector.progress import Report, summary
-from ssr_connector.tiny.base import TRAINED_ON, Base, SpeechPart
+from ssr_connector.tiny.base import BATCH_S, TRAINED_ON, Base, SpeechPart
 from ssr_connector.tiny.outcome import metrics, outcome
 from ssr_connector.tiny.speak import NoiseMix
 from ssr_connector.tiny.voices import DEV_VOICES, TEST_VOICES, TRAIN_ACCENTS
@@ -87,7 +87,7 @@ class Demo(Base):
     def align(self, report: Report) -> str:
         """`ssr align` on what is trained on."""
         aligner, out = self.out / "aligner" / "aligner", self.out / "align"
-        done = align_cuts(self.manifests(*TRAINED_ON), aligner, out, 200.0, report, self.out / "frames")
+        done = align_cuts(self.manifests(*TRAINED_ON), aligner, out, BATCH_S, report, self.out / "frames")
         finish(out)
         share = 100 * done.shared / done.tokens
         return f"{done.aligned} aligned, {len(done.rejected)} rejected, {share:.2f} % of tokens share a frame"

@@ -154,7 +154,7 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     for what, ours, its in (
         ("aligner.text_form", recipe.aligner.text_form, made_for["text_form"]),
         ("encoder.layer", recipe.encoder.layer, made_for["encoder_layer"]),
-        ("encoder.padded", recipe.encoder.padded, made_for.get("encoder_padded", True)),
+        ("encoder.padded", recipe.encoder.padded, made_for["encoder_padded"]),
     ):
         if ours != its:
             raise UserError(f"{recipe.training.aligner} was trained with {what} {its}, not {ours}; give --{what} {its}")
