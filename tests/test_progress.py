@@ -54,3 +54,18 @@ def test_a_terminal_gets_a_bar():
 
 def test_only_figures_worth_a_glance_are_shown():
     assert progress.summary({"lr": 1.0, "cosine": 0.5, "loss": 2.0}) == "loss 2.000  cosine 0.500"
+
+
+def test_of_several_bars_one_can_go_while_another_stays():
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100)
+    with progress.Bars(console) as bars:
+        first, second = bars.add("hearing"), bars.add("reading")
+        first(1, 2, {})
+        second(1, 4, {"loss": 0.25})
+        bars.drop("hearing")
+        out.truncate(0)
+        second(2, 4, {"loss": 0.125})
+        bars.drop("reading")
+    assert "loss 0.125" in out.getvalue()
+    assert "hearing" not in out.getvalue()

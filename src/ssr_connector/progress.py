@@ -3,9 +3,10 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 Report = Callable[[int, int, dict[str, float]], None]
 
@@ -25,25 +26,40 @@ SHOWN = (
 LINE_EVERY_S = 20.0
 
 
-@contextlib.contextmanager
-def bar(console: Console | None, what: str) -> Iterator[Report]:
-    """A function to call with (done, total, figures to show); without a console nothing is shown."""
-    if console is None:
-        yield lambda *_: None
-        return
-    if not console.is_terminal:
-        yield lines(console, what)
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[figures]}"),
-    )
-    with Progress(*columns, console=console, transient=True) as screen:
-        task = screen.add_task(what, total=None, figures="")
-        begun = False
+class Bars:
+    """Progress of several things at once; without a console nothing is shown."""
+
+    def __init__(self, console: Console | None) -> None:
+        self.console = console
+        self._screen: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        if console is not None and console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[figures]}"),
+            )
+            self._screen = Progress(*columns, console=console, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._screen:
+            self._screen.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._screen:
+            self._screen.stop()
+
+    def add(self, what: str) -> Report:
+        """A bar of that name. Returns a function to call with (done, total, figures to show)."""
+        if self.console is None:
+            return lambda *_: None
+        if self._screen is None:
+            return lines(self.console, what)
+        screen, begun = self._screen, False
+        task = self._tasks[what] = screen.add_task(what, total=None, figures="")
 
         def report(done: int, total: int, figures: dict[str, float]) -> None:
             nonlocal begun
@@ -52,7 +68,19 @@ def bar(console: Console | None, what: str) -> Iterator[Report]:
                 begun = True
             screen.update(task, completed=done, total=total, figures=summary(figures))
 
-        yield report
+        return report
+
+    def drop(self, what: str) -> None:
+        """Take a bar away."""
+        if self._screen:
+            self._screen.remove_task(self._tasks.pop(what))
+
+
+@contextlib.contextmanager
+def bar(console: Console | None, what: str) -> Iterator[Report]:
+    """One bar alone: a function to call with (done, total, figures to show)."""
+    with Bars(console) as bars:
+        yield bars.add(what)
 
 
 def lines(console: Console, what: str) -> Report:

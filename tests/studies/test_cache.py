@@ -123,11 +123,11 @@ def test_a_forecast_counts_what_is_left_once(kitchen, tmp_path):
 def test_a_forecast_takes_off_what_a_stopped_step_has_spent(kitchen, tmp_path):
     step = kitchen.step("aligner", 1, seconds=100.0)
     (tmp_path / "stages").mkdir()
-    (tmp_path / "stages" / f"{step.name}.json").write_text('{"seconds": 40.0}')
+    (tmp_path / "stages" / f"{step.name}.json").write_text('{"spans": [[0.0, 40.0]]}')
     forecast = Forecast(tmp_path)
     forecast.make(step)
     assert forecast.seconds == 60.0
-    (tmp_path / "stages" / f"{step.name}.json").write_text('{"seconds": 400.0}')
+    (tmp_path / "stages" / f"{step.name}.json").write_text('{"spans": [[0.0, 400.0]]}')
     slow = Forecast(tmp_path)
     slow.make(step)
     assert slow.seconds == 0.0

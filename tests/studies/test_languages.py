@@ -28,7 +28,7 @@ def demo(tmp_path):
 @pytest.fixture
 def pipeline(demo, tmp_path):
     base = LANGUAGES_STUDY.base(demo)
-    base.foresee()
+    base.stages.plan(base.all_stages())
     size = Size((0,), tuple(ARMS))
     return Pipeline(base, LANGUAGES_STUDY, size, Forecast(tmp_path / "cache"), Rates({}, None, None))
 

@@ -15,7 +15,7 @@ SECONDS = {"aligner": 40.0, "distill": 16.0, "stack_layers": 30.0, "align": 7.0,
 def rates_of(tmp_path, seconds, unfinished=()):
     (tmp_path / "stages").mkdir()
     for name, taken in seconds.items():
-        state = {"key": "k", "seconds": taken} | ({} if name in unfinished else {"result": "done"})
+        state = {"key": "k", "spans": [[0.0, taken]]} | ({} if name in unfinished else {"result": "done"})
         (tmp_path / "stages" / f"{name}.json").write_text(json.dumps(state))
     return Demo(SMOKE, tmp_path, [], Console(quiet=True))
 

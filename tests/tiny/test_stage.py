@@ -1,93 +1,225 @@
+"""Stages that are done once, one after another or side by side."""
+
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from ssr_connector.tiny.stage import Foreseen, Stages
+from ssr_connector.errors import UserError
+from ssr_connector.tiny.side_by_side import do_side_by_side
+from ssr_connector.tiny.stage import Stage, Stages
+
+JOBS = pytest.mark.parametrize("jobs", [1, 2])
 
 
-class Pipeline:
-    """Two stages that count how often they ran; the second one depends on the first."""
-
-    def __init__(self, folder):
-        self.folder, self.ran = folder, []
-
-    def run(self, first="a", second="b", fail=False, kind=Stages):
-        stages = kind(self.folder, Console(quiet=True))
-
-        def work(name):
-            def do(report):
-                self.ran.append(name)
-                out = self.folder / name
-                out.mkdir(exist_ok=True)
-                (out / "made").write_text(str(len(self.ran)))
-                if fail and name == "two":
-                    raise KeyboardInterrupt
-                return f"{name} is done"
-
-            return do
-
-        stages.do("one", "first", first, [], [self.folder / "one"], work("one"))
-        stages.do("two", "second", second, ["one"], [self.folder / "two"], work("two"))
-        return stages
+def note(folder, text):
+    """A line in a file that processes share."""
+    with (folder / "log").open("a") as log:
+        log.write(f"{text}\n")
 
 
-def test_a_second_run_reuses_what_is_there(tmp_path):
-    pipeline = Pipeline(tmp_path)
-    first = pipeline.run()
-    again = pipeline.run()
-    assert pipeline.ran == ["one", "two"]
-    assert again.seconds == first.seconds
+def noted(folder):
+    return (folder / "log").read_text().split()
 
 
-def test_a_change_redoes_the_stage_and_what_follows_but_nothing_before(tmp_path):
-    pipeline = Pipeline(tmp_path)
-    pipeline.run()
+def work(folder, console, name, fails, report):
+    note(folder, name)
+    (folder / name).mkdir(exist_ok=True)
+    (folder / name / "made").touch()
+    report(1, 2, {"loss": 0.5})
+    console.print(f"{name} speaks")
+    if name == fails:
+        raise UserError(f"{name} fails")
+    return f"{name} is done"
+
+
+def pipeline(folder, first, second, fails, console):
+    """Two stages, of which the second depends on the first."""
+    inputs = {"one": first, "two": second}
+    after = {"one": [], "two": ["one"]}
+    return [
+        Stage(
+            name,
+            f"the work of {name}",
+            inputs[name],
+            after[name],
+            [folder / name],
+            partial(work, folder, console, name, fails),
+        )
+        for name in inputs
+    ]
+
+
+def run(folder, jobs=1, first="a", second="b", fails=None):
+    shown = io.StringIO()
+    console = Console(file=shown, width=200)
+    stages, remake = Stages(folder, console), partial(pipeline, folder, first, second, fails)
+    planned = remake(console)
+    stages.plan(planned)
+    if jobs > 1:
+        do_side_by_side(stages, planned, jobs, remake)
+    else:
+        for stage in planned:
+            stages.do(stage)
+    return stages, shown.getvalue()
+
+
+@JOBS
+def test_a_second_run_reuses_what_is_there(jobs, tmp_path):
+    first, _ = run(tmp_path, jobs)
+    again, shown = run(tmp_path, jobs)
+    assert noted(tmp_path) == ["one", "two"]
+    assert again.spans == first.spans
+    assert shown.splitlines() == [" 1. one: one is done (done before)", " 2. two: two is done (done before)"]
+
+
+@JOBS
+def test_what_a_stage_says_comes_between_what_it_does_and_what_came_of_it(jobs, tmp_path):
+    _, shown = run(tmp_path, jobs)
+    lines = [line.split("  [")[0] for line in shown.splitlines()]
+    both = [
+        [f" {k}. {n}: the work of {n}", f"{n} speaks", f"    {n}: {n} is done"] for k, n in ((1, "one"), (2, "two"))
+    ]
+    assert lines == [*both[0], *both[1]]
+
+
+@JOBS
+def test_a_change_redoes_the_stage_and_what_follows_but_nothing_before(jobs, tmp_path):
+    run(tmp_path, jobs)
     (tmp_path / "two" / "old").write_text("of the old recipe")
-    pipeline.run(second="c")
-    assert pipeline.ran == ["one", "two", "two"]
+    run(tmp_path, jobs, second="c")
+    assert noted(tmp_path) == ["one", "two", "two"]
     assert not (tmp_path / "two" / "old").exists()
-    pipeline.run(first="x", second="c")
-    assert pipeline.ran == ["one", "two", "two", "one", "two"]
+    run(tmp_path, jobs, first="x", second="c")
+    assert noted(tmp_path) == ["one", "two", "two", "one", "two"]
 
 
-def test_a_stopped_stage_goes_on_with_its_own_files(tmp_path):
-    pipeline = Pipeline(tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        pipeline.run(fail=True)
+@JOBS
+def test_a_stage_that_failed_goes_on_with_its_own_files(jobs, tmp_path):
+    with pytest.raises(UserError, match="two fails"):
+        run(tmp_path, jobs, fails="two")
     (tmp_path / "two" / "partial").write_text("kept")
-    pipeline.run()
-    assert pipeline.ran == ["one", "two", "two"]
+    stages, _ = run(tmp_path, jobs)
+    assert noted(tmp_path) == ["one", "two", "two"]
     assert (tmp_path / "two" / "partial").exists()
-    state = json.loads((tmp_path / "stages" / "two.json").read_text())
-    assert state["result"] == "two is done"
+    assert len(stages.spans["two"]) == 2
+    assert json.loads((tmp_path / "stages" / "two.json").read_text())["result"] == "two is done"
 
 
 def test_a_lost_output_is_made_again(tmp_path):
-    pipeline = Pipeline(tmp_path)
-    pipeline.run()
+    run(tmp_path)
     (tmp_path / "one" / "made").unlink()
     (tmp_path / "one").rmdir()
-    pipeline.run()
-    assert pipeline.ran == ["one", "two", "one"]
+    run(tmp_path)
+    assert noted(tmp_path) == ["one", "two", "one"]
 
 
-def test_foreseen_stages_are_not_done_and_have_the_keys_that_they_will_have(tmp_path):
-    pipeline = Pipeline(tmp_path)
-    foreseen = pipeline.run(kind=Foreseen)
-    assert foreseen.left == ["one", "two"]
-    assert (pipeline.ran, list(tmp_path.iterdir())) == ([], [])
-    assert pipeline.run().keys == foreseen.keys
-    assert pipeline.run(kind=Foreseen).left == []
-    assert pipeline.run(second="c", kind=Foreseen).left == ["two"]
-    assert pipeline.run(first="x", kind=Foreseen).left == ["one", "two"]
+def test_planned_stages_are_not_done_and_have_the_keys_that_they_will_have(tmp_path):
+    def left(first="a", second="b"):
+        stages = Stages(tmp_path, Console(quiet=True))
+        return stages.plan(pipeline(tmp_path, first, second, None, stages.console)), stages.keys
+
+    names, keys = left()
+    assert names == ["one", "two"]
+    assert list(tmp_path.iterdir()) == []
+    assert run(tmp_path)[0].keys == keys
+    assert left()[0] == []
+    assert left(second="c")[0] == ["two"]
+    assert left(first="x")[0] == ["one", "two"]
 
 
-def test_stages_are_numbered_in_their_order_though_their_keys_are_known(tmp_path):
-    pipeline, shown = Pipeline(tmp_path), io.StringIO()
-    stages = Stages(tmp_path, Console(file=shown, width=200))
-    stages.keys |= pipeline.run(kind=Foreseen).keys
-    for name in ("one", "two"):
-        stages.do(name, "what", "a", [], [], lambda _: "done")
-    assert [line[:7] for line in shown.getvalue().splitlines() if "what" in line] == [" 1. one", " 2. two"]
+def test_time_that_stages_share_counts_once(tmp_path):
+    spans = {"a": [(0.0, 10.0), (20.0, 30.0)], "b": [(5.0, 15.0)], "c": [(6.0, 7.0), (29.0, 31.0)]}
+    stages = Stages(tmp_path, Console(quiet=True), spans=spans)
+    assert stages.elapsed == 15 + 11
+    assert stages.seconds == {"a": 20.0, "b": 10.0, "c": 3.0}
+
+
+# --- side by side ---
+
+
+def meet(folder, name, others, _):
+    """Work that ends only when all of the others have begun."""
+    note(folder, name)
+    deadline = time.monotonic() + 60
+    while not set(others) <= set(noted(folder)):
+        assert time.monotonic() < deadline, f"{name} waited in vain for {others}"
+    return f"{name}, process {os.getpid()}, parent {os.getppid()}"
+
+
+def diamond(folder, console):
+    """Two stages that wait for each other between two that stand alone."""
+    needs = {"top": [], "left": ["right"], "right": ["left"], "end": ["left", "right"]}
+    after = {"top": [], "left": ["top"], "right": ["top"], "end": ["left", "right"]}
+    return [Stage(n, n, "", after[n], [], partial(meet, folder, n, needs[n])) for n in needs]
+
+
+def test_stages_that_do_not_wait_for_one_another_go_on_at_the_same_time(tmp_path):
+    stages = Stages(tmp_path, Console(quiet=True))
+    planned = diamond(tmp_path, stages.console)
+    stages.plan(planned)
+    do_side_by_side(stages, planned, 2, partial(diamond, tmp_path))
+    begun = noted(tmp_path)
+    assert (begun[0], set(begun[1:3]), begun[3]) == ("top", {"left", "right"}, "end")
+    assert stages.elapsed < sum(stages.seconds.values())
+
+
+def hang(folder, name, _):
+    (folder / f"{name}.pid").write_text(str(os.getpid()))
+    while True:
+        signal.pause()
+
+
+def two_that_hang(folder, console):
+    return [Stage(name, name, "", [], [], partial(hang, folder, name)) for name in ("left", "right")]
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_process_outlives_a_run_that_is_stopped(how, tmp_path):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "if __name__ == '__main__':\n"
+        "    from functools import partial; from pathlib import Path; from rich.console import Console\n"
+        "    from test_stage import *\n"
+        "    folder = Path(sys.argv[2]); stages = Stages(folder, Console(quiet=True))\n"
+        "    planned = two_that_hang(folder, None); stages.plan(planned)\n"
+        "    do_side_by_side(stages, planned, 2, partial(two_that_hang, folder))\n"
+    )
+    script = tmp_path / "run.py"
+    script.write_text(code)
+    driver = subprocess.Popen(
+        [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path)], stderr=subprocess.PIPE
+    )
+    pids = [tmp_path / f"{name}.pid" for name in ("left", "right")]
+    wait_for(lambda: all(p.is_file() and p.read_text() for p in pids))
+    driver.send_signal(how)
+    _, said = driver.communicate(timeout=60)
+    wait_for(lambda: not any(alive(int(p.read_text())) for p in pids))
+    spans = [json.loads((tmp_path / "stages" / f"{n}.json").read_text())["spans"] for n in ("left", "right")]
+    if how == signal.SIGINT:
+        assert said.count(b"KeyboardInterrupt") == 1  # of the driver alone
+        assert [len(s) for s in spans] == [1, 1]
+    else:
+        assert spans == [[], []]
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline

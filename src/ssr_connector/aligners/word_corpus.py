@@ -4,10 +4,8 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cuts import cut_audio
 from ssr_connector.data.text import SpeechText
 from ssr_connector.errors import UserError
+from ssr_connector.processes import process_pool
 from ssr_connector.progress import Report
 
 JOURNAL = "unfinished.jsonl"
@@ -107,8 +106,7 @@ def _outcomes(cuts: Sequence[Any], spec: str, jobs: int, stack: ExitStack) -> It
     if jobs == 1:
         return map(partial(align_one, word_aligner(spec)), cuts)
     word_aligner(spec)  # its errors come before any process starts
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _set_up, (spec,))
-    stack.callback(pool.shutdown, cancel_futures=True)
+    pool = stack.enter_context(process_pool(jobs, _set_up, spec))
     return pool.map(_in_process, cuts, chunksize=8)
 
 

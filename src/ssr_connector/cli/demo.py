@@ -24,6 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("--config", metavar="YAML", type=Path, help="the recipe (default: tiny)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the run (default: runs/demo)")
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=int,
+        default=2,
+        help="stages at the same time, which share the processors (default: 2)",
+    )
     parser.add_argument("--smoke", action="store_true", help="the recipe smoke into runs/smoke: under 2 minutes")
 
 
@@ -33,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
 
     from ssr_connector.errors import UserError
 
+    if args.jobs < 1:
+        raise UserError("--jobs is at least 1")
     console = Console(highlight=False, markup=False)
     config = args.config or Path("smoke" if args.smoke else "tiny")
     out = args.out or Path("runs") / ("smoke" if args.smoke else "demo")
@@ -44,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.tiny.demo import Demo
 
     console.print(f"Demo by {config} in {out}", soft_wrap=True)
-    results = Demo(config, out, args.overrides, console).run()
+    results = Demo(config, out, args.overrides, console).run(args.jobs)
     page, text, figures = write_results(results, out)
     print_summary(results, console)
     console.print(f"\nThe picture: {page}\nThe figures: {figures}, {text}", soft_wrap=True)

@@ -1,18 +1,13 @@
 """Shards on this machine: in this process, or in several."""
 
-import os
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from ssr_connector.engine.base import Stage
 from ssr_connector.engine.shard import Shard, Tick, Work, commit
-from ssr_connector.errors import UserError
+from ssr_connector.processes import process_pool
 
 
 @dataclass(frozen=True)
@@ -30,39 +25,18 @@ class LocalEngine:
                 commit(work, shard, folder, tick)
             return
         del work
-        context = get_context("spawn")
-        theirs, ours = context.Pipe(duplex=False)
-        pool = ProcessPoolExecutor(jobs, context, _set_up, (stage, folder, jobs, theirs))
-        try:
+        with process_pool(jobs, _set_up, stage, folder) as pool:
             for future in as_completed([pool.submit(_in_process, shard) for shard in shards]):
                 tick(future.result())
-        except BrokenProcessPool:
-            raise UserError(
-                "a process was killed, perhaps for want of memory: the same command goes on; with fewer --jobs?"
-            ) from None
-        finally:
-            ours.close()  # what is half done is given up at once, nobody waits for the end of a shard
-            pool.shutdown(cancel_futures=True)
 
 
 _work: Work  # of a process, as `_set_up` leaves it
 _folder: Path
 
 
-def _set_up(stage: Stage, folder: Path, jobs: int, alive: Connection) -> None:
+def _set_up(stage: Stage, folder: Path) -> None:
     global _work, _folder  # a pool gives its processes nowhere else to keep it
-    threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
-    if "OMP_NUM_THREADS" not in os.environ:
-        import torch
-
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
     _work, _folder = stage.load(), folder
-
-
-def _end_with(alive: Connection) -> None:
-    """End this process when the one that started it closes its side, or is killed."""
-    wait([alive])
-    os._exit(1)
 
 
 def _in_process(shard: Shard) -> float:

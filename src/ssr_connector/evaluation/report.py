@@ -135,8 +135,10 @@ def density_rows(results: Mapping[str, Any]) -> list[list[str]]:
 
 
 def cost_rows(results: Mapping[str, Any]) -> list[list[str]]:
-    """Stage, seconds."""
-    return [["cost", row["stage"], f"{number(row['seconds'], 's')} s"] for row in results.get("cost", ())]
+    """Stage, seconds; and all together, where some went on at the same time."""
+    rows = [["cost", row["stage"], f"{number(row['seconds'], 's')} s"] for row in results.get("cost", ())]
+    total = [["cost", "in all", f"{number(results['elapsed_s'], 's')} s"]] if "elapsed_s" in results else []
+    return rows + total
 
 
 def plain_table(rows: Sequence[Sequence[str]]) -> Table:

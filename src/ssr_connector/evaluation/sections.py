@@ -167,7 +167,9 @@ def cost(results: Results) -> Html:
     if not rows:
         return Html()
     names, values = [row["stage"] for row in rows], [row["seconds"] for row in rows]
-    total = f"{number(sum(values), 's')} s ({duration(sum(values))}) in all."
+    elapsed = results.get("elapsed_s", sum(values))
+    total = f"{number(elapsed, 's')} s ({duration(elapsed)}) in all"
+    total += f"; {number(sum(values), 's')} s of stages, some at the same time." if elapsed < sum(values) else "."
     chart = bars_figure(names, values, "s", "cost", "Seconds per stage")
     return section("Cost", element("p", total, "quiet"), Html(chart))
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ssr_connector.files import write_json
 from ssr_connector.progress import Report
-from ssr_connector.tiny.stage import Stages, content_key
+from ssr_connector.tiny.stage import Stage, Stages, content_key, length, spans_of
 
 Facts = Mapping[str, Any]  # what a step leaves beside its files; plain values
 FACTS = "facts.json"
@@ -83,7 +83,9 @@ class Cache(Maker):
 
         before_it = [before.name for before in step.before]
         inputs = [step.stage, step.inputs]
-        self.stages.do(step.name, step.what, inputs, before_it, [folder, folder / FACTS], work)
+        stage = Stage(step.name, step.what, inputs, before_it, [folder, folder / FACTS], work)
+        self.stages.plan([stage])
+        self.stages.do(stage)
         return {**read_facts(folder), "seconds": self.stages.seconds[step.name]}
 
 
@@ -100,7 +102,7 @@ class Forecast(Maker):
         """What it left where it is done, else what is assumed."""
         marker = self.root / "stages" / f"{step.name}.json"
         state = json.loads(marker.read_text()) if marker.is_file() else {}
-        spent = float(state.get("seconds", 0.0))
+        spent = length(spans_of(state))
         if state.get("result") and (self.folder(step) / FACTS).is_file():
             self.done += 1
             return {**read_facts(self.folder(step)), "seconds": spent}

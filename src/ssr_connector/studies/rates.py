@@ -8,6 +8,7 @@ from pathlib import Path
 from ssr_connector.config import Recipe
 from ssr_connector.tiny.base import TRAINED_ON, Base, Role
 from ssr_connector.tiny.demo import STAGE_2, Demo
+from ssr_connector.tiny.stage import length, spans_of
 
 SPEECH_ALONE = {"speech_lm", "transcribe"}  # objectives of the demo's stage 2 without text
 
@@ -34,7 +35,7 @@ class Rates:
                 taken = demo.stage_recipe(name).training.steps + len(trials["lrs"]) * trials["trial_steps"]
                 per_step[name] = seconds[name] / taken
         systems = 1 + len(demo.tiny.baselines) + len(STAGE_2)
-        scores = seconds["evaluate"] / systems if "evaluate" in seconds else None
+        scores = (seconds.get("listen", 0) + seconds["evaluate"]) / systems if "evaluate" in seconds else None
         recording = (
             seconds["voices"] / sum(len(part.utterances) for part in demo.parts) if "voices" in seconds else None
         )
@@ -73,4 +74,4 @@ def recordings(base: Base, roles: Sequence[Role]) -> int:
 def finished(folder: Path) -> dict[str, float]:
     """Seconds of the stages that came to an end."""
     states = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
-    return {name: float(state["seconds"]) for name, state in states.items() if state.get("result")}
+    return {name: length(spans_of(state)) for name, state in states.items() if state.get("result")}

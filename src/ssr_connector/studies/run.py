@@ -60,7 +60,7 @@ def carry_out(
     say = demo.console.print
     for line in [*said, expected(forecast(base, study, size, rates, root))]:
         say(line, soft_wrap=True)
-    base.make_base()
+    base.make(base.stages_of_base())
     rows = take(Pipeline(base, study, size, Cache(root, demo.console), rates))
     results = Results(rows, demo.recipe.evaluation.bootstrap)
     told = ["--quick"] * quick + [f"--arms {','.join(only)}"] * bool(only) + [f"--share {share:g}"] * (share != 1)
@@ -89,7 +89,7 @@ def chosen(study: Study, only: Sequence[str]) -> tuple[str, ...]:
 def forecast(base: Base, study: Study, size: Size, rates: Rates, root: Path) -> Forecast:
     """All steps, and stages of the base before them; none of them taken."""
     found = Forecast(root)
-    for stage in base.foresee():
+    for stage in base.stages.plan(base.stages_of_base()):
         found.expect(stage, rates.stages.get(stage))
     take(Pipeline(base, study, size, found, rates))
     return found

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,8 +20,9 @@ from ssr_connector.tiny.encoder import EncoderTrainingConfig, train_encoder
 from ssr_connector.tiny.llm import LLMTrainingConfig, Reading, train_llm
 from ssr_connector.tiny.questions import SPOKEN_PROMPT
 from ssr_connector.tiny.resumable import state_folder
+from ssr_connector.tiny.side_by_side import do_side_by_side
 from ssr_connector.tiny.speak import NoiseMix, choose_delivery, render
-from ssr_connector.tiny.stage import Foreseen, Stages
+from ssr_connector.tiny.stage import Stage, Stages
 from ssr_connector.tiny.tasks import ChoiceItem
 from ssr_connector.tiny.voices import Voice
 from ssr_connector.tiny.world import Utterance, WorldSizes
@@ -107,62 +109,59 @@ class Base(ABC):
         """Plain values that text and speech follow from."""
         return [self.recipe.seed, self.tiny.world]
 
-    def make_base(self) -> None:
+    def stages_of_base(self) -> list[Stage]:
         """The world, its voices, the base models, and the encoder's frames of all training speech."""
-        seed = self.recipe.seed
-        self.stages.do(
-            "world",
-            "writing texts and tests",
-            self.content(),
-            [],
-            [self.out / "world"],
-            self.write,
-        )
-        self.stages.do(
-            "voices",
-            "speaking the utterances and the tests with eSpeak",
-            [self.tiny.noise, self.tiny.accents],
-            ["world"],
-            [self.out / "speech"],
-            self.speak,
-        )
-        self.stages.do(
-            "LLM",
-            "training a tiny Llama on the text",
-            [seed, self.tiny.llm],
-            ["world"],
-            [self.llm, state_folder(self.llm)],
-            self.train_llm,
-        )
-        self.stages.do(
-            "encoder",
-            "training a tiny speech encoder",
-            [seed, self.tiny.encoder],
-            ["voices"],
-            [self.encoder, state_folder(self.encoder)],
-            self.train_encoder,
-        )
-        self.stages.do("prepare", "transcript tables to cuts", [], ["voices"], [self.out / "data"], self.prepare)
-        layer = self.recipe.encoder.layer
-        self.stages.do(
-            "encode",
-            "encoder frames of all training speech",
-            [layer],
-            ["encoder", "prepare"],
-            [self.out / "frames"],
-            self.encode,
-        )
+        seed, out = self.recipe.seed, self.out
+        return [
+            Stage("world", "writing texts and tests", self.content(), [], [out / "world"], self.write),
+            Stage(
+                "voices",
+                "speaking the utterances and the tests with eSpeak",
+                [self.tiny.noise, self.tiny.accents],
+                ["world"],
+                [out / "speech"],
+                self.speak,
+            ),
+            Stage(
+                "LLM",
+                "training a tiny Llama on the text",
+                [seed, self.tiny.llm],
+                ["world"],
+                [self.llm, state_folder(self.llm)],
+                self.train_llm,
+            ),
+            Stage(
+                "encoder",
+                "training a tiny speech encoder",
+                [seed, self.tiny.encoder],
+                ["voices"],
+                [self.encoder, state_folder(self.encoder)],
+                self.train_encoder,
+            ),
+            Stage("prepare", "transcript tables to cuts", [], ["voices"], [out / "data"], self.prepare),
+            Stage(
+                "encode",
+                "encoder frames of all training speech",
+                [self.recipe.encoder.layer],
+                ["encoder", "prepare"],
+                [out / "frames"],
+                self.encode,
+            ),
+        ]
 
-    def foresee(self) -> list[str]:
-        """Stages of the base that are left to do; from then on the keys of all of them are known."""
-        foreseen = Foreseen(self.out, self.console)
-        self.stages, stages = foreseen, self.stages
-        try:
-            self.make_base()
-        finally:
-            self.stages = stages
-        stages.keys |= foreseen.keys
-        return foreseen.left
+    def all_stages(self) -> list[Stage]:
+        """In the order of the data flow."""
+        return self.stages_of_base()
+
+    def make(self, stages: Sequence[Stage], jobs: int = 1) -> None:
+        """Do what is left of some of the stages, as many as `jobs` at a time."""
+        self.stages.plan(stages)
+        if jobs > 1:
+            again = partial(stages_of, type(self), self.config, self.out, self.overrides)
+            do_side_by_side(self.stages, stages, jobs, again)
+        else:
+            for stage in stages:
+                self.stages.do(stage)
 
     # --- where things are ---
 
@@ -274,6 +273,11 @@ class Base(ABC):
             report,
         )
         return f"{n} recordings encoded, {len(rejected)} rejected"
+
+
+def stages_of(kind: type[Base], config: Path, out: Path, overrides: Sequence[str], console: Console) -> list[Stage]:
+    """Of a run in that folder."""
+    return kind(config, out, overrides, console).all_stages()
 
 
 def as_option(paths: Iterable[Path]) -> str:

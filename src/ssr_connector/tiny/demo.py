@@ -1,7 +1,7 @@
 """From nothing to a measured SpeechLM: every stage of the tiny world, through the same doors that users take."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from ssr_connector.progress import Report, summary
 from ssr_connector.tiny.base import BATCH_S, TRAINED_ON, Base, SpeechPart
 from ssr_connector.tiny.outcome import metrics, outcome
 from ssr_connector.tiny.speak import NoiseMix
+from ssr_connector.tiny.stage import Stage
 from ssr_connector.tiny.voices import DEV_VOICES, TEST_VOICES, TRAIN_ACCENTS
 from ssr_connector.tiny.world import World, WorldSizes, build_world
 
 STAGE_2 = ("vanilla", "multitask")
+OURS = ("distill", *STAGE_2)  # the stages that train SSR's systems
 
 
 class Demo(Base):
@@ -48,29 +50,35 @@ class Demo(Base):
             SpeechPart.of_tests("tests", world.tests, TEST_VOICES, manners),
         )
 
-    def run(self) -> dict[str, Any]:
-        """All stages, in the order of the data flow. Returns the results."""
-        self.make_base()
-        self.connect()
-        for name in self.tiny.baselines:
-            self.train(name, ["align"], self.choose_lr)
-        for name in STAGE_2:
-            self.train(name, ["distill"])
-        self.stages.do("model", "the model to use", [], [STAGE_2[-1]], [self.out / "model"], self.publish)
-        systems = ["distill", *self.tiny.baselines, *STAGE_2]
-        evaluation = to_dict(self.recipe)["evaluation"]
-        self.stages.do(
-            "evaluate", "everything from audio alone", [evaluation], systems, [self.out / "scores.json"], self.evaluate
-        )
+    def run(self, jobs: int = 1) -> dict[str, Any]:
+        """All stages, as many as `jobs` at a time. Returns the results."""
+        self.make(self.all_stages(), jobs)
         return outcome(self)
 
-    def connect(self) -> None:
-        """The recipe's aligner, and stage 1 along it."""
-        self.train("aligner", ["encode", "LLM"])
-        self.stages.do(
-            "align", "forced alignment of all training speech", [], ["aligner"], [self.out / "align"], self.align
-        )
-        self.train("distill", ["align"])
+    def all_stages(self) -> list[Stage]:
+        """In the order of the data flow."""
+        aligned = [self.out / "align"]
+        scored = [self.out / "scores.json"]
+        evaluation = to_dict(self.recipe)["evaluation"]
+        baselines = [*self.tiny.baselines]
+        return [
+            *self.stages_of_base(),
+            self.training("aligner", ["encode", "LLM"]),
+            Stage("align", "forced alignment of all training speech", [], ["aligner"], aligned, self.align),
+            self.training("distill", ["align"]),
+            *(self.training(name, ["distill"]) for name in STAGE_2),
+            Stage("model", "the model to use", [], [STAGE_2[-1]], [self.out / "model"], self.publish),
+            Stage("listen", "scores of SSR's own systems", [evaluation], OURS, [self.journal], self.listen),
+            *(self.training(name, ["align"], self.choose_lr) for name in baselines),
+            Stage(
+                "evaluate",
+                "everything from audio alone",
+                [evaluation],
+                ["distill", *baselines, *STAGE_2, "listen"],
+                scored,
+                self.evaluate,
+            ),
+        ]
 
     def data_of(self, name: str) -> dict[str, Any]:
         """The recordings of a training stage, their frames and alignments, and what it starts from."""
@@ -92,8 +100,28 @@ class Demo(Base):
         share = 100 * done.shared / done.tokens
         return f"{done.aligned} aligned, {len(done.rejected)} rejected, {share:.2f} % of tokens share a frame"
 
-    def train(self, name: str, after: list[str], choose: Callable[[str, Report], list[str]] | None = None) -> None:
+    def training(
+        self, name: str, after: Sequence[str], choose: Callable[[str, Report], list[str]] | None = None
+    ) -> Stage:
         """`ssr train` with the variant of that name."""
+        recipe = to_dict(self.stage_recipe(name))
+        inputs = [
+            recipe["seed"],
+            recipe["aligner" if name == "aligner" else "connector"],
+            recipe["training"],
+            self.tiny.baselines.get(name),
+        ]
+        outputs = [self.out / name, *([self.out / "trials" / name] if choose else [])]
+        what = {
+            "aligner": "a CTC head on characters",
+            "distill": "stage 1: the SSR connector",
+            "vanilla": "stage 2: speech alone",
+            "multitask": "stage 2: speech and text",
+        }.get(name, "a baseline on the same data")
+        return Stage(name, what, inputs, after, outputs, partial(self.train, name, choose))
+
+    def train(self, name: str, choose: Callable[[str, Report], list[str]] | None, report: Report) -> str:
+        """The variant of that name, with options that are chosen beforehand."""
         from ssr_connector.training import stages
 
         kind = (
@@ -103,33 +131,11 @@ class Demo(Base):
             if name == "aligner"
             else stages.train_connector
         )
-
-        def work(report: Report) -> str:
-            extra = choose(name, report) if choose else []
-            figures = kind(self.stage_recipe(name, extra), report)
-            left_out = int(figures.get("left_out", 0))
-            return " ".join(
-                [summary(figures) or "already trained", *extra, *([f"{left_out} left out"] if left_out else [])]
-            )
-
-        recipe = to_dict(self.stage_recipe(name))
-        inputs = [
-            recipe["seed"],
-            recipe["aligner" if name == "aligner" else "connector"],
-            recipe["training"],
-            self.tiny.baselines.get(name),
-        ]
-        outputs = [self.out / name]
-        if choose:
-            outputs.append(self.out / "trials" / name)
-            outputs[1].mkdir(parents=True, exist_ok=True)
-        what = {
-            "aligner": "a CTC head on characters",
-            "distill": "stage 1: the SSR connector",
-            "vanilla": "stage 2: speech alone",
-            "multitask": "stage 2: speech and text",
-        }.get(name, "a baseline on the same data")
-        self.stages.do(name, what, inputs, after, outputs, work)
+        extra = choose(name, report) if choose else []
+        figures = kind(self.stage_recipe(name, extra), report)
+        left_out = int(figures.get("left_out", 0))
+        said = [summary(figures) or "already trained", *extra, *([f"{left_out} left out"] if left_out else [])]
+        return " ".join(said)
 
     def choose_lr(self, name: str, report: Report) -> list[str]:
         """The learning rate with the lowest development loss after a short trial each."""
@@ -155,19 +161,31 @@ class Demo(Base):
         )
         return str(self.out / "model")
 
+    def listen(self, report: Report) -> str:
+        """Scores of SSR's own systems, into the journal: they need not wait for the baselines."""
+        return f"{len(self.compare(OURS, report)['rows'])} scores"
+
     def evaluate(self, report: Report) -> str:
         """`ssr evaluate` on all systems."""
+        results = self.compare(["distill", *self.tiny.baselines, *STAGE_2], report)
+        write_json(self.out / "scores.json", results)
+        return f"{len(results['rows'])} scores"
+
+    def compare(self, trained: Sequence[str], report: Report) -> dict[str, Any]:
+        """What these stages made, on all tasks."""
         from ssr_connector.evaluation.comparison import Spec, compare
         from ssr_connector.evaluation.tasks import TASKS
 
         tests = self.out / "speech" / "tests"
-        systems = {"ssr": self.out / "distill" / "model"}
-        systems |= {name: self.out / name / "model" for name in (*self.tiny.baselines, *STAGE_2)}
+        systems = {"ssr" if name == "distill" else name: self.out / name / "model" for name in trained}
         known = [name for name, task in TASKS.items() if (tests / task.file).is_file()]  # some are of benchmarks alone
-        spec = Spec(systems, known, tests, self.cuts("test"), self.recipe.evaluation, self.out / "journal")
-        results = compare(spec, lambda line: self.console.print(f"    {line}"), lambda _, d, t: report(d, t, {}))
-        write_json(self.out / "scores.json", results)
-        return f"{len(results['rows'])} scores"
+        spec = Spec(systems, known, tests, self.cuts("test"), self.recipe.evaluation, self.journal)
+        return compare(spec, lambda line: self.console.print(f"    {line}"), lambda _, d, t: report(d, t, {}))
+
+    @property
+    def journal(self) -> Path:
+        """What was heard and scored so far."""
+        return self.out / "journal"
 
 
 def last_metrics(out: Path) -> dict[str, Any]:

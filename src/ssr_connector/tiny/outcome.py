@@ -28,6 +28,7 @@ def outcome(demo: "Demo") -> dict[str, Any]:
     logs |= {name: demo.out / name / "metrics.jsonl" for name in demo.stages.seconds}
     results["curves"] = {name: metrics(path) for name, path in logs.items() if path.is_file()}
     results["cost"] = [{"stage": name, "seconds": s} for name, s in demo.stages.seconds.items()]
+    results["elapsed_s"] = demo.stages.elapsed
     results["command"] = shlex.join(["ssr", *sys.argv[1:]])
     results["recipe"], results["seed"] = to_dict(demo.recipe), demo.recipe.seed
     results["next"] = next_commands(demo)

@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
 import random
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ import soundfile
 
 from ssr_connector.data.noise import Samples, mix, pink_noise, speech_shaped_noise
 from ssr_connector.errors import UserError
+from ssr_connector.processes import process_pool
 from ssr_connector.tiny.voices import SAMPLING_RATE_HZ, Speech, Voice, speak
 
 RATE_WPM = (140, 200)
@@ -196,16 +196,9 @@ def _run(work: Sequence[_Job], jobs: int) -> Iterator[int]:
     if jobs <= 1 or len(work) <= 1:
         yield from map(_render_job, work)
         return
-    # Not fork: the parent may run torch's threads. The server imports this module once for all pools.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(jobs, context) as pool:
-        try:
-            for future in as_completed([pool.submit(_render_job, job) for job in work]):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with process_pool(jobs) as pool:
+        for future in as_completed([pool.submit(_render_job, job) for job in work]):
+            yield future.result()
 
 
 def _render_job(job: _Job) -> int:

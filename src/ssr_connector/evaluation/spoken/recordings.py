@@ -6,9 +6,8 @@ journal's line is written after the file, so that it never speaks of half a reco
 
 import hashlib
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import soundfile
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.spoken.speaker import SAMPLING_RATE_HZ, Speaker, UnspokenError, Words
 from ssr_connector.files import replace_file
+from ssr_connector.processes import process_pool
 
 JOURNAL, AUDIO = "recordings.jsonl", "audio"
 
@@ -85,14 +85,9 @@ def spoken(lines: Sequence[Line], speaker: Speaker, out: Path, jobs: int) -> Ite
         for line in lines:
             yield speak_one(line, speaker, out)
         return
-    # Not fork: the parent may run torch's threads.
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("forkserver")) as pool:
-        try:
-            for future in as_completed([pool.submit(speak_one, line, speaker, out) for line in lines]):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with process_pool(jobs) as pool:
+        for future in as_completed([pool.submit(speak_one, line, speaker, out) for line in lines]):
+            yield future.result()
 
 
 def speak_one(line: Line, speaker: Speaker, out: Path) -> Recording:

@@ -1,0 +1,55 @@
+"""Processes of this machine that work for this one, and end when it does."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from ssr_connector.errors import UserError
+
+SPAWN = get_context("spawn")  # not fork: this process may run torch's threads
+
+
+@contextlib.contextmanager
+def process_pool(jobs: int, set_up: Callable[..., object] | None = None, *args: Any) -> Iterator[ProcessPoolExecutor]:
+    """A pool of `jobs` processes that share the processors' threads; `set_up` is called with `args` in each.
+
+    At the end, or when this process is killed, what is half done is given up at once. Raises UserError where one of
+    them was killed.
+    """
+    theirs, ours = SPAWN.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(jobs, SPAWN, _begin, (jobs, theirs, set_up, args))
+    try:
+        yield pool
+    except BrokenProcessPool:
+        raise UserError(
+            "a process was killed, perhaps for want of memory: the same command goes on; with fewer --jobs?"
+        ) from None
+    finally:
+        ours.close()
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(jobs: int, alive: Connection, set_up: Callable[..., object] | None, args: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one, which ends it
+    threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
+    share = max(1, (os.cpu_count() or 1) // jobs)
+    if "OMP_NUM_THREADS" not in os.environ:
+        os.environ["OMP_NUM_THREADS"] = str(share)
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(share)
+    if set_up:
+        set_up(*args)
+
+
+def _end_with(alive: Connection) -> None:
+    """End this process when the one that started it closes its side, or is killed."""
+    wait([alive])
+    os._exit(1)
