@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from ssr_connector.connectors import CONNECTORS
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
-from ssr_connector.training import stages
+from ssr_connector.training import loop, stages
 from ssr_connector.training.objectives import Distil, needs_llm
 from ssr_connector.training.run import inherit, saved_recipe
 
@@ -110,6 +110,23 @@ def test_ctrl_c_in_the_middle_of_a_step_finishes_the_step(recipe_of, distilled, 
     monkeypatch.undo()
     stages.train_connector(recipe_of("distill"), quiet)
     assert losses(tmp_path / "distill") == losses(distilled)
+
+
+def test_a_bad_batch_may_be_skipped_by_the_run_that_it_stopped(recipe_of, monkeypatch, tmp_path):
+    honest = loop.one_step
+
+    def spoilt(accelerator, model, optimizer, batches, config, step):
+        if step == 4:
+            raise loop.NotFiniteError(float("nan"), 1.0, batches[0].speech.ids)
+        return honest(accelerator, model, optimizer, batches, config, step)
+
+    monkeypatch.setattr(loop, "one_step", spoilt)
+    with pytest.raises(UserError, match=r"with --training\.bad_batches skip goes on from the last checkpoint"):
+        stages.train_connector(recipe_of("distill"), quiet)
+    words = ["--training.bad_batches=skip", "--training.gradient_checkpointing=true"]
+    stages.train_connector(recipe_of("distill", *words), quiet)
+    rows = [json.loads(line)["step"] for line in (tmp_path / "distill" / "metrics.jsonl").read_text().splitlines()]
+    assert rows == [1, 2, 3, 4, 6, 7]
 
 
 def test_only_what_was_asked_for_learns(distilled, tiny_llm, tiny_aligner):

@@ -232,8 +232,9 @@ class BadBatches:
         if not self.skip:
             among = f" on the utterances {', '.join(error.ids)}" if error.ids else ""
             raise UserError(
-                f"step {step}: {error}{among}; lower training.lr, take the bad recording out, or set "
-                "--training.bad_batches skip (the same command goes on from the last checkpoint)"
+                f"step {step}: {error}{among}; the same command with --training.bad_batches skip goes on from the last "
+                "checkpoint without this batch; a lower training.lr, or data without the bad recording, is a new run: "
+                "another --out"
             )
 
 
@@ -243,11 +244,12 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def out_of_memory(step: int) -> UserError:
-    """What to change, in the order of what it costs."""
+    """What to change: first what a run may go on with, then, in the order of what it costs, what is another run."""
     return UserError(
-        f"step {step}: out of memory; halve --training.batch_s and double --training.accumulate (the same step in two "
-        "halves), set --training.gradient_checkpointing true, --llm.dtype bfloat16 or --training.adapter lora, or, on "
-        "several GPUs, --training.sharding fsdp; `ssr plan` shows what each takes"
+        f"step {step}: out of memory; the same command with --training.gradient_checkpointing true, or, on several "
+        "GPUs, with --training.sharding fsdp, goes on from the last checkpoint; in another --out: halve "
+        "--training.batch_s and double --training.accumulate (the same step in two halves), --llm.dtype bfloat16, "
+        "--training.precision bf16, --training.adapter lora; `ssr plan` shows what each takes"
     )
 
 
