@@ -15,6 +15,7 @@ from ssr_connector.connectors import CONNECTORS
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training import loop, stages
+from ssr_connector.training.fitted import Fitted
 from ssr_connector.training.objectives import Distil, needs_llm
 from ssr_connector.training.run import inherit, saved_recipe
 
@@ -206,6 +207,37 @@ def test_the_aligner_stage_learns_and_saves(recipe_of, tmp_path):
     assert rows[-1][0] < rows[0][0]
     assert figures["left_out"] == 0
     assert read_aligner(tmp_path / "aligner" / "aligner")[0].config.width == 16
+
+
+@pytest.mark.parametrize(
+    ("words", "buffer"),
+    [
+        (["--aligner.label_prior=0.3"], "log_prior"),
+        (["--aligner.type=unity2", "--aligner.units=8"], "centroids"),
+    ],
+)
+def test_an_aligner_that_was_killed_goes_on_bit_for_bit(words, buffer, recipe_of, monkeypatch, tmp_path):
+    whole, broken = (recipe_of("aligner", *words, out=tmp_path / name) for name in ("whole", "broken"))
+    stages.train_aligner(whole, quiet)
+    with pytest.raises(StoppedError):
+        stages.train_aligner(broken, stop_at(5))
+    # What was fitted once is not fitted again, whatever a library would now find.
+    monkeypatch.setattr("ssr_connector.aligners.unity2.fit_centroids", lambda *_: torch.zeros(8, 32))
+    stages.train_aligner(broken, quiet)
+    assert losses(tmp_path / "broken") == losses(tmp_path / "whole")
+    first, second = (load_file(tmp_path / n / "aligner" / "aligner.safetensors") for n in ("whole", "broken"))
+    assert first[buffer].any()
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_what_is_fitted_before_training_follows_a_mended_recipe(tmp_path):
+    def fitted(value):
+        return lambda: torch.full((2,), value)
+
+    assert Fitted(tmp_path)("x", fitted(1.0)).tolist() == [1, 1]
+    assert Fitted(tmp_path)("x", fitted(2.0)).tolist() == [2, 2]  # nothing was trained yet
+    (tmp_path / "training.json").write_text("{}")
+    assert Fitted(tmp_path)("x", fitted(3.0)).tolist() == [2, 2]
 
 
 def test_a_finished_run_is_not_repeated_and_another_recipe_is_refused(distilled, recipe_of):

@@ -84,7 +84,9 @@ class UnitY2(TrainableAligner):
         if section.centroids:
             centroids = read_centroids(Path(section.centroids), material.encoder_width)
         else:
-            centroids = fit_centroids(material.frames(), section.units, material.seed)
+            centroids = material.once(
+                "centroids", lambda: fit_centroids(material.frames(), section.units, material.seed)
+            )
         config = from_section(
             UnitY2Config,
             section,

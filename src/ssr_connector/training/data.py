@@ -88,10 +88,11 @@ def speech_batches(
     texts: Mapping[str, str],
     alignments: Mapping[str, Alignment] | None,
     augmentation: Augmentation | None = None,
+    alone: bool = False,
 ) -> SpeechBatches:
-    """Batches as the recipe wants them, for this process among all."""
+    """Batches as the recipe wants them, for this process among all; `alone`: all of them, as one process has them."""
     state, batch_s = processes(), recipe.training.batch_s
-    rank, world_size = state.process_index, state.num_processes
+    rank, world_size = (0, 1) if alone else (state.process_index, state.num_processes)
     return SpeechBatches(cuts, source, texts, alignments, batch_s, recipe.seed, rank, world_size, augmentation)
 
 

@@ -35,6 +35,7 @@ from ssr_connector.training.data import (
     speech_batches,
     text_batches,
 )
+from ssr_connector.training.fitted import Fitted
 from ssr_connector.training.learning import let_learn
 from ssr_connector.training.loop import Progress, Student, Weighted, train
 from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM, needs_llm
@@ -63,7 +64,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     others = read_fitting([Path(section.boundaries)], transcripts, tokenize, clock) if section.boundaries else None
-    everything = speech_batches(recipe, cuts, source, transcripts, others)
+    everything = speech_batches(recipe, cuts, source, transcripts, others, alone=True)
     material = Material(
         transcripts.values(),
         tokenize,
@@ -72,6 +73,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
         lambda: (source.frames(group) for group in everything.plan(0)),
         recipe.seed,
         n_mixed(encoder.layer),
+        Fitted(out),
     )
     try:
         aligner = aligner_class(section.type).untrained(section, material)
