@@ -5,12 +5,15 @@ import pytest
 import torch
 
 from ssr_connector.config import AugmentSection
+from ssr_connector.data.audio import AudioError
 from ssr_connector.data.augment import Augmentation
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.data.documents import Documents
 from ssr_connector.data.packing import WINDOW_TOKENS, PackedText
+from ssr_connector.encoders.source import UnreadableError
 from ssr_connector.errors import UserError
 from ssr_connector.training.batches import Batches, SpeechBatch, SpeechBatches, TextBatches
+from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Alignment, Frames, Waveform
 from ssr_connector.units import FrameClock
 
@@ -105,6 +108,40 @@ class EncodedSource(Source):
             recording = Waveform(np.ones(round(cut.duration * rate), np.float32), rate)
             lengths.append(len((change(cut.id, recording) if change else recording).samples) // 320)
         return Frames(torch.zeros(len(cuts), max(lengths), 1), torch.tensor(lengths), FrameClock(rate, 320, 160.0))
+
+
+def test_recordings_that_cannot_be_read_are_named_once_and_the_rest_is_heard(cuts, tmp_path):
+    class Damaged(EncodedSource):
+        def frames(self, cuts, change=None):
+            errors = {c.id: AudioError(f"{c.id}.wav", "empty file", "record it again") for c in cuts if c.id in bad}
+            if errors:
+                raise UnreadableError(errors)
+            return super().frames(cuts, change)
+
+    def made():
+        batches = speech(cuts, source=Damaged(), unreadable=Unreadable(tmp_path))
+        return batches, Batches(batches, None)
+
+    bad = set()
+    groups = plan(speech(cuts), 0)
+    bad = {groups[0][0], *groups[1]}  # one among others, and a whole batch
+    first, stream = made()
+    walk = stream.from_position(0, 0, 0)
+    heard = [next(walk) for _ in range(2 * len(groups))]
+    of_epoch = [(index, batch.speech.ids) for epoch, index, batch in heard if epoch == 0]
+    assert of_epoch == [(k, [i for i in g if i not in bad]) for k, g in enumerate(groups) if k != 1]
+    assert len(first.unreadable) == len(bad)
+    table = (tmp_path / "rejected.tsv").read_text().splitlines()
+    assert sorted(table[1:]) == sorted(f"{i}\t{i}.wav: empty file; record it again" for i in bad)
+    _, again = made()  # goes on behind the first batch
+    walk = again.from_position(1, 0, 1)
+    assert [next(walk)[2].speech.ids for _ in heard[1:]] == [batch.speech.ids for _, _, batch in heard[1:]]
+    assert len(Unreadable(tmp_path)) == len(bad)
+    with pytest.raises(UnreadableError, match="empty file"):
+        list(speech(cuts, source=Damaged()).epoch(0))
+    bad = {c.id for c in cuts}
+    with pytest.raises(UserError, match="no recording can be read"):
+        next(made()[1].from_position(0, 0, 0))
 
 
 def aligned(cut):

@@ -1,4 +1,5 @@
 import dataclasses
+import gzip
 import json
 import os
 import signal
@@ -329,6 +330,26 @@ def test_frames_encoded_on_the_fly_are_those_of_the_store(recipe_of, distilled):
     recipe = recipe_of("distill", "--data.frames=null", "--training.steps=1", "--training.warmup_steps=2")
     stored = losses(distilled)[0][0]
     assert stages.train_connector(recipe, quiet)["loss"] == pytest.approx(stored, rel=1e-2)  # float16 on disk
+
+
+def test_a_run_from_audio_leaves_out_a_recording_that_cannot_be_read_and_goes_on_bit_for_bit(
+    recipe_of, tiny_corpus, tmp_path
+):
+    rows = [json.loads(line) for line in gzip.open(tiny_corpus / "train.jsonl.gz", "rt")]
+    (tmp_path / "bad.wav").write_bytes(b"not audio")
+    rows[3]["recording"]["sources"][0]["source"] = str(tmp_path / "bad.wav")
+    with gzip.open(tmp_path / "train.jsonl.gz", "wt") as manifest:
+        manifest.writelines(json.dumps(row) + "\n" for row in rows)
+    words = ["--data.frames=null", f"--data.train={tmp_path / 'train.jsonl.gz'}"]
+    figures = stages.train_connector(recipe_of("distill", *words, out=tmp_path / "whole"), quiet)
+    assert figures["unreadable"] == json.loads((tmp_path / "whole" / "training.json").read_text())["unreadable"] == 1
+    ((key, reason),) = [line.split("\t") for line in (tmp_path / "whole" / "rejected.tsv").read_text().splitlines()[1:]]
+    assert (key, "not audio" in reason) == (rows[3]["id"], True)
+    with pytest.raises(StoppedError):
+        stages.train_connector(recipe_of("distill", *words, out=tmp_path / "broken"), stop_at(5))
+    figures = stages.train_connector(recipe_of("distill", *words, out=tmp_path / "broken"), quiet)
+    assert figures["unreadable"] == 1
+    assert losses(tmp_path / "broken") == losses(tmp_path / "whole")
 
 
 def test_several_layers_are_mixed_by_aligner_and_connector_from_cache_to_loaded_model(

@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.progress import bar, summary
     from ssr_connector.training import stages
     from ssr_connector.training.run import inherited
+    from ssr_connector.training.unreadable import REJECTED
 
     console = Console(highlight=False, markup=False)
     train = {"aligner": stages.train_aligner, "distill": stages.train_connector, "finetune": stages.finetune}[
@@ -69,9 +70,12 @@ def run(args: argparse.Namespace) -> int:
         figures = train(recipe, report)
     if figures.get("left_out"):
         console.print(f"{figures['left_out']:.0f} utterances were left out: no frames, or no alignment", soft_wrap=True)
-    if figures.get("malformed_text"):
-        n, listed = figures["malformed_text"], Path(recipe.out) / "malformed_text.tsv"
-        console.print(f"{n:.0f} lines of text were left out ({listed} says why)", soft_wrap=True)
+    for name, what, listed in (
+        ("unreadable", "recordings could not be read and were left out", REJECTED),
+        ("malformed_text", "lines of text were left out", "malformed_text.tsv"),
+    ):
+        if figures.get(name):
+            console.print(f"{figures[name]:.0f} {what} ({Path(recipe.out) / listed} says why)", soft_wrap=True)
     result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")
     console.print(f"{summary(figures) or 'already done'}\n{result}", soft_wrap=True)
     return 0

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ssr_connector.data.augment import Augmentation
 from ssr_connector.data.packing import PackedText
-from ssr_connector.encoders.source import FrameSource
+from ssr_connector.encoders.source import FrameSource, UnreadableError
 from ssr_connector.errors import UserError
 from ssr_connector.model.sequence import Speech
+from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Alignment, Frames
 
 
@@ -59,6 +60,7 @@ class SpeechBatches:
         rank: int = 0,
         world_size: int = 1,
         augmentation: Augmentation | None = None,
+        unreadable: Unreadable | None = None,
     ) -> None:
         shortest = augmentation.shortest if augmentation else lambda cut: cut
         usable = [c for c in cuts if source.has(shortest(c)) and (alignments is None or c.id in alignments)]
@@ -71,10 +73,13 @@ class SpeechBatches:
         self.n_left_out = len(cuts) - len(usable)
         self.cuts, self.source, self.transcripts, self.alignments = usable, source, transcripts, alignments
         self.batch_s, self.seed, self.rank, self.world_size = batch_s, seed, rank, world_size
-        self.augmentation = augmentation
+        self.augmentation, self.unreadable = augmentation, unreadable
 
-    def epoch(self, number: int, skip: int = 0) -> Iterator[SpeechBatch]:
-        """Batches of an epoch, the first `skip` of them passed over without reading anything."""
+    def epoch(self, number: int, skip: int = 0) -> Iterator[SpeechBatch | None]:
+        """Batches of an epoch, the first `skip` of them passed over without reading anything.
+
+        None stands for one that has no recording that can be read.
+        """
         for k, group in enumerate(self.plan(number)):
             if k >= skip:
                 yield self.batch(group, number)
@@ -101,20 +106,40 @@ class SpeechBatches:
         for group in sampler:  # where processes outnumber what is left, lhotse hands some out twice, renamed
             yield [known[c.id if c.id in known else re.sub(r"_dup\d+$", "", c.id)] for c in group]
 
-    def batch(self, cuts: Sequence[Any], epoch: int) -> SpeechBatch:
-        """Frames and labels of some cuts, as an epoch hears them."""
+    def batch(self, cuts: Sequence[Any], epoch: int) -> SpeechBatch | None:
+        """Frames and labels of those cuts that can be read, as an epoch hears them; None where there is none.
+
+        Raises UnreadableError where there is no table to name the others in. It takes the encoder once in any case:
+        processes that divide its weights must run it equally often.
+        """
+        try:
+            frames = self.frames(cuts, epoch)
+        except UnreadableError as error:
+            if self.unreadable is None:
+                raise
+            for key, reason in error.errors.items():
+                self.unreadable.add(key, str(reason))
+            cuts = [cut for cut in cuts if cut.id not in error.errors]
+            if not cuts:
+                return None
+            frames = self.frames(cuts, epoch)
         ids = [c.id for c in cuts]
         found = [] if self.alignments is None else [self.alignments[i] for i in ids]
         transcripts = [self.transcripts[i] for i in ids]
         if self.augmentation is None:
-            return SpeechBatch(ids, self.source.frames(cuts), transcripts, found)
-        frames = self.source.frames(cuts, partial(self.augmentation, epoch))
+            return SpeechBatch(ids, frames, transcripts, found)
         speeds = [self.augmentation.speed(i, epoch) for i in ids]
         found = [
             alignment if speed == 1 else alignment.at_speed(speed, frames.clock, n)
             for alignment, speed, n in zip(found, speeds, frames.lengths.tolist(), strict=False)  # or none is known
         ]
         return SpeechBatch(ids, frames, transcripts, found)
+
+    def frames(self, cuts: Sequence[Any], epoch: int) -> Frames:
+        """Of some cuts, as an epoch hears them."""
+        if self.augmentation is None:
+            return self.source.frames(cuts)
+        return self.source.frames(cuts, partial(self.augmentation, epoch))
 
 
 class TextBatches:
@@ -159,12 +184,17 @@ class Batches:
                 yield epoch, index, Batch(None, self._text(step))
                 step, index = step + 1, index + 1
                 continue
-            seen = index
+            seen, heard = index, index > 0
             for k, speech in enumerate(self.speech.epoch(epoch, skip=index), start=index):
-                yield epoch, k, Batch(speech, self._text(step))
-                step, seen = step + 1, k + 1
+                seen = k + 1
+                if speech is not None:
+                    heard = True
+                    yield epoch, k, Batch(speech, self._text(step))
+                    step += 1
             if seen == 0:
                 raise UserError("an epoch has no batch: fewer utterances than processes")
+            if not heard:
+                raise UserError("no recording can be read; rejected.tsv beside the run says why of each")
             epoch, index = epoch + 1, 0
 
     def _text(self, step: int) -> Tensor | None:

@@ -18,6 +18,7 @@ from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training.batches import SpeechBatches, TextBatches
 from ssr_connector.training.processes import processes
 from ssr_connector.training.rehearsal import REHEARSAL, SELF, write_rehearsal
+from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Alignment
 from ssr_connector.units import FrameClock
 
@@ -88,12 +89,18 @@ def speech_batches(
     texts: Mapping[str, str],
     alignments: Mapping[str, Alignment] | None,
     augmentation: Augmentation | None = None,
+    unreadable: Unreadable | None = None,
     alone: bool = False,
 ) -> SpeechBatches:
-    """Batches as the recipe wants them, for this process among all; `alone`: all of them, as one process has them."""
+    """Batches as the recipe wants them, for this process among all; `alone`: all of them, as one process has them.
+
+    Recordings that cannot be read are named in `unreadable`; without it they are an error.
+    """
     state, batch_s = processes(), recipe.training.batch_s
     rank, world_size = (0, 1) if alone else (state.process_index, state.num_processes)
-    return SpeechBatches(cuts, source, texts, alignments, batch_s, recipe.seed, rank, world_size, augmentation)
+    return SpeechBatches(
+        cuts, source, texts, alignments, batch_s, recipe.seed, rank, world_size, augmentation, unreadable
+    )
 
 
 def text_batches(

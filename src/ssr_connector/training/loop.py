@@ -174,6 +174,9 @@ def train(
             log.close()
     if sharded:
         unshard(student.learner)
+    if batches.speech and batches.speech.unreadable is not None:
+        accelerator.wait_for_everyone()
+        figures |= {"unreadable": float(len(batches.speech.unreadable))}
     if log:
         done = {"seconds_this_run": time.monotonic() - started, "steps_this_run": at.step - first}
         write_json(out / SUMMARY, {"steps": at.step, **done, **figures})

@@ -44,6 +44,7 @@ from ssr_connector.training.rehearsal import REHEARSAL, SELF
 from ssr_connector.training.retention import check_guard
 from ssr_connector.training.run import inherit, open_run
 from ssr_connector.training.sharding import is_sharded
+from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Logged
 from ssr_connector.units import FrameClock
 
@@ -64,13 +65,14 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     others = read_fitting([Path(section.boundaries)], transcripts, tokenize, clock) if section.boundaries else None
-    everything = speech_batches(recipe, cuts, source, transcripts, others, alone=True)
+    unreadable = Unreadable(out)
+    everything = speech_batches(recipe, cuts, source, transcripts, others, None, unreadable, alone=True)
     material = Material(
         transcripts.values(),
         tokenize,
         width,
         clock,
-        lambda: (source.frames(group) for group in everything.plan(0)),
+        lambda: (batch.frames for batch in everything.epoch(0) if batch),
         recipe.seed,
         n_mixed(encoder.layer),
         Fitted(out),
@@ -83,13 +85,13 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     fitting, infeasible = fitting_cuts(cuts, transcripts, aligner, tokenize, clock, fastest)
     write_rejected(out / "infeasible.tsv", infeasible)
     student = Student(aligner, [Weighted(section.type, 1.0, AlignerLoss(aligner, tokenize))])
-    batches = speech_batches(recipe, fitting, source, transcripts, others, augmentation)
+    batches = speech_batches(recipe, fitting, source, transcripts, others, augmentation, unreadable)
     figures = train(student, Batches(batches, None), recipe.training, out, recipe.seed, progress)
     figures |= {"left_out": float(batches.n_left_out), "infeasible": float(len(infeasible))}
     aligner.eval().cpu()
-    if recipe.data.dev:
-        figures |= fit_delay(recipe, aligner, source, tokenize, clock)
     if processes().is_main_process:
+        if recipe.data.dev:
+            figures |= fit_delay(recipe, aligner, source, tokenize, clock, unreadable)
         ears = (encoder.name, encoder.layer, recipe.llm.name, section.text_form, encoder.padded)
         save_aligner(out / "aligner", aligner, *ears)
     return figures | layer_shares(aligner, encoder.layer)
@@ -119,16 +121,26 @@ def fitting_cuts(
 
 
 def fit_delay(
-    recipe: Recipe, aligner: TrainableAligner, source: FrameSource, tokenize: Tokenize, clock: FrameClock
+    recipe: Recipe,
+    aligner: TrainableAligner,
+    source: FrameSource,
+    tokenize: Tokenize,
+    clock: FrameClock,
+    unreadable: Unreadable,
 ) -> Logged:
-    """Set the aligner's delay to the median one of words in the development data, where their times are known."""
+    """Set the aligner's delay to the median one of words in the development data, where their times are known.
+
+    All of that data: for the process that saves the aligner.
+    """
     dev, texts = load_cuts(recipe.data.dev, recipe.aligner.text_form)
     delays: list[float] = []
-    for group in speech_batches(recipe, dev, source, texts, None).plan(0):
-        found = aligner.align(source.frames(group), [texts[c.id] for c in group], tokenize)
-        for cut, result in zip(group, found, strict=True):
-            if not isinstance(result, Unalignable):
-                delays += end_differences_s(timed_words(result, clock), known_words(cut))
+    cut_of = {cut.id: cut for cut in dev}
+    for batch in speech_batches(recipe, dev, source, texts, None, None, unreadable, alone=True).epoch(0):
+        if batch is not None:
+            found = aligner.align(batch.frames, batch.transcripts, tokenize)
+            for key, result in zip(batch.ids, found, strict=True):
+                if not isinstance(result, Unalignable):
+                    delays += end_differences_s(timed_words(result, clock), known_words(cut_of[key]))
     if not delays:
         return {}
     aligner.set_delay(statistics.median(delays), clock)
@@ -249,7 +261,8 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     cuts, transcripts = load_cuts(recipe.data.train, model.config.text_form)
     folders = paths_of(recipe.data.alignments)
     alignments = read_fitting(folders, transcripts, model.tokenize, clock)
-    speech = speech_batches(recipe, cuts, source, transcripts, alignments, augmentation)
+    unreadable = Unreadable(out)
+    speech = speech_batches(recipe, cuts, source, transcripts, alignments, augmentation, unreadable)
     text = None
     if {"text", "ewc"} & set(config.objectives):
         text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
@@ -261,7 +274,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     if recipe.data.dev:
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
         check_alignments(", ".join(map(str, folders)), alignments, dev_texts, model.tokenize)
-        held_out = speech_batches(recipe, dev, source, dev_texts, alignments)
+        held_out = speech_batches(recipe, dev, source, dev_texts, alignments, None, unreadable)
         measured = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
         dev_text = None
         if recipe.data.dev_text and "llm" in config.train:
