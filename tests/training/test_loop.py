@@ -158,6 +158,24 @@ def test_out_of_memory_says_what_to_change(tmp_path, error):
         run(tmp_path, spoil=lambda *_: (_ for _ in ()).throw(RuntimeError("something else")))
 
 
+def test_out_of_memory_is_said_wherever_it_happens(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(UserError, match=r"step 2: out of memory on the development data \(weights take 0\.00 GiB"):
+        run(tmp_path / "dev", evaluate=full, evaluate_every=2)
+    with pytest.raises(UserError, match="step 0: out of memory on the development data"):
+        run(tmp_path / "guard", evaluate=full, evaluate_every=2, max_text_drop=0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", full)
+        with pytest.raises(UserError, match="step 0: out of memory on 10 tokens of text"):
+            run(tmp_path / "optimizer")
+    with monkeypatch.context() as patch:
+        patch.setattr(TextBatches, "batch", full)
+        with pytest.raises(UserError, match="step 0: out of memory on the next batch, read and encoded"):
+            run(tmp_path / "reading")
+
+
 def test_a_run_that_forgets_too_much_goes_back_and_stops(tmp_path):
     seen = []
 

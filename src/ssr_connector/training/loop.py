@@ -24,6 +24,7 @@ from ssr_connector.training.checkpoint import Position, load_state, save_state, 
 from ssr_connector.training.objectives import ContinueLikeText, Objective, PredictLikeText
 from ssr_connector.training.processes import anywhere, on_cpu
 from ssr_connector.training.retention import TextGuard
+from ssr_connector.training.room import Room, described
 from ssr_connector.training.sharding import full, is_sharded, shard, unshard
 from ssr_connector.types import Logged
 
@@ -134,18 +135,22 @@ def train(
     guard = None
     if config.max_text_drop is not None and evaluate:
         guard = TextGuard(out / "allowed", student, config.max_text_drop)
-        if not guard.begun:
-            guard.begin(measured(accelerator, student, evaluate)["dev_text"])
-    student.train()
     figures: Logged = log.last if log else {}
     started, first = time.monotonic(), at.step
     stream = batches.from_position(at.batches // world, at.epoch, at.index // world)
     bad = BadBatches(out / BAD_BATCHES, config.bad_batches == "skip", accelerator.process_index)
     stop = asked = False
+    room = Room(student)
     try:
-        with deferred_interrupt() as interrupted:
+        with room, deferred_interrupt() as interrupted:
+            if guard and evaluate and not guard.begun:
+                room.enter(at.step, "the development data")
+                guard.begin(measured(accelerator, student, evaluate)["dev_text"])
+            student.train()
             while at.step < config.steps and not asked and not stop:
+                room.enter(at.step, "the next batch, read and encoded")
                 drawn = [next(stream) for _ in range(config.accumulate)]
+                room.enter(at.step, *(described(batch) for _, _, batch in drawn))
                 torch.manual_seed(step_seed(seed, at.step, accelerator.process_index))
                 try:
                     figures = one_step(accelerator, model, optimizer, [batch for _, _, batch in drawn], config, at.step)
@@ -157,6 +162,7 @@ def train(
                 last = at.step == config.steps
                 evaluated = evaluate and (last or (config.evaluate_every and at.step % config.evaluate_every == 0))
                 if evaluate and evaluated:
+                    room.enter(at.step, "the development data")
                     figures |= measured(accelerator, student, evaluate)
                     student.train()
                     if guard and not guard.allows(at, figures["dev_text"]):
@@ -188,20 +194,16 @@ def one_step(
 ) -> Logged:
     """Forward and backward on each batch, one update; what to log, as means over the batches of all processes.
 
-    Raises NotFiniteError, before anything is spoilt, where the loss or a gradient is none; UserError where memory
-    does not suffice.
+    Raises NotFiniteError, before anything is spoilt, where the loss or a gradient is none.
     """
     set_learning_rate(optimizer, learning_rate(config, step))
     total: Logged = {}
     for k, batch in enumerate(batches):
         last = k == len(batches) - 1
         with contextlib.nullcontext() if last else accelerator.no_sync(model):
-            try:
-                with accelerator.autocast():
-                    loss, figures = model(batch)
-                accelerator.backward(loss / len(batches))
-            except RuntimeError as error:
-                raise (out_of_memory(step) if is_out_of_memory(error) else error) from error
+            with accelerator.autocast():
+                loss, figures = model(batch)
+            accelerator.backward(loss / len(batches))
         for name, value in figures.items():
             total[name] = total.get(name, 0.0) + value / len(batches)
     total = averaged(accelerator, total)
@@ -239,21 +241,6 @@ class BadBatches:
                 "checkpoint without this batch; a lower training.lr, or data without the bad recording, is a new run: "
                 "another --out"
             )
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device or the machine had no room."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def out_of_memory(step: int) -> UserError:
-    """What to change: first what a run may go on with, then, in the order of what it costs, what is another run."""
-    return UserError(
-        f"step {step}: out of memory; the same command with --training.gradient_checkpointing true, or, on several "
-        "GPUs, with --training.sharding fsdp, goes on from the last checkpoint; in another --out: halve "
-        "--training.batch_s and double --training.accumulate (the same step in two halves), --llm.dtype bfloat16, "
-        "--training.precision bf16, --training.adapter lora; `ssr plan` shows what each takes"
-    )
 
 
 def averaged(accelerator: Any, figures: Logged) -> Logged:
