@@ -135,6 +135,13 @@ def test_a_bad_batch_may_be_skipped_by_the_run_that_it_stopped(recipe_of, monkey
     assert rows == [1, 2, 3, 4, 6, 7]
 
 
+def test_the_share_of_padding_is_logged_and_summed_up(distilled):
+    rows = [json.loads(line)["padding"] for line in (distilled / "metrics.jsonl").read_text().splitlines()]
+    assert 0 <= min(rows) < max(rows) < 1
+    done = json.loads((distilled / "training.json").read_text())
+    assert done["padding_this_run"] == pytest.approx(sum(rows) / len(rows))
+
+
 def test_only_what_was_asked_for_learns(distilled, tiny_llm, tiny_aligner):
     from transformers import AutoModelForCausalLM
 

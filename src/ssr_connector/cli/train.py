@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ssr_connector.progress import bar, summary
     from ssr_connector.training import stages
+    from ssr_connector.training.loop import BAD_BATCHES
     from ssr_connector.training.run import inherited
     from ssr_connector.training.unreadable import REJECTED
 
@@ -72,10 +73,13 @@ def run(args: argparse.Namespace) -> int:
         console.print(f"{figures['left_out']:.0f} utterances were left out: no frames, or no alignment", soft_wrap=True)
     for name, what, listed in (
         ("unreadable", "recordings could not be read and were left out", REJECTED),
+        ("skipped_steps", "steps were skipped, as their loss or gradient was no number", BAD_BATCHES),
         ("malformed_text", "lines of text were left out", "malformed_text.tsv"),
     ):
         if figures.get(name):
-            console.print(f"{figures[name]:.0f} {what} ({Path(recipe.out) / listed} says why)", soft_wrap=True)
+            console.print(f"{figures[name]:.0f} {what} ({Path(recipe.out) / listed} lists them)", soft_wrap=True)
+    if "padding_this_run" in figures:
+        console.print(f"{figures['padding_this_run']:.0%} of the frames of a batch were padding", soft_wrap=True)
     result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")
     console.print(f"{summary(figures) or 'already done'}\n{result}", soft_wrap=True)
     return 0

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import signal
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ from ssr_connector.types import Logged
 
 Progress = Callable[[int, int, Logged], None]
 METRICS, SUMMARY, BAD_BATCHES = "metrics.jsonl", "training.json", "bad_batches.jsonl"
+MOST_SKIPPED, MOST_SKIPPED_SHARE = 10, 0.1  # steps: a run that skips more than both is not spoilt by single recordings
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ def train(
     figures: Logged = log.last if log else {}
     started, first = time.monotonic(), at.step
     stream = batches.from_position(at.batches // world, at.epoch, at.index // world)
-    bad = BadBatches(out / BAD_BATCHES, config.bad_batches == "skip", accelerator.process_index)
+    bad = BadBatches(out / BAD_BATCHES, config.bad_batches == "skip", accelerator.process_index, at.step)
+    padding: list[float] = []  # of each step
     stop = asked = False
     room = Room(student)
     try:
@@ -157,6 +160,7 @@ def train(
                 except NotFiniteError as error:
                     bad.add(at.step, error)
                     figures = {}
+                padding += [figures["padding"]] if "padding" in figures else []
                 epoch, index, _ = drawn[-1]
                 at = Position(at.step + 1, epoch, (index + 1) * world, at.batches + config.accumulate * world)
                 last = at.step == config.steps
@@ -183,6 +187,9 @@ def train(
     if batches.speech and batches.speech.unreadable is not None:
         accelerator.wait_for_everyone()
         figures |= {"unreadable": float(len(batches.speech.unreadable))}
+    figures |= {"skipped_steps": float(len(bad.skipped))}
+    if padding:
+        figures |= {"padding_this_run": statistics.fmean(padding)}
     if log:
         done = {"seconds_this_run": time.monotonic() - started, "steps_this_run": at.step - first}
         write_json(out / SUMMARY, {"steps": at.step, **done, **figures})
@@ -204,6 +211,8 @@ def one_step(
             with accelerator.autocast():
                 loss, figures = model(batch)
             accelerator.backward(loss / len(batches))
+        if batch.speech is not None:
+            figures |= {"padding": batch.speech.frames.padding}
         for name, value in figures.items():
             total[name] = total.get(name, 0.0) + value / len(batches)
     total = averaged(accelerator, total)
@@ -225,21 +234,32 @@ class NotFiniteError(Exception):
 
 
 class BadBatches:
-    """Lists the batches that gave no number, and stops the run unless they may be skipped."""
+    """Lists the batches that gave no number, and stops the run unless they may be skipped, or where they are many."""
 
-    def __init__(self, path: Path, skip: bool, rank: int) -> None:
+    def __init__(self, path: Path, skip: bool, rank: int, begins_at: int) -> None:
         self.path, self.skip, self.rank = path, skip, rank
+        lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+        listed = [json.loads(line) for line in lines if line.endswith("\n")]
+        self.skipped = {line["step"] for line in listed if line.get("skipped") and line["step"] < begins_at}
 
     def add(self, step: int, error: NotFiniteError) -> None:
         """Raises UserError where the run is to stop."""
+        line = {"step": step, "rank": self.rank, "what": str(error), "skipped": self.skip, "ids": error.ids}
         with self.path.open("a") as file:
-            file.write(json.dumps({"step": step, "rank": self.rank, "what": str(error), "ids": error.ids}) + "\n")
+            file.write(json.dumps(line) + "\n")
         if not self.skip:
             among = f" on the utterances {', '.join(error.ids)}" if error.ids else ""
             raise UserError(
                 f"step {step}: {error}{among}; the same command with --training.bad_batches skip goes on from the last "
                 "checkpoint without this batch; a lower training.lr, or data without the bad recording, is a new run: "
                 "another --out"
+            )
+        self.skipped.add(step)
+        n = len(self.skipped)
+        if n > MOST_SKIPPED and n > MOST_SKIPPED_SHARE * (step + 1):
+            raise UserError(
+                f"step {step}: {error}; {n} of {step + 1} steps were skipped for that ({self.path} lists them), which "
+                "single recordings do not explain: begin anew in another --out with a lower training.lr"
             )
 
 
