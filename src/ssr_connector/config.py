@@ -92,7 +92,7 @@ class DataSection:
     # For `text` and `ewc`: plain text, one document a line, or JSON lines with "text", either also as .gz; a folder of
     # such files; a Hugging Face dataset on disk; or "self": what the LLM writes itself.
     text: str = ""
-    dev_text: str = ""
+    dev_text: str = ""  # what an LLM that learns is watched on: all of it, or the same 65 536 tokens of a long one
 
 
 @dataclass(frozen=True)

@@ -264,3 +264,14 @@ def test_an_epoch_without_batches_is_an_error():
 
     with pytest.raises(UserError, match="no batch"):
         next(Batches(Nothing(), None).from_position(0, 0, 0))
+
+
+def test_a_text_is_read_once_and_a_long_one_to_the_same_bound(tmp_path):
+    (tmp_path / "numbers.txt").write_text(" ".join(map(str, range(110))))
+    text = PackedText(Documents(tmp_path / "numbers.txt"), lambda line: [int(word) for word in line.split()], 5)
+    batches = TextBatches(text, 20, seed=0)
+    whole = [rows.flatten().tolist() for rows in batches.once(10_000)]
+    assert [len(rows) for rows in whole] == [20] * 5 + [10]
+    assert sorted(number for numbers in whole for number in numbers) == list(range(110))
+    some = [rows.flatten().tolist() for rows in batches.once(30)]
+    assert [*some] == [whole[0], whole[1][:10]]

@@ -19,8 +19,9 @@ from ssr_connector.encoders.source import frame_source
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training import data, loop, stages
+from ssr_connector.training.batches import Batch
 from ssr_connector.training.fitted import Fitted
-from ssr_connector.training.objectives import Distil, needs_llm
+from ssr_connector.training.objectives import Distil, TextLM, needs_llm
 from ssr_connector.training.run import inherit, saved_recipe
 from ssr_connector.training.unreadable import Unreadable
 
@@ -172,6 +173,25 @@ def test_stage_2_trains_the_llm_alone_and_saves_it(recipe_of, distilled, tmp_pat
     a, b = before.state_dict(), after.state_dict()
     changed = {k.split(".")[0] for k in a if not torch.equal(a[k], b[k])}
     assert changed == {"llm"}
+
+
+@pytest.mark.parametrize("dev", [True, False])
+def test_development_text_is_measured_whole_with_or_without_speech(dev, recipe_of, distilled, base, tmp_path):
+    words = [f"--training.start_from={distilled / 'model'}", "--training.steps=1", "--training.lr=0"]
+    words += [f"--data.dev_text={base / 'text.txt'}", *([] if dev else ["--data.dev="])]
+    recipe = recipe_of("finetune", *words)
+    figures = stages.finetune(recipe, quiet)
+    model = SSRForConditionalGeneration.from_pretrained(str(distilled / "model"))  # nothing was learnt
+    text = data.text_batches(recipe, model, recipe.data.dev_text)
+    n = text.text.n_blocks
+    assert n > 3 * text.per_batch
+    assert n % text.per_batch
+    with torch.no_grad():
+        blocks = [TextLM(model)(Batch(None, text.text.blocks(0)[k : k + 1]))[0].item() for k in range(n)]
+    assert figures["dev_text"] == pytest.approx(sum(blocks) / n, rel=1e-2)  # blocks have more or fewer first tokens
+    assert ("dev_speech_lm" in figures) == dev
+    spoken = figures["dev_speech_lm"] + figures["dev_transcribe"] if dev else 0
+    assert figures["dev_loss"] == pytest.approx(figures["dev_text"] + spoken)
 
 
 def test_a_fixed_rate_connector_trains_and_cannot_be_distilled(recipe_of):

@@ -168,6 +168,12 @@ class TextBatches:
             missing -= len(rows[-1])
         return torch.cat(rows)
 
+    def once(self, most_tokens: int) -> Iterator[Tensor]:
+        """Every block of a text once, for one process alone; of a long text so many tokens, the same ones each time."""
+        n = min(self.text.first_blocks, max(1, most_tokens // self.text.block))
+        for step, first in enumerate(range(0, n, self.per_batch)):
+            yield self.batch(step)[: n - first]
+
 
 class Batches:
     """Speech, text, or both in every step."""

@@ -104,9 +104,12 @@ def speech_batches(
 
 
 def text_batches(
-    recipe: Recipe, model: SSRForConditionalGeneration, path: str, record_in: Path | None = None
+    recipe: Recipe, model: SSRForConditionalGeneration, path: str, record_in: Path | None = None, alone: bool = False
 ) -> TextBatches:
-    """Documents, each with its BOS and EOS, packed; a file, if one is given, keeps the places in a long text."""
+    """Documents, each with its BOS and EOS, packed; a file, if one is given, keeps the places in a long text.
+
+    For this process among all; `alone`: all of them, as one process has them.
+    """
     if not path:
         raise UserError("the objective `text` needs text data: --data.text FILE (one document a line, or JSON lines)")
     if path == SELF:
@@ -124,4 +127,5 @@ def text_batches(
         return model.prefix_ids + model.tokenize(document)[0] + model.end_ids
 
     text = PackedText(documents, encode, section.text_block, record, window_tokens)
-    return TextBatches(text, section.batch_tokens, recipe.seed, state.process_index, state.num_processes)
+    rank, world_size = (0, 1) if alone else (state.process_index, state.num_processes)
+    return TextBatches(text, section.batch_tokens, recipe.seed, rank, world_size)

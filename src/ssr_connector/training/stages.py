@@ -3,7 +3,7 @@
 import dataclasses
 import importlib.util
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ssr_connector.model.checkpoint import build
 from ssr_connector.model.compilation import compile_layers
 from ssr_connector.model.embeddings import load_embeddings
 from ssr_connector.model.memory import checkpoint_gradients
-from ssr_connector.training.batches import Batches
+from ssr_connector.training.batches import Batch, Batches, SpeechBatches, TextBatches
 from ssr_connector.training.data import (
     augmentation_of,
     check_alignments,
@@ -47,6 +47,8 @@ from ssr_connector.training.sharding import is_sharded
 from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Logged
 from ssr_connector.units import FrameClock
+
+DEV_TEXT_TOKENS = 1 << 16  # of a long data.dev_text: enough to see a hundredth of a nat
 
 
 def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
@@ -270,19 +272,19 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     student = Student(model, objectives)
     if config.compile:
         compile_layers([model.connector, model.llm, *student.teachers], processes().device)
-    evaluate, watched = None, False
+    held_out = dev_text = None
     if recipe.data.dev:
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
         check_alignments(", ".join(map(str, folders)), alignments, dev_texts, model.tokenize)
         held_out = speech_batches(recipe, dev, source, dev_texts, alignments, None, unreadable)
-        measured = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
-        dev_text = None
-        if recipe.data.dev_text and "llm" in config.train:
-            dev_text = text_batches(recipe, model, recipe.data.dev_text)
-            measured.append(Weighted("text", config.objectives.get("text", 0.0), TextLM(model)))
-        evaluate = DevLoss(student, measured, Batches(held_out, dev_text), len(list(held_out.plan(0))))
-        watched = dev_text is not None
-    check_guard(config.max_text_drop, config.evaluate_every, watched)
+    if recipe.data.dev_text and "llm" in config.train:
+        dev_text = text_batches(recipe, model, recipe.data.dev_text, alone=True)
+    check_guard(config.max_text_drop, config.evaluate_every, dev_text is not None)
+    evaluate = None
+    if held_out or dev_text:
+        spoken = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
+        written = Weighted("text", config.objectives.get("text", 0.0), TextLM(model))
+        evaluate = DevLoss(student, held_out, spoken, dev_text, [written])
     figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
     malformed = text.text.malformed if text else []
     if malformed:
@@ -339,17 +341,40 @@ def check_sharding(recipe: Recipe) -> None:
 
 
 class DevLoss:
-    """Means of objectives' figures over the development data."""
+    """Means of figures over the development data: of objectives on its speech, and of others on its text."""
 
-    def __init__(self, student: Student, objectives: Sequence[Weighted], batches: Batches, n_batches: int) -> None:
-        self.student, self.objectives, self.batches, self.n_batches = student, objectives, batches, n_batches
+    def __init__(
+        self,
+        student: Student,
+        speech: SpeechBatches | None,
+        of_speech: Sequence[Weighted],
+        text: TextBatches | None,
+        of_text: Sequence[Weighted],
+    ) -> None:
+        self.student = student
+        self.speech, self.of_speech, self.text, self.of_text = speech, of_speech, text, of_text
 
+    @torch.no_grad()
     def __call__(self) -> Logged:
-        """Each figure averaged over the batches."""
+        """Speech is divided among the processes; each hears all text, of which little tells much."""
+        figures: Logged = {}
+        if self.speech is not None:
+            heard = ((1, Batch(batch, None)) for batch in self.speech.epoch(0) if batch)
+            figures |= self.means(heard, self.of_speech)
+        if self.text is not None:
+            read = ((len(rows), Batch(None, rows)) for rows in self.text.once(DEV_TEXT_TOKENS))
+            found = self.means(read, self.of_text)
+            figures |= found | {"loss": found["loss"] + figures.get("loss", 0.0)}
+        return figures
+
+    def means(self, batches: Iterable[tuple[int, Batch]], objectives: Sequence[Weighted]) -> Logged:
+        """Each figure over batches, by their weights."""
         totals: Logged = {}
-        with torch.no_grad():
-            stream = self.batches.from_position(0, 0, 0)
-            for _ in range(self.n_batches):
-                for name, value in self.student(next(stream)[2], self.objectives)[1].items():
-                    totals[name] = totals.get(name, 0.0) + value / self.n_batches
-        return totals
+        total = 0
+        for weight, batch in batches:
+            total += weight
+            for name, value in self.student(batch, objectives)[1].items():
+                totals[name] = totals.get(name, 0.0) + weight * value
+        if not total:
+            raise UserError("no recording of data.dev can be read; rejected.tsv beside the run says why of each")
+        return {name: value / total for name, value in totals.items()}
