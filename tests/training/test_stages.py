@@ -21,7 +21,7 @@ from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training import data, loop, stages
 from ssr_connector.training.batches import Batch
 from ssr_connector.training.fitted import Fitted
-from ssr_connector.training.objectives import Distil, TextLM, needs_llm
+from ssr_connector.training.objectives import ContinueLikeText, Distil, TextLM, needs_llm
 from ssr_connector.training.run import inherit, saved_recipe
 from ssr_connector.training.unreadable import Unreadable
 
@@ -72,6 +72,22 @@ def test_a_run_killed_between_steps_goes_on_bit_for_bit(base, distilled, tmp_pat
     assert first.keys() == second.keys()
     assert all(torch.equal(first[k], second[k]) for k in first)
     assert [p.name for p in (out / "checkpoints").iterdir()] == ["step-00000007"]
+
+
+def test_a_run_goes_on_with_what_the_llm_wrote_before(recipe_of, monkeypatch, tmp_path):
+    words = ["--training.steps=6", "--training.checkpoint_every=4", "--training.batch_s=12"]  # more than an epoch
+    whole, broken = (recipe_of("stack", *words, out=tmp_path / name) for name in ("whole", "broken"))
+    stages.train_connector(whole, quiet)
+    with pytest.raises(StoppedError):
+        stages.train_connector(broken, stop_at(5))
+    lines = (tmp_path / "broken" / "continuations-000.jsonl").read_text().splitlines()
+    before = {key for line in lines for key in json.loads(line)}
+    asked, honest = [], ContinueLikeText._write
+    monkeypatch.setattr(ContinueLikeText, "_write", lambda self, keys, c: asked.extend(keys) or honest(self, keys, c))
+    stages.train_connector(broken, quiet)
+    assert len(before) >= 12
+    assert not before & set(asked)
+    assert losses(tmp_path / "broken") == losses(tmp_path / "whole")
 
 
 def test_ctrl_c_from_outside_saves_and_the_next_command_goes_on_bit_for_bit(base, recipe_of, tmp_path):

@@ -29,7 +29,7 @@ def flops_of_step(recipe: Recipe, model: Path) -> int:
     batch = Batch(next(speech_batches(recipe, cuts, source, texts, alignments).epoch(0)), None)
     weights = recipe.training.objectives
     student = Student(
-        trained, [Weighted(n, w, OBJECTIVES[n](trained, recipe.training, None)) for n, w in weights.items()]
+        trained, [Weighted(n, w, OBJECTIVES[n](trained, recipe.training, None, None)) for n, w in weights.items()]
     )
     student.train()
     student(batch)

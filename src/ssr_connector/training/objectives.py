@@ -17,6 +17,7 @@ from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.scoring import begun
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
 from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
+from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.processes import anywhere
 from ssr_connector.types import Logged, Segments
 
@@ -140,21 +141,23 @@ class ContinueLikeText:
     as it was at the start: a copy, where it learns.
     """
 
-    def __init__(self, model: SSRForConditionalGeneration, new_tokens: int = 16) -> None:
+    def __init__(
+        self, model: SSRForConditionalGeneration, new_tokens: int = 16, written: Continuations | None = None
+    ) -> None:
         self.model, self.new_tokens = model, new_tokens
         self.teacher = as_it_is(model.llm)
-        self._written: dict[str, list[int]] = {}  # greedy, so that a resumed run writes the same again
+        self.written = written or Continuations()
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Mean over the continuation's tokens."""
         speech = spoken(batch)
         contexts = [Piece.text(self.model.prefix_ids + self.model.tokenize(t)[0]) for t in speech.transcripts]
         with torch.no_grad():
-            missing = [i for i, key in enumerate(speech.ids) if key not in self._written]
+            missing = [i for i, key in enumerate(speech.ids) if key not in self.written]
             if anywhere(bool(missing)):  # a sharded LLM is run by all processes at once
                 asked = missing or [0]
                 self._write([speech.ids[i] for i in asked], [contexts[i] for i in asked])
-            endings = [Piece.text(self._written[key], scored=True) for key in speech.ids]
+            endings = [Piece.text(self.written[key], scored=True) for key in speech.ids]
             pairs = [[c, e] for c, e in zip(contexts, endings, strict=True)]
             teacher = scored_log_probs(self.teacher, pairs)
         start = Piece.text(self.model.prefix_ids)
@@ -176,8 +179,8 @@ class ContinueLikeText:
                 eos_token_id=eos,
                 pad_token_id=eos,  # what stands after an EOS is cut off below
             )
-        for key, row in zip(keys, new.tolist(), strict=True):
-            self._written.setdefault(key, row[: row.index(eos) + 1] if eos in row else row)
+        rows = [row[: row.index(eos) + 1] if eos in row else row for row in new.tolist()]
+        self.written.add(dict(zip(keys, rows, strict=True)))
 
 
 class TextLM:
@@ -335,12 +338,12 @@ def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]]) -> Tensor:
 
 TEACHERS = {"continuation", "text_kl"}  # objectives that hold the LLM as it was at the start
 OBJECTIVES: dict[str, Any] = {
-    "distil": lambda model, c, _: Distil(model, c),
+    "distil": lambda model, c, *_: Distil(model, c),
     "speech_lm": lambda model, *_: SpeechLM(model),
-    "transcribe": lambda model, c, _: Transcribe(model, c.transcribe_prompt),
-    "continuation": lambda model, *_: ContinueLikeText(model),
+    "transcribe": lambda model, c, *_: Transcribe(model, c.transcribe_prompt),
+    "continuation": lambda model, c, text, written: ContinueLikeText(model, written=written),  # noqa: ARG005
     "text": lambda model, *_: TextLM(model),
     "quantity": lambda model, *_: Quantity(model),
     "text_kl": lambda model, *_: PredictLikeText(model),
-    "ewc": lambda model, c, text: ElasticWeights(model, text, c.ewc_batches),
+    "ewc": lambda model, c, text, _: ElasticWeights(model, text, c.ewc_batches),
 }

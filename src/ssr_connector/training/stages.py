@@ -27,6 +27,7 @@ from ssr_connector.model.compilation import compile_layers
 from ssr_connector.model.embeddings import load_embeddings
 from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.batches import Batch, Batches, SpeechBatches, TextBatches
+from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.data import (
     augmentation_of,
     check_alignments,
@@ -42,7 +43,7 @@ from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM, n
 from ssr_connector.training.processes import processes
 from ssr_connector.training.rehearsal import REHEARSAL, SELF
 from ssr_connector.training.retention import check_guard
-from ssr_connector.training.run import inherit, open_run
+from ssr_connector.training.run import inherit, is_begun, open_run
 from ssr_connector.training.sharding import is_sharded
 from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Logged
@@ -268,7 +269,8 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     text = None
     if {"text", "ewc"} & set(config.objectives):
         text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
-    objectives = [Weighted(n, w, OBJECTIVES[n](model, config, text)) for n, w in config.objectives.items()]
+    written = Continuations(out, is_begun(out)) if "continuation" in config.objectives else None
+    objectives = [Weighted(n, w, OBJECTIVES[n](model, config, text, written)) for n, w in config.objectives.items()]
     student = Student(model, objectives)
     if config.compile:
         compile_layers([model.connector, model.llm, *student.teachers], processes().device)
@@ -282,9 +284,9 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     check_guard(config.max_text_drop, config.evaluate_every, dev_text is not None)
     evaluate = None
     if held_out or dev_text:
-        spoken = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
-        written = Weighted("text", config.objectives.get("text", 0.0), TextLM(model))
-        evaluate = DevLoss(student, held_out, spoken, dev_text, [written])
+        on_speech = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
+        on_text = Weighted("text", config.objectives.get("text", 0.0), TextLM(model))
+        evaluate = DevLoss(student, held_out, on_speech, dev_text, [on_text])
     figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
     malformed = text.text.malformed if text else []
     if malformed:
