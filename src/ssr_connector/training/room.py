@@ -38,7 +38,8 @@ class Room:
         """What to change: first what a run may go on with, then, in the order of what it costs, what is another run."""
         parameters = list(self.student.parameters())
         weights = sum(local(p.detach()).numel() * p.element_size() for p in parameters)
-        learning = 12 * sum(local(p.detach()).numel() for p in parameters if p.requires_grad)  # AdamW: two of float32
+        # A gradient and AdamW's two moments for each that learns, in float32.
+        learning = 12 * sum(local(p.detach()).numel() for p in parameters if p.requires_grad)
         return (
             f"step {self.step}: out of memory on {self.doing} (weights take {weights / GIB:.2f} GiB, gradients and "
             f"AdamW's state {learning / GIB:.2f}); the same command with --training.gradient_checkpointing true, or, "

@@ -68,7 +68,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     others = read_fitting([Path(section.boundaries)], transcripts, tokenize, clock) if section.boundaries else None
-    unreadable = Unreadable(out)
+    unreadable = Unreadable(out, is_begun(out))
     everything = speech_batches(recipe, cuts, source, transcripts, others, None, unreadable, alone=True)
     material = Material(
         transcripts.values(),
@@ -264,7 +264,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     cuts, transcripts = load_cuts(recipe.data.train, model.config.text_form)
     folders = paths_of(recipe.data.alignments)
     alignments = read_fitting(folders, transcripts, model.tokenize, clock)
-    unreadable = Unreadable(out)
+    unreadable = Unreadable(out, is_begun(out))
     speech = speech_batches(recipe, cuts, source, transcripts, alignments, augmentation, unreadable)
     text = None
     if {"text", "ewc"} & set(config.objectives):
@@ -274,19 +274,17 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     student = Student(model, objectives)
     if config.compile:
         compile_layers([model.connector, model.llm, *student.teachers], processes().device)
+    on_speech = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
+    on_text = [Weighted("text", config.objectives.get("text", 0.0), TextLM(model))]
     held_out = dev_text = None
-    if recipe.data.dev:
+    if recipe.data.dev and on_speech:
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
         check_alignments(", ".join(map(str, folders)), alignments, dev_texts, model.tokenize)
         held_out = speech_batches(recipe, dev, source, dev_texts, alignments, None, unreadable)
     if recipe.data.dev_text and "llm" in config.train:
         dev_text = text_batches(recipe, model, recipe.data.dev_text, alone=True)
     check_guard(config.max_text_drop, config.evaluate_every, dev_text is not None)
-    evaluate = None
-    if held_out or dev_text:
-        on_speech = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
-        on_text = Weighted("text", config.objectives.get("text", 0.0), TextLM(model))
-        evaluate = DevLoss(student, held_out, on_speech, dev_text, [on_text])
+    evaluate = DevLoss(student, held_out, on_speech, dev_text, on_text) if held_out or dev_text else None
     figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
     malformed = text.text.malformed if text else []
     if malformed:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ssr_connector.files import write_rejected
+from ssr_connector.training.processes import processes
 
 REJECTED = "rejected.tsv"
 
@@ -10,10 +11,11 @@ REJECTED = "rejected.tsv"
 class Unreadable:
     """A table beside the run, of all its processes; a run that goes on adds to it."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, goes_on: bool = False) -> None:
         self.path = out / REJECTED
-        if not self.path.is_file():
-            write_rejected(self.path, [])
+        with processes().main_process_first():
+            if processes().is_main_process and not (goes_on and self.path.is_file()):
+                write_rejected(self.path, [])
         self._named = self._listed()
 
     def add(self, key: str, reason: str) -> None:
