@@ -9,9 +9,9 @@ TAKES_RECIPE = True
 EPILOG = """\
 A recipe (YAML) drives every stage. Its `variants` hold what is particular to a stage; the variant of the stage's own
 name is taken unless --variant names another. Any value can be set on the command line: --training.lr 3e-4.
-A stopped run goes on where it was when the same command is given again. Beside it: metrics.jsonl and TensorBoard's files,
-training.json (the last figures, steps skipped, share of padding), rejected.tsv (recordings that could not be read and were
-left out) and bad_batches.jsonl (steps without a finite loss; --training.bad_batches skip goes on without them).
+A stopped run goes on where it was when the same command is given again. Beside it: metrics.jsonl and TensorBoard's
+files, training.json (the last figures, steps skipped, share of padding), rejected.tsv (recordings that could not be
+read and were left out), bad_batches.jsonl (steps without a finite loss; --training.bad_batches skip goes on).
 
 data.train, data.dev, data.frames and data.alignments may name several corpora, with commas or as a YAML list; ids must
 differ. data.text may be larger than memory: plain text, JSON lines, either with .gz, a folder of such files, or a
