@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ssr_connector.aligners.base import TrainableAligner, Unalignable
 from ssr_connector.aligners.head import FrameHead, HeadConfig
 from ssr_connector.aligners.labels import written
-from ssr_connector.aligners.placement import Span, core_of, divide, place_tokens, text_words
+from ssr_connector.aligners.placement import Span, core_of, divide, divide_evenly, in_order, place_tokens, text_words
 from ssr_connector.base_models import Tokenize
 from ssr_connector.kernels import ctc_best_path, ctc_forced_align
 from ssr_connector.types import Alignment, Frames, Logged, Segments
@@ -208,8 +208,7 @@ class CTCAligner(TrainableAligner):
         char_frames: list[Span | None] = [None] * len(text)
         char_scores = [float("nan")] * len(text)
         for ((a, b), _), (start, end) in zip(spoken, frames, strict=True):
-            n, width = b - a, end - start
-            char_frames[a:b] = divide(start, end, [start + (k + 1) * width // n for k in range(n)])
+            char_frames[a:b] = divide_evenly(start, end, b - a)
         for (a, b), score in zip(spans, scores, strict=True):
             char_scores[a:b] = [score] * (b - a)
         return place_tokens(text, char_frames, token_ids, token_spans, n_frames, char_scores)
@@ -236,19 +235,7 @@ def split_blanks(
             left, right = min(left, reach_frames), min(right, reach_frames)
         ends[k - 1] += left
         starts[k] -= right
-    if delay_frames:
-        _shift(starts, ends, n_frames, -delay_frames)
-    return list(zip(starts, ends, strict=True))
-
-
-def _shift(starts: list[int], ends: list[int], n_frames: int, by: int) -> None:
-    """Move all edges; those that would leave the utterance stop where every label still has a frame."""
-    n = len(starts)
-    low = 0
-    for k in range(n):
-        starts[k] = min(max(starts[k] + by, low), n_frames - (n - k))
-        ends[k] = min(max(ends[k] + by, starts[k] + 1), n_frames - (n - k - 1))
-        low = ends[k]
+    return in_order([(a - delay_frames, b - delay_frames) for a, b in zip(starts, ends, strict=True)], n_frames)
 
 
 def coarser(steps: Sequence[Span], word_of: Sequence[int], n_frames: int, upsample: int) -> list[Span]:
@@ -261,8 +248,7 @@ def coarser(steps: Sequence[Span], word_of: Sequence[int], n_frames: int, upsamp
     groups = [list(group) for _, group in itertools.groupby(range(len(steps)), lambda k: word_of[k])]
     starts = [steps[group[0]][0] // upsample for group in groups]
     ends = [-(-steps[group[-1]][1] // upsample) for group in groups]
-    _shift(starts, ends, n_frames, 0)
     out: list[Span] = []
-    for group, start, end in zip(groups, starts, ends, strict=True):
+    for group, (start, end) in zip(groups, in_order(list(zip(starts, ends, strict=True)), n_frames), strict=True):
         out += divide(start, end, [-(-steps[k][1] // upsample) for k in group])
     return out
