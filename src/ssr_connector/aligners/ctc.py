@@ -131,14 +131,13 @@ class CTCAligner(TrainableAligner):
         self, frames: Frames, transcripts: Sequence[str | None], tokenize: Tokenize
     ) -> list[Alignment | Unalignable]:
         """One alignment per utterance, forced where there is a transcript. An empty one means: nothing heard."""
-        scores = self(frames)
-        log_probs, lengths = scores.cpu(), self.steps(frames).cpu()
+        log_probs, lengths = self(frames), self.steps(frames)
         out: list[Alignment | Unalignable | None] = [None] * len(transcripts)
         forced = [i for i, text in enumerate(transcripts) if text is not None]
         free = [i for i, text in enumerate(transcripts) if text is None]
         if forced:
             texts = [transcripts[i] or "" for i in forced]
-            results = self._force(self.weighed(scores[forced]).cpu(), lengths[forced], texts, tokenize)
+            results = self._force(log_probs[forced], lengths[forced], texts, tokenize)
             for i, result in zip(forced, results, strict=True):
                 out[i] = result
         if free:
@@ -172,7 +171,7 @@ class CTCAligner(TrainableAligner):
         spelled = [self.spell(text, tokenize) for text in texts]
         n_labels = torch.tensor([len(labels) for labels, _ in spelled])
         targets = nn.utils.rnn.pad_sequence([torch.tensor(x, dtype=torch.long) for x, _ in spelled], batch_first=True)
-        path = ctc_forced_align(log_probs, targets, lengths, n_labels, BLANK)
+        path = ctc_forced_align(self.weighed(log_probs).cpu(), targets, lengths, n_labels, BLANK)
         out: list[Alignment | Unalignable] = []
         for i, (text, (labels, spans)) in enumerate(zip(texts, spelled, strict=True)):
             n, m = int(lengths[i]), len(labels)
@@ -181,8 +180,11 @@ class CTCAligner(TrainableAligner):
             elif not path.feasible[i] or len(text.split()) * self.config.upsample > n:
                 out.append(Unalignable(f"{m} labels do not fit into {n // self.config.upsample} frames"))
             else:
-                peaks = list(zip(path.starts[i, :m].tolist(), path.ends[i, :m].tolist(), strict=True))
-                out.append(self._place(text, spans, peaks, path.scores[i, :m].tolist(), n, tokenize))
+                starts, ends, scores = path.starts[i, :m], path.ends[i, :m], path.scores[i, :m]
+                if self.config.label_prior:  # the path's own are of the weighed scores, which are no probabilities
+                    scores = run_means(log_probs[i].cpu(), targets[i, :m], starts, ends)
+                peaks = list(zip(starts.tolist(), ends.tolist(), strict=True))
+                out.append(self._place(text, spans, peaks, scores.tolist(), n, tokenize))
         return out
 
     def _place(
@@ -216,6 +218,15 @@ class CTCAligner(TrainableAligner):
     def set_delay(self, delay_s: float, clock: FrameClock) -> None:
         """In steps."""
         self.config = replace(self.config, delay_frames=round(delay_s / clock.frame_s * self.config.upsample))
+
+
+def run_means(log_probs: Tensor, labels: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+    """The mean log-probability of each label [L] over its frames, from log_probs [T, V]."""
+    sizes = ends - starts
+    label = torch.arange(len(labels)).repeat_interleave(sizes)
+    frame = torch.arange(len(label)) + (starts - sizes.cumsum(0) + sizes)[label]
+    sums = torch.zeros(len(labels), dtype=torch.double)
+    return sums.index_add_(0, label, log_probs[frame, labels[label]].double()) / sizes
 
 
 def split_blanks(
