@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from ssr_connector.aligners.placement import core_of, text_words, touched
+from ssr_connector.data.words import word_key
 from ssr_connector.types import Alignment, TimedWord
 from ssr_connector.units import FrameClock
 
@@ -26,11 +27,6 @@ def timed_words(alignment: Alignment, clock: FrameClock) -> list[TimedWord]:
             score = sum(known) / len(known) if known else None
             words.append(TimedWord(alignment.text[start:end], begin_s, clock.edge_s(alignment.ends[tokens[-1]]), score))
     return words
-
-
-def word_key(word: str) -> str:
-    """What two spellings of a word share: its letters and digits in lower case."""
-    return "".join(c for c in word.lower() if c.isalnum())
 
 
 def end_differences_s(found: Sequence[TimedWord], known: Sequence[TimedWord]) -> list[float]:
