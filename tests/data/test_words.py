@@ -56,7 +56,7 @@ def test_silence_is_left_out_and_words_that_look_like_it_are_not(words: str, tra
     assert " ".join(w for w, is_spoken in zip(words.split(), spoken, strict=True) if is_spoken).lower() == kept
 
 
-@given(st.text(st.characters(codec="utf-8"), min_size=1), st.floats(-13, 0) | st.none())
+@given(st.text("a_% ;/\t\n\u2028ü2", min_size=1), st.floats(-13, 0) | st.none())
 def test_any_id_comes_back_with_its_score(
     tmp_path_factory: pytest.TempPathFactory, id_: str, score: float | None
 ) -> None:
