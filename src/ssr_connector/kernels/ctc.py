@@ -43,7 +43,7 @@ def ctc_forced_align(
         blank: the label between labels.
 
     Raises:
-        ValueError: shapes or lengths do not fit, a target is the blank or no label, or a score that matters is NaN.
+        ValueError: shapes or lengths do not fit, a target is the blank or no label, or a score that matters is NaN or +inf.
 
     """
     log_probs = checked_scores(log_probs)
@@ -86,7 +86,7 @@ def _slowly(
 ) -> native.Status:
     """One item by the reference: log_probs [T, V], targets [L]; fills starts, ends and scores [≥ L]."""
     used = log_probs[:, [*targets.tolist(), blank]]
-    if bool(used.isnan().any()):
+    if not bool((used < torch.inf).all()):
         return native.Status.NOT_A_NUMBER
     path = reference.ctc_forced_align(log_probs.double().numpy(), targets.tolist(), blank)
     if path is None:

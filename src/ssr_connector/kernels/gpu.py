@@ -41,7 +41,7 @@ def _viterbi(  # type: ignore[no-untyped-def]
             real = s < S
             label = tl.load(labels + item * row + s, mask=real, other=0)
             emission = tl.load(emissions + t * frame_stride + label * label_stride, mask=real, other=0.0)
-            odd |= (emission != emission).to(tl.int32)
+            odd |= tl.where(emission < float("inf"), 0, 1)
             stay = tl.load(before + PAD + s, mask=real, other=float("-inf"))
             one = tl.load(before + PAD + s - 1, mask=real, other=float("-inf"))
             skip = tl.load(skips + item * row + s, mask=real, other=0)
@@ -89,7 +89,7 @@ def best_states(
         States [B, T], -1 where there is none, and feasible [B] bool.
 
     Raises:
-        ValueError: a score that matters is not a number.
+        ValueError: a score that matters is NaN or +inf.
 
     """
     B, T, _ = log_probs.shape

@@ -42,5 +42,5 @@ def refuse_not_a_number(status: Tensor) -> None:
 
 
 def not_a_number(item: int) -> ValueError:
-    """The error for an item with NaN among its scores."""
-    return ValueError(f"the log_probs of item {item} hold values that are not numbers (NaN)")
+    """The error for an item with NaN or plus infinity among its scores."""
+    return ValueError(f"the log_probs of item {item} hold values that are no scores (NaN or +inf)")

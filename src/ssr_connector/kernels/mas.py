@@ -21,7 +21,7 @@ def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_l
         frames than labels, or only paths of probability 0) has nothing but zeros.
 
     Raises:
-        ValueError: shapes or lengths do not fit, or a score that matters is not a number.
+        ValueError: shapes or lengths do not fit, or a score that matters is NaN or +inf.
 
     """
     log_probs = checked_scores(log_probs)
@@ -35,7 +35,7 @@ def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_l
         durations = torch.zeros(B, N, dtype=torch.long)
         for i, (n, m) in enumerate(zip(frames.tolist(), labels.tolist(), strict=True)):
             item = log_probs[i, :n, :m].numpy().astype(np.float64)
-            if np.isnan(item).any():
+            if not (item < np.inf).all():
                 raise not_a_number(i)
             found = reference.monotonic_alignment_search(item)
             if found is not None:
