@@ -15,7 +15,8 @@ def on_gpu(log_probs: Tensor, states: int) -> bool:
 
     The others go to the processor, whose kernels keep less, and that is logged.
     """
-    return log_probs.is_cuda and has_room(*log_probs.shape[:2], states)
+    items, frames, _ = log_probs.shape
+    return log_probs.is_cuda and has_room(items, frames, states)
 
 
 def has_room(items: int, frames: int, states: int) -> bool:
