@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -34,7 +35,7 @@ class ImportedAligner:
         if key not in self.words:
             return Unalignable(f"{self.source} has no utterance {key}")
         timed = self.words[key]
-        found = [w for w, spoken in zip(timed, are_spoken([w.text for w in timed], transcript), strict=True) if spoken]
+        found = list(compress(timed, are_spoken([w.text for w in timed], transcript)))
         written = [transcript[a:b] for a, b in text_words(transcript) if core_of(transcript, a, b)]
         if any(w.end_s > recording.duration_s + 0.05 for w in found):
             return Unalignable(f"{self.source} has words of {key} after its end at {recording.duration_s:.2f} s")

@@ -6,6 +6,7 @@ speaker. https://psi.engr.tamu.edu/l2-arctic-corpus/
 """
 
 from collections.abc import Iterator
+from itertools import compress
 from pathlib import Path
 
 from ssr_connector.data.entry import Entry, Rejected
@@ -74,6 +75,5 @@ def _utterance(folder: Path, name: str) -> Entry | Rejected:
         for tier in ("words", "phones")
     )
     custom = {"first_language": FIRST_LANGUAGES[speaker]} if speaker in FIRST_LANGUAGES else {}
-    heard = are_spoken([word.word for word in words], text)
-    spoken = tuple(word for word, is_spoken in zip(words, heard, strict=True) if is_spoken)
+    spoken = tuple(compress(words, are_spoken([word.word for word in words], text)))
     return Entry(id_, audio, text, speaker, "en", custom=custom, words=spoken, phones=phones)

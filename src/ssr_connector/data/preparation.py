@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -248,8 +249,7 @@ def match_words(
     lower = SpeechText("lower")
     for entry in entries:
         timed = words.get(entry.id, ())
-        heard = are_spoken([t.word for t in timed], entry.text)
-        times = tuple(t for t, is_spoken in zip(timed, heard, strict=True) if is_spoken)
+        times = tuple(compress(timed, are_spoken([t.word for t in timed], entry.text)))
         if not times:
             continue
         end_s = _facts_of(facts, entry).duration_s if entry.end_s is None else entry.end_s
