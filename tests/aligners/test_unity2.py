@@ -40,6 +40,15 @@ def test_word_ends_are_found_without_ever_being_told(trained, unheard_toy, token
     assert all(score < 0 for x in found for score in x.scores)
 
 
+def test_a_batch_of_utterances_too_short_for_their_texts_has_a_loss(trained, toy, tokenize):
+    few = Frames(toy.frames.values[:, :3], torch.full_like(toy.frames.lengths, 3), CLOCK)
+    loss, logged = trained.loss(few, toy.texts, tokenize)
+    assert loss.isfinite()
+    assert logged["binarise"] == 0
+    assert logged["infeasible"] == len(toy.texts)
+    loss.backward()
+
+
 def test_without_a_transcript_it_says_what_it_needs(trained, unheard_toy, tokenize):
     assert trained.needs_transcript
     found = trained.align(unheard_toy.frames, [None, "a dog", None], tokenize)
