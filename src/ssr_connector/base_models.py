@@ -1,5 +1,6 @@
 """The models that everything is built on, by hub name or folder: where checkpoints find them, LLMs and tokenizers."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,6 +55,14 @@ def load_tokenizer(name: str) -> Any:
     if not tokenizer.is_fast:
         raise UserError(f"the tokenizer of {name} gives no character offsets; a fast tokenizer is needed")
     return tokenizer
+
+
+def vocabulary_digest(tokenizer: Any) -> str:
+    """What tells a tokenizer from those that number their tokens otherwise."""
+    digest = hashlib.blake2b(digest_size=12)
+    for token, number in sorted(tokenizer.get_vocab().items(), key=lambda entry: (entry[1], entry[0])):
+        digest.update(f"{number} {token}\n".encode(errors="surrogatepass"))
+    return digest.hexdigest()
 
 
 def offset_tokenize(tokenizer: Any) -> Tokenize:
