@@ -25,7 +25,7 @@ def llm_identity(llm: Any, tokenizer: Any) -> dict[str, Any]:
 
 
 def check_identity(name: str, told: dict[str, Any], found: dict[str, Any]) -> None:
-    """Raise UserError where the LLM `name` is not the one that a checkpoint tells of; older checkpoints tell nothing."""
+    """Raise UserError where the LLM `name` is not the one a checkpoint tells of; older checkpoints tell nothing."""
     if not told:
         return
     for key, what in (("model_type", "family"), ("vocabulary", "tokenizer")):
