@@ -66,10 +66,13 @@ def vocabulary_digest(tokenizer: Any) -> str:
 
 
 def offset_tokenize(tokenizer: Any) -> Tokenize:
-    """The LLM's tokens of a spoken text, without BOS or EOS, and the half-open characters of each."""
+    """The LLM's tokens of data, without BOS or EOS, and the half-open characters of each.
+
+    The name of a special token in a text is text: a document that mentions `<s>` does not begin anew there.
+    """
 
     def tokenize(text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        out = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        out = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
         return list(out["input_ids"]), [(int(a), int(b)) for a, b in out["offset_mapping"]]
 
     return tokenize
