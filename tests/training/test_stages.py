@@ -297,7 +297,8 @@ def test_alignments_of_other_words_or_another_tokenizer_are_refused(recipe_of, b
     write(lambda row: row.update(text=row["text"].lower()))
     with pytest.raises(UserError, match="other words"):
         stages.train_connector(recipe_of("distill", f"--data.alignments={folder}"), quiet)
-    write(lambda row: row.update(token_ids=[t + 1 for t in row["token_ids"]]))
+    first = json.loads(lines[1])["id"]  # which two tokenizers may well agree on
+    write(lambda row: row["id"] == first or row.update(token_ids=[t + 1 for t in row["token_ids"]]))
     with pytest.raises(UserError, match="another tokenizer"):
         stages.train_connector(recipe_of("distill", f"--data.alignments={folder}"), quiet)
 

@@ -25,7 +25,8 @@ def unknown_keys(values: dict[str, Any]) -> list[str]:
     if kind not in ALIGNERS:
         return [f"aligner.type {kind!r}"]
     known = {"type", *(field.name for field in fields(ALIGNERS[kind].config_class))}
-    return [f"aligner.{key}" for key in values if key not in known] + unknown_keys(values.get("recogniser") or {})
+    inside = values.get("recogniser")  # UnitY2's, an aligner too
+    return [f"aligner.{key}" for key in values if key not in known] + (unknown_keys(inside) if inside else [])
 
 
 def aligner_class(kind: object) -> type[TrainableAligner]:
