@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cuts import cut_audio, in_groups, read_manifests
@@ -38,6 +38,8 @@ class EncodeStage:
     layer: Layers
     batch_s: float
     padded: bool = True
+
+    uses_gpu: ClassVar[bool] = True
 
     def load(self) -> Work:
         """The encoder."""
