@@ -87,13 +87,14 @@ class PackedText:
         ids, wanted = array("q"), self.window_blocks * self.block
         malformed: list[tuple[str, str]] = []
         after: tuple[Place, int] | None = None
+        begun: list[Document] = []
         if self._reader and self._reader[0].place == window.place:
-            first, reader = self._reader
-            items = itertools.chain([first], reader)
+            document, reader = self._reader
+            begun.append(document)
         else:
-            items = reader = self.documents.read(window.place)
+            reader = self.documents.read(window.place)
         self._reader = None
-        for item in items:
+        for item in itertools.chain(begun, reader):
             if isinstance(item, Malformed):
                 malformed.append((item.where, item.reason))
                 continue
