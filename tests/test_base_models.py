@@ -4,7 +4,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from ssr_connector.base_models import load_tokenizer, offset_tokenize, relative, resolve
+from ssr_connector.base_models import load_llm, load_tokenizer, offset_tokenize, relative, resolve, unloadable
 from ssr_connector.errors import UserError
 from ssr_connector.model.processing import prompt_ids
 
@@ -60,3 +60,25 @@ def test_a_folder_is_found_from_the_checkpoint_and_a_hub_name_stays(tmp_path):
 def test_a_tokenizer_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"cannot load a tokenizer from .*check llm\.name"):
         load_tokenizer(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("", r"there is no llm\.name: name a recipe with --config, or give --llm\.name"),
+        (
+            "base/llm",
+            r"from 'base/llm'; there is no folder of that name here; check llm\.name \(gone\)",
+        ),
+        (".", r"cannot load an LLM from '\.'; check llm\.name \(gone\)"),
+    ],
+)
+def test_what_cannot_be_loaded_says_where_to_look(name, expected):
+    with pytest.raises(UserError, match=expected):
+        raise unloadable("an LLM", name, "llm.name", OSError("gone\nmore of it"))
+
+
+def test_a_speech_encoder_is_no_llm(tiny_encoder):
+    for load in (load_llm, load_tokenizer):
+        with pytest.raises(UserError, match=r"cannot load .*; check llm\.name"):
+            load(str(tiny_encoder))

@@ -32,6 +32,15 @@ def resolve(name: str, checkpoint: str | Path) -> str:
     return name
 
 
+def unloadable(what: str, name: str, key: str, error: Exception) -> UserError:
+    """For a base model that transformers does not find, or cannot read."""
+    if not name:
+        return UserError(f"there is no {key}: name a recipe with --config, or give --{key}")
+    here = "" if Path(name).is_dir() else "; there is no folder of that name here"
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return UserError(f"cannot load {what} from {name!r}{here}; check {key} ({reason})")
+
+
 def load_llm(name: str, **kwargs: Any) -> Any:
     """A causal LLM of transformers by hub name or folder."""
     from transformers import AutoModelForCausalLM
@@ -39,8 +48,7 @@ def load_llm(name: str, **kwargs: Any) -> Any:
     try:
         return AutoModelForCausalLM.from_pretrained(name, **{"dtype": torch.float32, **kwargs})
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"cannot load an LLM from {name!r}; check llm.name ({reason})") from error
+        raise unloadable("an LLM", name, "llm.name", error) from error
 
 
 def load_tokenizer(name: str) -> Any:
@@ -49,9 +57,8 @@ def load_tokenizer(name: str) -> Any:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"cannot load a tokenizer from {name!r}; check llm.name ({reason})") from error
+    except (OSError, ValueError, TypeError) as error:  # TypeError: a folder without any of a tokenizer's files
+        raise unloadable("a tokenizer", name, "llm.name", error) from error
     if not tokenizer.is_fast:
         raise UserError(f"the tokenizer of {name} gives no character offsets; a fast tokenizer is needed")
     return tokenizer

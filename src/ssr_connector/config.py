@@ -283,7 +283,13 @@ def check_keys(tree: dict[str, Any], cls: type, where: str, prefix: str = "") ->
 def nearest(key: str, known: list[str], prefix: str = "") -> str:
     """`; did you mean …?` where something is near."""
     match = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    match = match or [name for name in known if initials(key) == name][:1]  # learning_rate: lr
     return f"; did you mean {prefix}{match[0]}?" if match else f"; known are {', '.join(known)}"
+
+
+def initials(key: str) -> str:
+    """Of the words of a key."""
+    return "".join(word[0] for word in key.split("_") if word)
 
 
 def flat_keys(cls: type = Recipe, prefix: str = "") -> list[str]:

@@ -34,3 +34,10 @@ def test_endings_are_printed_with_the_likeliest_first(tiny_model, speaker, audio
     for (mean, total, _), (_, value) in zip(lines, expected, strict=True):
         assert float(mean) == pytest.approx(value.mean, abs=1e-3)
         assert float(total) == pytest.approx(value.total, abs=1e-2)
+
+
+def test_a_chat_needs_an_llm_that_was_taught_one(tiny_model, audio, capsys):
+    assert main(["generate", "ask", str(tiny_model), str(audio), "--chat"]) == 2
+    assert "no chat template" in capsys.readouterr().err
+    assert main(["generate", "transcribe", str(tiny_model), str(audio), "--chat"]) == 2
+    assert "--chat goes with ask" in capsys.readouterr().err

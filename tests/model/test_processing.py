@@ -3,6 +3,7 @@ import pytest
 import soundfile
 from transformers import AutoTokenizer
 
+from ssr_connector.errors import UserError
 from ssr_connector.model.processing import SPEECH, SPEECH_ID, SSRProcessor, prefix_ids
 from ssr_connector.types import Waveform
 
@@ -58,3 +59,29 @@ def test_what_stands_before_a_text(tiny_llm, template, has_bos):
     assert prefix_ids(tokenizer) == ([tokenizer.bos_token_id] if has_bos else [])
     ids = SSRProcessor(tokenizer, 16000)(text="Tom")["input_ids"][0].tolist()
     assert ids == [tokenizer.bos_token_id] * has_bos + tokenizer("Tom", add_special_tokens=False)["input_ids"]
+
+
+TURNS = (
+    "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content | trim }}{{ eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+
+
+def test_a_chat_is_written_as_the_llm_was_taught(tiny_llm, recordings):
+    tokenizer = with_template(tiny_llm, "{bos} $A")  # which would put a second one before the template's own
+    tokenizer.chat_template = TURNS
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": f"{SPEECH} Who came? "}]
+    out = SSRProcessor(tokenizer, 16000).apply_chat_template(messages, audio=recordings[0])
+
+    def ids(text):
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    bos, eos = [tokenizer.bos_token_id], [tokenizer.eos_token_id]
+    before = [*bos, *ids("[system] Be brief."), *eos, *ids("[user] ")]
+    assert out["input_ids"].tolist() == [[*before, SPEECH_ID, *ids(" Who came?"), *eos, *ids("[assistant]")]]
+    assert len(out["recordings"]) == 1
+
+
+def test_an_llm_that_was_taught_no_chat_says_so(processor, recordings):
+    with pytest.raises(UserError, match="no chat template"):
+        processor.apply_chat_template([{"role": "user", "content": SPEECH}], audio=recordings[0])

@@ -9,6 +9,7 @@ EPILOG = """\
 examples
   ssr generate transcribe runs/demo/model question.wav
   ssr generate ask runs/demo/model question.wav " The answer is:"
+  ssr generate ask runs/qwen/model question.wav --chat
   ssr generate score runs/demo/model story.wav "She went home." "He ate the key."
 """
 
@@ -25,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "text", metavar="TEXT", nargs="*", help="ask: what to write after the recording; score: the endings"
     )
+    parser.add_argument(
+        "--chat", action="store_true", help="ask: as a user's turn in the LLM's own chat template, for instructed LLMs"
+    )
     parser.add_argument("--max-new-tokens", metavar="N", type=int, default=48, help="of an answer (default: 48)")
 
 
@@ -36,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.task == "score" and len(args.text) < 2:
         raise UserError('give at least two endings to score: ssr generate score MODEL AUDIO "one" "other"')
+    if args.chat and args.task != "ask":
+        raise UserError("--chat goes with ask")
     if args.task == "ask" and len(args.text) > 1:
         raise UserError("give one text to ask with, in quotation marks")
     from ssr_connector.inference.dialogue import ask, score, transcribe
@@ -48,9 +54,9 @@ def run(args: argparse.Namespace) -> int:
         heard, written = transcribe(model, processor, args.audio)
         console.print(f"aligner: {heard}\nLLM:     {written}", soft_wrap=True)
     elif args.task == "ask":
-        console.print(
-            ask(model, processor, args.audio, args.text[0] if args.text else "", args.max_new_tokens), soft_wrap=True
-        )
+        text = args.text[0] if args.text else ""
+        answer = ask(model, processor, args.audio, text, args.max_new_tokens, chat=args.chat)
+        console.print(answer, soft_wrap=True)
     else:
         ranked = score(model, processor, args.audio, args.text)
         for ending, value in ranked:

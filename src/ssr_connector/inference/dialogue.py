@@ -31,10 +31,20 @@ def transcribe(model: SSRForConditionalGeneration, processor: SSRProcessor, audi
 
 
 def ask(
-    model: SSRForConditionalGeneration, processor: SSRProcessor, audio: Path | Waveform, text: str, max_new_tokens: int
+    model: SSRForConditionalGeneration,
+    processor: SSRProcessor,
+    audio: Path | Waveform,
+    text: str,
+    max_new_tokens: int,
+    *,
+    chat: bool = False,
 ) -> str:
-    """The LLM's greedy continuation of a recording and a written text after it."""
-    inputs = processor(text=SPEECH + text, audio=recorded(model, processor, audio))
+    """The LLM's greedy continuation of a recording and a written text after it; or its answer to both, in a chat."""
+    recording = recorded(model, processor, audio)
+    if chat:
+        inputs = processor.apply_chat_template([{"role": "user", "content": SPEECH + text}], audio=recording)
+    else:
+        inputs = processor(text=SPEECH + text, audio=recording)
     return processor.batch_decode(model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False))[0].strip()
 
 

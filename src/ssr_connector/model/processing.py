@@ -1,7 +1,7 @@
 """SSRProcessor: prompts with `<|speech|>` in them, and recordings, to model inputs; and token ids to text."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ssr_connector.model.checkpoint import PROCESSOR_FILE
 from ssr_connector.types import Waveform
 
 SPEECH = "<|speech|>"
+Audio = str | Path | Waveform  # a file, or what it holds
 SPEECH_ID = -1  # in input_ids: here stands a recording
 
 
@@ -35,22 +36,36 @@ class SSRProcessor:
             raise UserError(f"{file} is missing or damaged; give a whole model folder") from error
         return cls(load_tokenizer(resolve(name, path)), sampling_rate_hz)
 
-    def __call__(
-        self, text: str | Sequence[str], audio: str | Path | Waveform | Sequence[str | Path | Waveform] = ()
-    ) -> BatchFeature:
+    def __call__(self, text: str | Sequence[str], audio: Audio | Sequence[Audio] = ()) -> BatchFeature:
         """`input_ids` and `attention_mask` [B, N], left-padded, -1 where a recording stands; and the `recordings`.
 
         Recordings (files or waveforms) are taken in the order of their places. Raises ValueError when counts differ.
         """
+        prompts = [text] if isinstance(text, str) else list(text)
+        return self._inputs(prompts, audio, prefix_ids(self.tokenizer))
+
+    def apply_chat_template(
+        self, messages: Sequence[Mapping[str, str]], audio: Audio | Sequence[Audio] = ()
+    ) -> BatchFeature:
+        """The same for a conversation, up to where the LLM answers, in the form that an instructed LLM was taught.
+
+        `messages`: `[{"role": "user", "content": "<|speech|> What is asked here?"}]`. Raises UserError for an LLM
+        without such a form.
+        """
+        if not self.tokenizer.chat_template:
+            raise UserError("this LLM's tokenizer has no chat template; ask it without one")
+        prompt = self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        return self._inputs([prompt], audio, [])  # what stands at the start of a text is in the template
+
+    def _inputs(self, prompts: Sequence[str], audio: Audio | Sequence[Audio], prefix: Sequence[int]) -> BatchFeature:
         from ssr_connector.data.audio import load_audio
 
-        prompts = [text] if isinstance(text, str) else list(text)
         given = [audio] if isinstance(audio, str | Path | Waveform) else list(audio)
         recordings = [a if isinstance(a, Waveform) else load_audio(Path(a), self.sampling_rate_hz) for a in given]
         places = sum(p.count(SPEECH) for p in prompts)
         if places != len(recordings):
             raise ValueError(f"the prompts have {places} {SPEECH}, but {len(recordings)} recordings are given")
-        rows = [self._ids(prompt) for prompt in prompts]
+        rows = [[*prefix, *self._ids(prompt)] for prompt in prompts]
         width = max(len(r) for r in rows)
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
         ids = [[pad] * (width - len(r)) + r for r in rows]
@@ -60,7 +75,7 @@ class SSRProcessor:
         )
 
     def _ids(self, prompt: str) -> list[int]:
-        ids = prefix_ids(self.tokenizer)
+        ids: list[int] = []
         for k, piece in enumerate(prompt.split(SPEECH)):
             ids += [SPEECH_ID] * (k > 0) + prompt_ids(self.tokenizer, piece)
         return ids
