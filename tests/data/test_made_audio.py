@@ -65,6 +65,15 @@ def test_nothing_in_a_manifest_runs_or_is_fetched(tmp_path: Path, sound: MonoCut
     assert not trace.exists()
 
 
+def test_a_source_without_channels_is_seen_too(tmp_path: Path, sound: MonoCut) -> None:
+    trace, values = tmp_path / "trace", sound.to_dict()
+    values["channel"], values["recording"]["channel_ids"] = None, [0]
+    values["recording"]["sources"] = [{"type": "command", "channels": None, "source": f"touch {trace}"}]
+    with pytest.raises(AudioError, match="audio from a command"):
+        cut_audio(from_manifest(tmp_path, values)[0])
+    assert not trace.exists()
+
+
 def test_the_name_of_a_file_is_no_part_of_a_shell_line(tmp_path: Path, sound: MonoCut) -> None:
     trace = tmp_path / "trace"
     bad = cut_of(AudioSource("file", [0], f"$(touch {trace}).sph"))

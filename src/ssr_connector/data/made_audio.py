@@ -31,21 +31,19 @@ def make_audio(cut: Any, sampling_rate_hz: int) -> Waveform:
     Raises AudioError that names the cut: a source that is not a file, no recording, or one that does not fit the cut.
     """
     name = f"the cut {cut.id}"
-    for kind in source_types(cut.to_dict()):
-        if kind not in SOURCES:
-            what_to_do = "it could run or fetch anything, and is left alone: save the recording as a file"
-            raise AudioError(name, f"audio from a {kind}", what_to_do)
     try:
+        for kind in source_types(cut.to_dict()):
+            if kind not in SOURCES:
+                what_to_do = "it could run or fetch anything, and is left alone: save the recording as a file"
+                raise AudioError(name, f"audio from a {kind}", what_to_do)
         with _libsndfile():
             channels = cut.load_audio()  # [channels, n], or None
         if channels is None:
             raise AudioError(name, "no recording", "give its manifest the recordings, too")
         samples = resample(channels.mean(axis=0), cut.sampling_rate, sampling_rate_hz)
     except FAULTS as error:
-        if isinstance(error, AudioError):
-            raise
         first: BaseException = error  # lhotse raises it anew, with the whole cut in its message
-        while first.__context__ is not None:
+        while isinstance(first.__context__, FAULTS):
             first = first.__context__
         reason = f"{type(first).__name__}: {first}".splitlines()[0][:300]
         raise AudioError(name, UNUSABLE, f"lhotse cannot make it ({reason}): mend its manifest") from error
@@ -59,8 +57,10 @@ def make_audio(cut: Any, sampling_rate_hz: int) -> Waveform:
 def source_types(values: Any) -> Iterator[str]:
     """The types of all audio sources in a manifest's values, at any depth: tracks, transforms, custom fields."""
     if isinstance(values, dict):
-        if "source" in values and "channels" in values:
-            yield str(values.get("type"))
+        sources = values.get("sources")
+        for source in sources if isinstance(sources, list | tuple) else ():
+            if isinstance(source, dict):
+                yield str(source.get("type"))
         values = list(values.values())
     if isinstance(values, list | tuple):
         for value in values:
