@@ -18,7 +18,7 @@ def llm_identity(llm: Any, tokenizer: Any) -> dict[str, Any]:
     columns = torch.arange(SAMPLE) % table.shape[1]
     some = table[places.to(table.device), columns.to(table.device)]
     return {
-        "model_type": llm.config.model_type,
+        "model_type": llm.config.get_text_config().model_type,
         "vocabulary": vocabulary_digest(tokenizer),
         "embeddings": [round(v, 6) for v in some.float().tolist()],
     }
