@@ -1,5 +1,6 @@
 """The models that everything is built on, by hub name or folder: where checkpoints find them, LLMs and tokenizers."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,11 +64,22 @@ def load_tokenizer(name: str) -> Any:
     return tokenizer
 
 
+def vocabulary_digest(tokenizer: Any) -> str:
+    """What tells a tokenizer from those that number their tokens otherwise."""
+    digest = hashlib.blake2b(digest_size=12)
+    for token, number in sorted(tokenizer.get_vocab().items(), key=lambda entry: (entry[1], entry[0])):
+        digest.update(f"{number} {token}\n".encode(errors="surrogatepass"))
+    return digest.hexdigest()
+
+
 def offset_tokenize(tokenizer: Any) -> Tokenize:
-    """The LLM's tokens of a spoken text, without BOS or EOS, and the half-open characters of each."""
+    """The LLM's tokens of data, without BOS or EOS, and the half-open characters of each.
+
+    The name of a special token in a text is text: a document that mentions `<s>` does not begin anew there.
+    """
 
     def tokenize(text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        out = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        out = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
         return list(out["input_ids"]), [(int(a), int(b)) for a, b in out["offset_mapping"]]
 
     return tokenize

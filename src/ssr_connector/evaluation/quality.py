@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.processing import prompt_ids
 from ssr_connector.model.sequence import Speech
 
 
@@ -113,7 +114,7 @@ def transcribe(
     from ssr_connector.model.sequence import Piece, Sequences
 
     texts: dict[int, str] = {}
-    prompt = Piece.text(model.tokenize(model.config.transcribe_prompt)[0])
+    prompt = Piece.text(prompt_ids(model.tokenizer, model.config.transcribe_prompt))
     start_of_all = [Piece.text(model.prefix_ids)]
     for speech, text in examples:
         start_of_all += [Piece.speech(speech), prompt, Piece.text(model.tokenize(f" {text}\n\n")[0])]

@@ -14,6 +14,7 @@ from ssr_connector.config import TrainingSection
 from ssr_connector.connectors import CIFConnector
 from ssr_connector.errors import UserError
 from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.processing import prompt_ids
 from ssr_connector.model.scoring import begun
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
 from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
@@ -119,7 +120,7 @@ class Transcribe:
     """
 
     def __init__(self, model: SSRForConditionalGeneration, prompt: str) -> None:
-        self.model, self.prompt = model, model.tokenize(prompt)[0]
+        self.model, self.prompt = model, prompt_ids(model.tokenizer, prompt)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Mean over tokens."""

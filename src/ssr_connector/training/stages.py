@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ssr_connector.aligners import Material, TrainableAligner, Unalignable, aligner_class
-from ssr_connector.aligners.bundle import read_aligner, save_aligner
+from ssr_connector.aligners.bundle import check_made_for, read_aligner, save_aligner
 from ssr_connector.aligners.words import end_differences_s, timed_words
 from ssr_connector.base_models import Tokenize, load_tokenizer, offset_tokenize
 from ssr_connector.config import LLMSection, Recipe, TrainingSection, paths_of
@@ -175,6 +175,8 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     ):
         if ours != its:
             raise UserError(f"{recipe.training.aligner} was trained with {what} {its}, not {ours}; give --{what} {its}")
+    ears = (recipe.encoder.name, recipe.encoder.layer, recipe.encoder.padded)
+    check_made_for(Path(recipe.training.aligner), aligner, made_for, ears, recipe.llm.name)
     how = weights(recipe.llm)
     if needs_llm(recipe.training):
         model = build(SSRForConditionalGeneration, config, **how)
