@@ -38,6 +38,7 @@ TASKS: dict[str, Task] = {
     "tales": Task("tales.jsonl", (TEXT, SPEECH_TO_TEXT), "mean"),  # of the study `languages` alone
     # of `ssr import-benchmark` alone
     "storycloze_whole": Task("storycloze_whole.jsonl", (TEXT, SPEECH), "mean"),
+    "storycloze_topic": Task("storycloze_topic.jsonl", (TEXT, SPEECH), "mean"),
     "salmon": Task("salmon.jsonl", (SPEECH,), "mean"),
     "pairs": Task("pairs.jsonl", (SPEECH,), "sum"),
     "blimp_original": Task("blimp.jsonl", (TEXT,), "sum"),
