@@ -24,8 +24,8 @@ A task is left out, with a note, in the modes for which its file holds no record
 --harness runs text tasks of lm-evaluation-harness on the base LLM and on the LLM of every model, with the paired change
 and its 95 % interval; --evaluation.items takes the first of theirs, and a random sample of tasks.
 What was heard and scored is kept in DIR/journal: the same command goes on where it was stopped, and a system or a task
-that is added is scored alone. What has changed (a model, a task, a recording, the commit) is scored anew. The folder
-holds the encoder's frames and may be removed when all is done.
+that is added is scored alone. What has changed (a model, a task, a recording, this package's code) is scored anew. The
+folder holds the encoder's frames and may be removed when all is done.
 
 examples
   ssr evaluate runs/mine/distill/model --cuts data/mine/dev.jsonl.gz --out runs/mine/results
