@@ -116,6 +116,15 @@ def test_an_item_that_cannot_be_heard_is_dropped_for_all_and_named(suite, record
     assert [i.id for i in suite.items(TASKS["storycloze"])] == ["q0", "q1", "q2", "q3"]
 
 
+def test_items_that_the_llm_has_no_room_for_are_counted_and_named(suite, model, monkeypatch):
+    suite.score_text(model, TEXT_MODEL)
+    assert suite.cut == []
+    monkeypatch.setattr(model.llm.config, "max_position_embeddings", 12)
+    suite.score_text(model, "short")
+    (line,) = suite.cut
+    assert line.startswith("storycloze T short: 4 of 4 items are longer than the 12 positions of the LLM")
+
+
 def test_an_item_without_a_needed_recording_is_an_error(suite, tmp_path):
     row = json.loads((tmp_path / "storycloze.jsonl").read_text().splitlines()[0])
     del row["choices"][1]["audio"]

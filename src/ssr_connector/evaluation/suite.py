@@ -20,6 +20,7 @@ from ssr_connector.evaluation.stats import Estimate, clustered_mean, paired_diff
 from ssr_connector.evaluation.style import with_shown
 from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT, Task
 from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.scoring import max_positions
 from ssr_connector.model.sequence import Speech
 
 Note = Callable[[str], None]
@@ -65,6 +66,7 @@ class Suite:
     scores: dict[Key, list[list[float]]] = field(default_factory=dict)  # of every choice
     groups: dict[Key, dict[str, Estimate]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)  # tasks and modes that their files have nothing for, and why
+    cut: list[str] = field(default_factory=list)  # rows with items that were too long for the LLM, and how many
     samples: dict[str, dict[str, Any]] = field(default_factory=dict)  # by file: which of its items these are
     _items: dict[str, list[Choice]] = field(default_factory=dict)
     _scorable: list[tuple[str, Task]] | None = None
@@ -151,12 +153,17 @@ class Suite:
         def work() -> dict[str, Any]:
             started = time.monotonic()
             outcome = score_choices(model, items, parts, TASKS[task].normalise, self.config.batch_tokens)
-            return {"values": outcome.values, "seconds": time.monotonic() - started}
+            seconds = time.monotonic() - started
+            return {"values": outcome.values, "cut": outcome.n_cut, "seconds": seconds}
 
         if self.journal is None:
             found = work()
         else:
             found = self.journal.recall(self.key(model, task, mode, system, condition), work)
+        if found["cut"]:
+            where = f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}"
+            limit = f"the {max_positions(model.llm)} positions of the LLM: they lost the beginning of their contexts"
+            self.cut.append(f"{where}: {found['cut']} of {len(items)} items are longer than {limit}")
         self.keep(judge(items, found["values"]), items, task, mode, system, condition, found["seconds"])
 
     def key(
