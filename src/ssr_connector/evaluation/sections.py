@@ -140,8 +140,25 @@ def quality(results: Results) -> Html:
         for row in results.get("quality", ())
     ]
     return section(
-        "Quality of the connector and its alignment", table(["", "system", "value", "95 % interval", "n"], rows)
+        "Quality of the connector and its alignment",
+        table(["", "system", "value", "95 % interval", "n"], rows),
+        quality_by_voice(results),
     )
+
+
+def quality_by_voice(results: Results) -> Html:
+    """The same of each voice, where there are too few of them to be drawn for intervals."""
+    found = [row for row in results.get("quality", ()) if row.get("voices")]
+    names = list(dict.fromkeys(name for row in found for name in row["voices"]))
+    rows = [
+        [
+            row["measure"],
+            system_name(row["system"]),
+            *(with_unit(row["voices"][n], row.get("unit", "")) if n in row["voices"] else "" for n in names),
+        ]
+        for row in found
+    ]
+    return details("By voice", table(["", "system", *names], rows))
 
 
 def row_interval(row: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.identity import Identities, digest, versions
 from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.sample import sample
-from ssr_connector.evaluation.stats import Estimate, clustered_mean, paired_difference
+from ssr_connector.evaluation.stats import Estimate, by_speaker, clustered_mean, paired_difference
 from ssr_connector.evaluation.style import with_shown
 from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT, Task
 from ssr_connector.model.modeling import SSRForConditionalGeneration
@@ -28,7 +28,6 @@ Hears = Callable[[], dict[str, Speech]]
 Key = tuple[str, str, str, str]  # task, mode, system, condition
 
 TEXT_MODEL, CASCADE, ORACLE = "text model", "hard cascade", "oracle alignment"
-MANY_SPEAKERS = 20  # with fewer, intervals over speakers say nothing; voices are shown singly
 OTHER_AUDIO, NO_CONTEXT = "another item's audio", "no context"
 
 
@@ -343,9 +342,8 @@ def with_examples(items: list[Choice], shots: int, path: Path) -> list[Choice]:
 
 def clusters_of(items: Sequence[Choice], spoken: bool) -> list[str]:
     """What is drawn together for intervals: a speaker's items where enough speak, else items with the same question."""
-    if spoken and len({i.speaker for i in items} - {""}) >= MANY_SPEAKERS:
-        return [i.speaker or i.id for i in items]
-    return [i.cluster or i.id for i in items]
+    questions = [i.cluster or i.id for i in items]
+    return by_speaker([i.speaker for i in items], questions) if spoken else questions
 
 
 def weights_of(task: Task, items: Sequence[Choice]) -> list[float]:
