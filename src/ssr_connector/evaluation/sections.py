@@ -35,7 +35,8 @@ def score_table(scores: Pivot) -> Html:
         for line in scores.lines
     ]
     intro = (
-        "Percent right; below each, its 95 % interval and the number of items. Every spoken score is from audio alone"
+        "Percent right; below each, its 95 % interval, the number of items, ties among their best answers, and the "
+        "seconds that scoring took. Every spoken score is from audio alone"
     )
     intro += ", but for the oracle alignment." if "oracle alignment" in scores.systems else "."
     used = [
@@ -58,13 +59,11 @@ def chance_text(line: Line) -> str:
 
 
 def score_cell(cell: Cell | None) -> Html | str:
-    """Value, interval, n; marked where it is no better than guessing, and where there were ties."""
+    """Value, interval, n, ties, seconds; marked where it is no better than guessing."""
     if cell is None:
         return ""
     small = [interval(cell.ci95)] if cell.ci95 else []
-    small.append(f"n {cell.n}")
-    if cell.ties:
-        small.append(f"ties {number(cell.ties)} %")
+    small += [f"n {cell.n}", *cell.asides]
     lines = [element("small", text) for text in small]
     if cell.at_chance:
         lines.append(element("small", "at chance", "chance"))

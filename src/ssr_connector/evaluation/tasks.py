@@ -114,8 +114,8 @@ def before(item: Choice, hear: Callable[[Spoken], T]) -> list[T | str]:
 
 
 def after(context: str, text: str) -> str:
-    """A continuation: with a space before it, unless it begins the text."""
-    return f" {text}" if context else text
+    """A continuation: with a space before it, unless it begins the text; of nothing heard there is nothing to score."""
+    return f" {text}" if context and text else text
 
 
 def lack(task: Task, mode: str, items: list[Choice]) -> str:
