@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import soundfile
 import torch
 
 from ssr_connector.cli import main
+from ssr_connector.cli.evaluate import named
 
 QUESTION = {
     "context": {"text": "Anna found the old lamp in the"},
@@ -51,6 +53,16 @@ def best(tiny_model):
     context = [QUESTION["context"]["text"]]
     scores = model.loglikelihood([(context, [" " + choice["text"]]) for choice in QUESTION["choices"]])
     return 0 if scores[0].total > scores[1].total else 1
+
+
+def test_a_folder_with_an_equals_sign_is_no_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr=3e-4" / "model").mkdir(parents=True)
+    assert named("runs/lr=3e-4/model") == ("lr=3e-4", Path("runs/lr=3e-4/model"))
+    assert named("lr=3e-4/model") == ("lr=3e-4", Path("lr=3e-4/model"))
+    assert named("ssr=runs/lr=3e-4/model") == ("ssr", Path("runs/lr=3e-4/model"))
+    assert named("ssr=runs/mine/model") == ("ssr", Path("runs/mine/model"))
+    assert named("runs/mine/model") == ("mine", Path("runs/mine/model"))
 
 
 def test_written_tasks_that_lose_more_than_allowed_give_status_3(tuned, tiny_model, best, tmp_path, capsys):

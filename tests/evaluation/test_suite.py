@@ -105,6 +105,16 @@ def test_controls_never_hear_their_own_audio():
     assert all(h != i.context.audio for h, i in zip(heard, items, strict=True))
 
 
+def test_controls_never_hear_another_recording_of_their_own_question():
+    items = [
+        Choice(str(k), "", Spoken("x", f"{k}.wav"), (Spoken("a"), Spoken("b")), 0, cluster=cluster)
+        for k, cluster in enumerate("pqpqrp")
+    ]
+    clusters = {i.context.audio: i.cluster for i in items}
+    assert all(clusters[h] != i.cluster for h, i in zip(rotated(items), items, strict=True))
+    assert rotated(items)[0] == "3.wav"  # half-way round, where that is another's
+
+
 def test_an_item_that_cannot_be_heard_is_dropped_for_all_and_named(suite, recordings, tmp_path):
     lines = (tmp_path / "storycloze.jsonl").read_text().splitlines()
     broken = json.loads(lines[0]) | {"id": "broken"}

@@ -91,14 +91,21 @@ def run(args: argparse.Namespace) -> int:
     recipe = load_recipe(args.config, None, args.overrides)
     systems: dict[str, Path] = {}
     for model in args.models:
-        name, _, folder = model.rpartition("=")
-        name = name or Path(folder).resolve().parent.name
+        name, folder = named(model)
         if name in systems:
             raise UserError(f"two models are called {name!r}; call them something: one={systems[name]} other={folder}")
-        systems[name] = Path(folder)
+        systems[name] = folder
     harness = run_harness(args, systems, recipe, console) if args.harness else {}
     results = run_tasks(args, systems, recipe, console) if args.data or args.cuts else {}
     return 0 if args.fail_if_text_drops is None else text_limit(args, systems, results, harness)
+
+
+def named(model: str) -> tuple[str, Path]:
+    """NAME=FOLDER, or a folder, called what the one around it is; `runs/lr=3e-4/model` has no name before it."""
+    name, equals, folder = model.partition("=")
+    if equals and "/" not in name and not Path(model).is_dir():
+        return name or Path(folder).resolve().parent.name, Path(folder)
+    return Path(model).resolve().parent.name, Path(model)
 
 
 def check(args: argparse.Namespace) -> None:

@@ -356,6 +356,10 @@ def weights_of(task: Task, items: Sequence[Choice]) -> list[float]:
 
 
 def rotated(items: Sequence[Choice]) -> list[str]:
-    """For each item the context audio of an item half-way round the list, which tells another story."""
-    half = len(items) // 2
-    return [items[(i + half) % len(items)].context.audio for i in range(len(items))]
+    """For each item the context audio of an item half-way round the list, or of the next that asks something else."""
+    n, questions = len(items), [i.cluster or i.id for i in items]
+    places = []
+    for k, question in enumerate(questions):
+        ahead = [(k + n // 2 + step) % n for step in range(n)]
+        places.append(next((place for place in ahead if questions[place] != question), ahead[0]))
+    return [items[place].context.audio for place in places]
