@@ -83,3 +83,15 @@ def test_a_baseline_is_found_to_be_one_as_in_the_page(tmp_path: Path) -> None:
     path = tmp_path / "report.md"
     write_markdown({"rows": [row("ssr", 88.1), row("qformer", 68.0)], "baselines": ["qformer"]}, path)
     assert "20.1 points above qformer (68.0 %)" in path.read_text(encoding="utf-8")
+
+
+def test_text_tasks_of_the_harness_stand_beside_the_scores(tmp_path: Path) -> None:
+    base = {"task": "hellaswag", "within": "", "metric": "acc", "system": "mine", "before": 40.0, "after": 38.5}
+    found = {"lm_eval": "0.4", "items": 100, "batch": 8, "seconds": {"mine": 3.0}, "notes": ["a note"]}
+    found["rows"] = [base | {"change": -1.5, "ci95": [-3.0, 0.0], "n": 100, "unit": "%"}]
+    path = tmp_path / "report.md"
+    write_markdown({"harness": found}, path)
+    text = path.read_text(encoding="utf-8")
+    ((_, row),) = read_tables(text)
+    assert row == ["hellaswag", "acc", "mine", "40.0 %", "38.5 %", "−1.5", "−3.0 to 0.0", "100"]
+    assert "lm-evaluation-harness 0.4, at most 100 items of a task, 8 sequences at once; mine 3.0 s" in text

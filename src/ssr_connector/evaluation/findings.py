@@ -16,7 +16,8 @@ def findings(results: Mapping[str, Any], table: Pivot) -> list[str]:
     """What to be careful about, if anything, and up to three sentences."""
     heard = [cell for task in HEADLINES if table.main and (cell := headline(table, task, table.main))]
     sentences = [caution(table), gained(heard, table), against(results, heard, table), kept(results, table)]
-    return [sentence for sentence in sentences if sentence] or ["No task was evaluated in this run."]
+    nothing = [] if results.get("harness") else ["No task was evaluated in this run."]
+    return [sentence for sentence in sentences if sentence] or nothing
 
 
 def headline(table: Pivot, task: str, system: str) -> Cell | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ssr_connector.evaluation.findings import findings
+from ssr_connector.evaluation.harness_table import HEADINGS, harness_origin, harness_rows
 from ssr_connector.evaluation.labels import interval, number, system_name, task_name, with_unit
 from ssr_connector.evaluation.pivot import Cell, Line, Pivot, pivot, read_interval
 from ssr_connector.files import replace_file
@@ -21,6 +22,7 @@ def write_markdown(results: Mapping[str, Any], path: Path) -> None:
     parts = [f"# {results.get('title') or 'Evaluation'}", origin(results), *findings(results, scores)]
     for title, body in (
         ("Scores: per cent right (95 % interval), ties, seconds", score_tables(scores)),
+        ("Text tasks of lm-evaluation-harness", harness_part(results.get("harness"))),
         ("Quality", table(["", "system", "value (95 % interval)", "n"], quality)),
         ("Figures by name", table(["name", "value (95 % interval)", "n"], figures)),
         ("Notes", "\n".join(f"- {note}" for note in results.get("notes", ()))),
@@ -48,6 +50,13 @@ def score_tables(scores: Pivot) -> str:
         rows.append(["chance", *("" if line.chance is None else number(line.chance) for line in lines)])
         tables.append(table([task_name(task), *(f"{line.how}, n {counts(line)}" for line in lines)], rows))
     return "\n\n".join(tables)
+
+
+def harness_part(found: Mapping[str, Any] | None) -> str:
+    """Text tasks before and after training, and how they were run."""
+    if not found:
+        return ""
+    return "\n\n".join([harness_origin(found), table(HEADINGS, harness_rows(found)), *found["notes"]])
 
 
 def counts(line: Line) -> str:

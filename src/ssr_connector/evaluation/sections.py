@@ -6,6 +6,7 @@ from typing import Any
 
 from ssr_connector.evaluation.figures import GOOD_COSINE, bars_figure, curves_figure, example_figure, scores_figure
 from ssr_connector.evaluation.findings import findings
+from ssr_connector.evaluation.harness_table import HEADINGS, harness_origin, harness_rows
 from ssr_connector.evaluation.labels import MODES, SYSTEMS, TASKS, interval, number, system_name, task_name, with_unit
 from ssr_connector.evaluation.page import Html, definitions, details, element, join, section, table
 from ssr_connector.evaluation.pivot import Cell, Line, Pivot, read_interval
@@ -160,6 +161,16 @@ def quality_by_voice(results: Results) -> Html:
     return details("By voice", table(["", "system", *names], rows))
 
 
+def harness(results: Results) -> Html:
+    """Text tasks of lm-evaluation-harness, before and after training."""
+    found = results.get("harness")
+    if not found:
+        return Html()
+    notes = element("ul", join(element("li", line) for line in found["notes"])) if found["notes"] else ""
+    rows = table(HEADINGS, harness_rows(found))
+    return section("Text tasks of lm-evaluation-harness", element("p", harness_origin(found), "quiet"), rows, notes)
+
+
 def row_interval(row: Mapping[str, Any]) -> str:
     """The interval of a figure or a quality row."""
     ci95 = read_interval(row.get("ci95"))
@@ -258,4 +269,4 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-ORDER: Sequence[Any] = (example, quality, density, curves, cost, figures, following, notes, configuration)
+ORDER: Sequence[Any] = (example, harness, quality, density, curves, cost, figures, following, notes, configuration)
