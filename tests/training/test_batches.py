@@ -1,3 +1,5 @@
+import itertools
+from copy import deepcopy
 from types import SimpleNamespace
 
 import numpy as np
@@ -5,10 +7,12 @@ import pytest
 import torch
 
 from ssr_connector.config import AugmentSection
+from ssr_connector.data.audio import AudioError
 from ssr_connector.data.augment import Augmentation
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.data.documents import Documents
 from ssr_connector.data.packing import WINDOW_TOKENS, PackedText
+from ssr_connector.encoders.source import frame_source
 from ssr_connector.errors import UserError
 from ssr_connector.training.batches import Batches, SpeechBatch, SpeechBatches, TextBatches
 from ssr_connector.types import Alignment, Frames, Waveform
@@ -19,14 +23,14 @@ class Source:
     """Counts what is read."""
 
     def __init__(self, without=()):
-        self.read, self.without = [], without
+        self.asked, self.without = [], without
 
     def has(self, cut):
         return cut.id not in self.without
 
-    def frames(self, cuts):
-        self.read += [c.id for c in cuts]
-        return SimpleNamespace(ids=[c.id for c in cuts])
+    def read(self, cuts):
+        self.asked += [c.id for c in cuts]
+        return lambda: SimpleNamespace(ids=[c.id for c in cuts])
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +72,17 @@ def test_the_plan_follows_from_seed_and_epoch(which, request):
     assert plan(first, 3) != plan(speech(cuts, seed=6), 3)
 
 
-def test_skipping_drops_the_first_and_reads_nothing_of_them(many):
-    batches = speech(many, source=Source())
-    whole = [b.ids for b in batches.epoch(2)]
+def epoch(batches, number, skip=0):
+    """The batches of an epoch, but for the first."""
+    return [batches.read(group, number)() for group in itertools.islice(batches.plan(number), skip, None)]
+
+
+def test_going_on_reads_nothing_of_what_was_before(many):
+    whole = [b.ids for b in epoch(speech(many), 2)]
     source = Source()
-    rest = [b.ids for b in speech(many, source=source).epoch(2, skip=3)]
-    assert rest == whole[3:]
-    assert source.read == [i for group in rest for i in group]
+    stream = Batches(speech(many, source=source), None).from_position(3, 2, 3, len(whole) - 3)
+    assert [b.speech.ids for _, _, b in stream] == whole[3:]
+    assert source.asked == [i for group in whole[3:] for i in group]
 
 
 def test_processes_share_the_cuts(many):
@@ -99,12 +107,13 @@ class EncodedSource(Source):
     def has(self, cut):
         return cut.duration > 0.3
 
-    def frames(self, cuts, change=None):
+    def read(self, cuts, change=None):
         rate, lengths = 16_000, []
         for cut in cuts:
             recording = Waveform(np.ones(round(cut.duration * rate), np.float32), rate)
             lengths.append(len((change(cut.id, recording) if change else recording).samples) // 320)
-        return Frames(torch.zeros(len(cuts), max(lengths), 1), torch.tensor(lengths), FrameClock(rate, 320, 160.0))
+        frames = Frames(torch.zeros(len(cuts), max(lengths), 1), torch.tensor(lengths), FrameClock(rate, 320, 160.0))
+        return lambda: frames
 
 
 def aligned(cut):
@@ -125,7 +134,7 @@ def test_at_other_speeds_alignments_fit_and_batches_hold_what_they_may(many):
         return SpeechBatches(many, EncodedSource(), texts, alignments, 7.0, 0, augmentation=augmentation, **kwargs)
 
     speeds, sums = {}, []
-    for batch in batches().epoch(1):
+    for batch in epoch(batches(), 1):
         sums.append(0.0)
         for key, found, n in zip(batch.ids, batch.alignments, batch.frames.lengths.tolist(), strict=True):
             assert found.n_frames == n
@@ -136,10 +145,10 @@ def test_at_other_speeds_alignments_fit_and_batches_hold_what_they_may(many):
             assert speed == pytest.approx(augmentation.speed(key, 1), rel=0.06)
     assert set(speeds) == {c.id for c in many}
     assert max(sums) <= 7.0
-    whole = [(b.ids, b.alignments) for b in batches().epoch(1)]
-    assert [(b.ids, b.alignments) for b in batches().epoch(1, skip=3)] == whole[3:]
+    whole = [(b.ids, b.alignments) for b in epoch(batches(), 1)]
+    assert [(b.ids, b.alignments) for b in epoch(batches(), 1, skip=3)] == whole[3:]
     ranks = [batches(rank=rank, world_size=2) for rank in (0, 1)]
-    shared = {i: a for r in ranks for b in r.epoch(1) for i, a in zip(b.ids, b.alignments, strict=True)}
+    shared = {i: a for r in ranks for b in epoch(r, 1) for i, a in zip(b.ids, b.alignments, strict=True)}
     assert shared == {i: a for ids, found in whole for i, a in zip(ids, found, strict=True)}
 
 
@@ -202,12 +211,16 @@ def test_too_little_text_is_an_error(tmp_path):
 class Epochs:
     """Stands for SpeechBatches with three batches an epoch."""
 
-    def epoch(self, number, skip=0):
-        return iter([SpeechBatch([f"{number}.{k}"], None, [], []) for k in range(skip, 3)])
+    def plan(self, epoch):
+        return iter([[f"{epoch}.{k}"] for k in range(3)])
+
+    def read(self, cuts, epoch):
+        return lambda: SpeechBatch(cuts, None, [], [])
 
 
-def test_positions_go_on_where_they_were(tmp_path):
-    batches = Batches(Epochs(), text_batches(tmp_path, 40, 10, 0))
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_positions_go_on_where_they_were(workers, tmp_path):
+    batches = Batches(Epochs(), text_batches(tmp_path, 40, 10, 0), workers)
 
     def take(n, *position):
         stream = batches.from_position(*position)
@@ -222,8 +235,47 @@ def test_positions_go_on_where_they_were(tmp_path):
 
 def test_an_epoch_without_batches_is_an_error():
     class Nothing:
-        def epoch(self, number, skip=0):
+        def plan(self, epoch):
             return iter(())
 
     with pytest.raises(UserError, match="no batch"):
         next(Batches(Nothing(), None).from_position(0, 0, 0))
+
+
+def test_workers_change_no_batch(cuts, tiny_encoder):
+    """Real recordings, each changed at random, through the encoder."""
+    source, _, clock = frame_source([], tiny_encoder, None)
+    section = AugmentSection(speed=(0.9, 1.0, 1.1), reverb="generated", noise="generated")
+    texts, alignments = {c.id: c.id for c in cuts}, {c.id: along(c, clock) for c in cuts}
+
+    def heard(workers):
+        batches = SpeechBatches(cuts, source, texts, alignments, 7.0, 3, augmentation=Augmentation(section, 3))
+        return [(e, k, b.speech) for e, k, b in Batches(batches, None, workers).from_position(1, 0, 1, 12)]
+
+    alone = heard(0)
+    assert {e for e, _, _ in alone} >= {0, 1}
+    for workers in (1, 2):
+        for (*position, ours), (*other, theirs) in zip(alone, heard(workers), strict=True):
+            assert position == other
+            assert (ours.ids, ours.transcripts, ours.alignments) == (theirs.ids, theirs.transcripts, theirs.alignments)
+            assert torch.equal(ours.frames.values, theirs.frames.values)
+
+
+def along(cut, clock):
+    """One token over all of a recording."""
+    n = clock.boundary_at(cut.duration)
+    return Alignment("x", (0,), (0,), (n,), ((0, 1),), n)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_bad_recording_is_an_error_where_its_turn_is(workers, cuts, tiny_encoder, tmp_path):
+    source, _, _ = frame_source([], tiny_encoder, None)
+    batches = SpeechBatches(cuts, source, {c.id: "" for c in cuts}, None, 4.0, 0)
+    groups = list(batches.plan(0))
+    (tmp_path / "bad.wav").write_bytes(b"no sound")
+    bad = groups[2][0].recording = deepcopy(groups[2][0].recording)
+    bad.sources[0].source = str(tmp_path / "bad.wav")
+    stream = Batches(batches, None, workers).from_position(0, 0, 0)
+    assert [next(stream)[2].speech.ids for _ in range(2)] == [[c.id for c in g] for g in groups[:2]]
+    with pytest.raises(AudioError, match=r"bad\.wav: not audio; give WAV, FLAC"):
+        next(stream)

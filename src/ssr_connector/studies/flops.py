@@ -26,7 +26,8 @@ def flops_of_step(recipe: Recipe, model: Path) -> int:
     source, _, clock = frame_source(paths_of(recipe.data.frames), *ears, trained.encoder)
     cuts, texts = load_cuts(recipe.data.train, config.text_form)
     alignments = read_fitting(paths_of(recipe.data.alignments), texts, trained.tokenize, clock)
-    batch = Batch(next(speech_batches(recipe, cuts, source, texts, alignments).epoch(0)), None)
+    speech = speech_batches(recipe, cuts, source, texts, alignments)
+    batch = Batch(speech.read(next(speech.plan(0)), epoch=0)(), None)
     weights = recipe.training.objectives
     student = Student(
         trained, [Weighted(n, w, OBJECTIVES[n](trained, recipe.training, None)) for n, w in weights.items()]

@@ -1,8 +1,10 @@
 """Batches of speech and of text, in an order that follows from the seed, the epoch and the number of the batch."""
 
+import contextlib
+import itertools
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -16,6 +18,7 @@ from ssr_connector.data.packing import PackedText
 from ssr_connector.encoders.source import FrameSource
 from ssr_connector.errors import UserError
 from ssr_connector.model.sequence import Speech
+from ssr_connector.training.prefetch import prefetched
 from ssr_connector.types import Alignment, Frames
 
 
@@ -43,6 +46,9 @@ class Batch:
         if speech is not None:
             speech = replace(speech, frames=speech.frames.to(device))
         return Batch(speech, None if self.text is None else self.text.to(device))
+
+
+Placed = tuple[int, int, Batch]  # epoch, index within it, and the batch there
 
 
 class SpeechBatches:
@@ -73,12 +79,6 @@ class SpeechBatches:
         self.batch_s, self.seed, self.rank, self.world_size = batch_s, seed, rank, world_size
         self.augmentation = augmentation
 
-    def epoch(self, number: int, skip: int = 0) -> Iterator[SpeechBatch]:
-        """Batches of an epoch, the first `skip` of them passed over without reading anything."""
-        for k, group in enumerate(self.plan(number)):
-            if k >= skip:
-                yield self.batch(group, number)
-
     def plan(self, epoch: int) -> Iterator[list[Any]]:
         """The cuts of each batch, as they are; it is their durations at the epoch's speeds that fill a batch."""
         from lhotse import CutSet
@@ -101,20 +101,27 @@ class SpeechBatches:
         for group in sampler:  # where processes outnumber what is left, lhotse hands some out twice, renamed
             yield [known[c.id if c.id in known else re.sub(r"_dup\d+$", "", c.id)] for c in group]
 
-    def batch(self, cuts: Sequence[Any], epoch: int) -> SpeechBatch:
-        """Frames and labels of some cuts, as an epoch hears them."""
+    def read(self, cuts: Sequence[Any], epoch: int) -> Callable[[], SpeechBatch]:
+        """Read some cuts as an epoch hears them, in any thread; what it returns makes the batch, with the encoder."""
         ids = [c.id for c in cuts]
         found = [] if self.alignments is None else [self.alignments[i] for i in ids]
         transcripts = [self.transcripts[i] for i in ids]
         if self.augmentation is None:
-            return SpeechBatch(ids, self.source.frames(cuts), transcripts, found)
-        frames = self.source.frames(cuts, partial(self.augmentation, epoch))
+            frames = self.source.read(cuts)
+            return lambda: SpeechBatch(ids, frames(), transcripts, found)
         speeds = [self.augmentation.speed(i, epoch) for i in ids]
-        found = [
-            alignment if speed == 1 else alignment.at_speed(speed, frames.clock, n)
-            for alignment, speed, n in zip(found, speeds, frames.lengths.tolist(), strict=False)  # or none is known
-        ]
-        return SpeechBatch(ids, frames, transcripts, found)
+        changed = self.source.read(cuts, partial(self.augmentation, epoch))
+        return lambda: at_speeds(SpeechBatch(ids, changed(), transcripts, found), speeds)
+
+
+def at_speeds(batch: SpeechBatch, speeds: Sequence[float]) -> SpeechBatch:
+    """The batch with its alignments, where there are any, scaled to its frames, which are at these speeds already."""
+    frames = batch.frames
+    found = [
+        alignment if speed == 1 else alignment.at_speed(speed, frames.clock, n)
+        for alignment, speed, n in zip(batch.alignments, speeds, frames.lengths.tolist(), strict=False)
+    ]
+    return replace(batch, alignments=found)
 
 
 class TextBatches:
@@ -145,27 +152,41 @@ class TextBatches:
 
 
 class Batches:
-    """Speech, text, or both in every step."""
+    """Speech, text, or both in every step; `workers` threads read the speech of the next ones."""
 
-    def __init__(self, speech: SpeechBatches | None, text: TextBatches | None) -> None:
+    def __init__(self, speech: SpeechBatches | None, text: TextBatches | None, workers: int = 0) -> None:
         if speech is None and text is None:
             raise UserError("there is nothing to train on: neither speech nor text")
-        self.speech, self.text = speech, text
+        self.speech, self.text, self.workers = speech, text, workers
 
-    def from_position(self, step: int, epoch: int, index: int) -> Iterator[tuple[int, int, Batch]]:
-        """(epoch, index within it, batch) for ever, beginning at a position."""
-        while True:
-            if self.speech is None:
-                yield epoch, index, Batch(None, self._text(step))
-                step, index = step + 1, index + 1
-                continue
-            seen = index
-            for k, speech in enumerate(self.speech.epoch(epoch, skip=index), start=index):
-                yield epoch, k, Batch(speech, self._text(step))
-                step, seen = step + 1, k + 1
-            if seen == 0:
-                raise UserError("an epoch has no batch: fewer utterances than processes")
-            epoch, index = epoch + 1, 0
+    def from_position(self, step: int, epoch: int, index: int, n: int | None = None) -> Generator[Placed]:
+        """Batches, beginning at a position: `n` of them, or for ever; to be closed."""
+        if self.speech is None:
+            for k in range(n) if n is not None else itertools.count():
+                yield epoch, index + k, Batch(None, self._text(step + k))
+            return
+        speech = self.speech
+
+        def read(group: tuple[int, int, list[Any]]) -> tuple[int, int, Callable[[], SpeechBatch]]:
+            epoch, index, cuts = group
+            return epoch, index, speech.read(cuts, epoch)
+
+        groups = itertools.islice(groups_from(speech, epoch, index), n)
+        with contextlib.closing(prefetched(read, groups, self.workers)) as ready:
+            for k, (number, at, batch) in enumerate(ready):
+                yield number, at, Batch(batch(), self._text(step + k))
 
     def _text(self, step: int) -> Tensor | None:
         return None if self.text is None else self.text.batch(step)
+
+
+def groups_from(speech: SpeechBatches, epoch: int, index: int) -> Iterator[tuple[int, int, list[Any]]]:
+    """(epoch, index within it, cuts of the batch) for ever; of those before the position nothing is read."""
+    while True:
+        k = -1
+        for k, cuts in enumerate(speech.plan(epoch)):
+            if k >= index:
+                yield epoch, k, cuts
+        if k < 0:
+            raise UserError("an epoch has no batch: fewer utterances than processes")
+        epoch, index = epoch + 1, 0

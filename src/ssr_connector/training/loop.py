@@ -139,11 +139,12 @@ def train(
     student.train()
     figures: Logged = log.last if log else {}
     started, first = time.monotonic(), at.step
-    stream = batches.from_position(at.batches // world, at.epoch, at.index // world)
+    n_left = (config.steps - at.step) * config.accumulate
+    stream = batches.from_position(at.batches // world, at.epoch, at.index // world, n_left)
     bad = BadBatches(out / BAD_BATCHES, config.bad_batches == "skip", accelerator.process_index)
     stop = asked = False
     try:
-        with deferred_interrupt() as interrupted:
+        with contextlib.closing(stream), deferred_interrupt() as interrupted:
             while at.step < config.steps and not asked and not stop:
                 drawn = [next(stream) for _ in range(config.accumulate)]
                 torch.manual_seed(step_seed(seed, at.step, accelerator.process_index))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ssr_connector.config import (
+    HOW,
     AlignerSection,
     ConnectorConfig,
     EncoderSection,
@@ -23,7 +24,7 @@ RECIPE = "recipe.json"
 # same steps with twice the batches each.
 FREE = (
     "out", "evaluation", "tiny", "training.log_every", "training.checkpoint_every", "training.keep_checkpoints",
-    "training.sharding", "training.accumulate", "training.compile",
+    "training.sharding", "training.accumulate", "training.compile", *(f"training.{key}" for key in HOW),
 )  # fmt: skip
 
 

@@ -82,7 +82,8 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     write_rejected(out / "infeasible.tsv", infeasible)
     student = Student(aligner, [Weighted(section.type, 1.0, AlignerLoss(aligner, tokenize))])
     batches = speech_batches(recipe, fitting, source, transcripts, others, augmentation)
-    figures = train(student, Batches(batches, None), recipe.training, out, recipe.seed, progress)
+    config = recipe.training
+    figures = train(student, Batches(batches, None, config.workers), config, out, recipe.seed, progress)
     figures |= {"left_out": float(batches.n_left_out), "infeasible": float(len(infeasible))}
     aligner.eval().cpu()
     if recipe.data.dev:
@@ -265,10 +266,10 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         if recipe.data.dev_text and "llm" in config.train:
             dev_text = text_batches(recipe, model, recipe.data.dev_text)
             measured.append(Weighted("text", config.objectives.get("text", 0.0), TextLM(model)))
-        evaluate = DevLoss(student, measured, Batches(held_out, dev_text), len(list(held_out.plan(0))))
+        evaluate = DevLoss(student, measured, Batches(held_out, dev_text, config.workers), len(list(held_out.plan(0))))
         watched = dev_text is not None
     check_guard(config.max_text_drop, config.evaluate_every, watched)
-    figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
+    figures = train(student, Batches(speech, text, config.workers), config, out, recipe.seed, progress, evaluate)
     malformed = text.text.malformed if text else []
     if malformed:
         write_rejected(out / "malformed_text.tsv", malformed)
@@ -333,8 +334,7 @@ class DevLoss:
         """Each figure averaged over the batches."""
         totals: Logged = {}
         with torch.no_grad():
-            stream = self.batches.from_position(0, 0, 0)
-            for _ in range(self.n_batches):
-                for name, value in self.student(next(stream)[2], self.objectives)[1].items():
+            for _, _, batch in self.batches.from_position(0, 0, 0, self.n_batches):
+                for name, value in self.student(batch, self.objectives)[1].items():
                     totals[name] = totals.get(name, 0.0) + value / self.n_batches
         return totals
