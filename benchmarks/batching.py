@@ -36,7 +36,7 @@ def main() -> None:
     n = round(BATCH_S / seconds.mean())
     order = rng.permutation(len(cuts))
     plans = {
-        "by duration": list(SpeechBatches(cuts, Everything(), {}, None, BATCH_S, 0).plan(0)),
+        "by duration": list(SpeechBatches({c.id: c for c in cuts}, Everything(), {}, None, BATCH_S, 0).groups(0)),
         f"{n} at random": [[cuts[i] for i in order[k : k + n]] for k in range(0, len(cuts), n)],
     }
     shape = {"hidden_size": WIDTH, "intermediate_size": 688, "num_attention_heads": 4, "num_key_value_heads": 2}

@@ -45,11 +45,15 @@ def many(cuts):
 
 
 def speech(cuts, batch_s=7.0, seed=0, source=None, **kwargs):
-    return SpeechBatches(cuts, source or Source(), {c.id: c.id for c in cuts}, None, batch_s, seed, **kwargs)
+    return SpeechBatches(by_id(cuts), source or Source(), {c.id: c.id for c in cuts}, None, batch_s, seed, **kwargs)
+
+
+def by_id(cuts):
+    return {c.id: c for c in cuts}
 
 
 def plan(batches, epoch):
-    return [[c.id for c in group] for group in batches.plan(epoch)]
+    return list(batches.plan(epoch))
 
 
 @pytest.mark.parametrize("which", ["cuts", "many"])
@@ -57,7 +61,7 @@ def test_every_cut_comes_once_an_epoch_within_batch_s(which, request):
     cuts = request.getfixturevalue(which)
     batches = speech(cuts)
     for epoch in (0, 1):
-        groups = list(batches.plan(epoch))
+        groups = list(batches.groups(epoch))
         assert sorted(c.id for g in groups for c in g) == sorted(c.id for c in cuts)
         assert all(sum(c.duration for c in g) <= 7.0 for g in groups)
         assert len(groups) < len(cuts) / 2
@@ -94,11 +98,11 @@ def test_processes_share_the_cuts(many):
 def test_cuts_without_frames_or_alignment_are_counted(cuts):
     source = Source(without={cuts[0].id})
     alignments = {c.id: "aligned" for c in cuts[:5]}
-    batches = SpeechBatches(cuts, source, {c.id: "" for c in cuts}, alignments, 7.0, 0)
-    assert [c.id for c in batches.cuts] == [c.id for c in cuts[1:5]]
+    batches = SpeechBatches(by_id(cuts), source, {c.id: "" for c in cuts}, alignments, 7.0, 0)
+    assert batches.lengths.ids == [c.id for c in cuts[1:5]]
     assert batches.n_left_out == len(cuts) - 4
     with pytest.raises(UserError, match="no utterance is left"):
-        SpeechBatches(cuts, source, {}, {}, 7.0, 0)
+        SpeechBatches(by_id(cuts), source, {}, {}, 7.0, 0)
 
 
 class EncodedSource(Source):
@@ -130,8 +134,8 @@ def test_at_other_speeds_alignments_fit_and_batches_hold_what_they_may(many):
     augmentation = Augmentation(AugmentSection(speed=(0.8, 1.0, 1.25)), 0)
 
     def batches(**kwargs):
-        texts = {c.id: "" for c in many}
-        return SpeechBatches(many, EncodedSource(), texts, alignments, 7.0, 0, augmentation=augmentation, **kwargs)
+        named, texts = by_id(many), {c.id: "" for c in many}
+        return SpeechBatches(named, EncodedSource(), texts, alignments, 7.0, 0, augmentation=augmentation, **kwargs)
 
     speeds, sums = {}, []
     for batch in epoch(batches(), 1):
@@ -156,7 +160,7 @@ def test_cuts_that_would_be_too_short_or_too_long_at_a_speed_are_seen_before(man
     def batches(*speed, cuts=many):
         augmentation = Augmentation(AugmentSection(speed=speed), 0)
         texts = {c.id: "" for c in cuts}
-        return SpeechBatches(cuts, EncodedSource(), texts, None, 2.0, 0, augmentation=augmentation)
+        return SpeechBatches(by_id(cuts), EncodedSource(), texts, None, 2.0, 0, augmentation=augmentation)
 
     assert batches(0.8, 1.0).n_left_out == 0
     assert batches(1.0, 1.9).n_left_out == sum(c.duration / 1.9 <= 0.3 for c in many) > 0
@@ -249,7 +253,7 @@ def test_workers_change_no_batch(cuts, tiny_encoder):
     texts, alignments = {c.id: c.id for c in cuts}, {c.id: along(c, clock) for c in cuts}
 
     def heard(workers):
-        batches = SpeechBatches(cuts, source, texts, alignments, 7.0, 3, augmentation=Augmentation(section, 3))
+        batches = SpeechBatches(by_id(cuts), source, texts, alignments, 7.0, 3, augmentation=Augmentation(section, 3))
         return [(e, k, b.speech) for e, k, b in Batches(batches, None, workers).from_position(1, 0, 1, 12)]
 
     alone = heard(0)
@@ -270,8 +274,8 @@ def along(cut, clock):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_bad_recording_is_an_error_where_its_turn_is(workers, cuts, tiny_encoder, tmp_path):
     source, _, _ = frame_source([], tiny_encoder, None)
-    batches = SpeechBatches(cuts, source, {c.id: "" for c in cuts}, None, 4.0, 0)
-    groups = list(batches.plan(0))
+    batches = SpeechBatches(by_id(cuts), source, {c.id: "" for c in cuts}, None, 4.0, 0)
+    groups = list(batches.groups(0))
     (tmp_path / "bad.wav").write_bytes(b"no sound")
     bad = groups[2][0].recording = deepcopy(groups[2][0].recording)
     bad.sources[0].source = str(tmp_path / "bad.wav")

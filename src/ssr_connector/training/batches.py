@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import re
-import warnings
+from array import array
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from lhotse import MonoCut
 from torch import Tensor
 
-from ssr_connector.data.augment import Augmentation
+from ssr_connector.data.augment import Augmentation, perturbed_s
 from ssr_connector.data.packing import PackedText
 from ssr_connector.encoders.source import FrameSource
 from ssr_connector.errors import UserError
@@ -56,7 +57,7 @@ class SpeechBatches:
 
     def __init__(
         self,
-        cuts: Sequence[Any],
+        cuts: Mapping[str, Any],
         source: FrameSource,
         transcripts: Mapping[str, str],
         alignments: Mapping[str, Alignment] | None,
@@ -67,43 +68,48 @@ class SpeechBatches:
         augmentation: Augmentation | None = None,
     ) -> None:
         shortest = augmentation.shortest if augmentation else lambda cut: cut
-        usable = [c for c in cuts if source.has(shortest(c)) and (alignments is None or c.id in alignments)]
+        self.lengths = Lengths()
+        for key, cut in cuts.items():
+            if (alignments is None or key in alignments) and source.has(shortest(cut)):
+                self.lengths.add(key, cut)
+        usable = self.lengths.ids
         if not usable:
             raise UserError("no utterance is left to train on: no cut has frames and an alignment")
         slowest = augmentation.slowest if augmentation else 1.0
-        too_long = [c.id for c in usable if c.duration / slowest > batch_s]
+        too_long = [k for k, s in zip(usable, self.lengths.seconds, strict=True) if s / slowest > batch_s]
         if too_long:
             raise UserError(f"{too_long[0]} alone is longer than training.batch_s={batch_s:g} s ({len(too_long)} such)")
         self.n_left_out = len(cuts) - len(usable)
-        self.cuts, self.source, self.transcripts, self.alignments = usable, source, transcripts, alignments
+        self.cuts, self.source, self.transcripts, self.alignments = cuts, source, transcripts, alignments
         self.batch_s, self.seed, self.rank, self.world_size = batch_s, seed, rank, world_size
         self.augmentation = augmentation
 
-    def plan(self, epoch: int) -> Iterator[list[Any]]:
-        """The cuts of each batch, as they are; it is their durations at the epoch's speeds that fill a batch."""
+    def plan(self, epoch: int) -> Iterator[list[str]]:
+        """The ids of each batch; it is their durations at the epoch's speeds that fill one."""
         from lhotse import CutSet
         from lhotse.dataset import DynamicBucketingSampler, SimpleCutSampler
 
         shared = {"max_duration": self.batch_s, "shuffle": True, "seed": self.seed, "drop_last": False}
         shared |= {"rank": self.rank, "world_size": self.world_size}
-        cuts = CutSet.from_cuts(self.cuts)
+        lengths = self.lengths
         if self.augmentation and self.augmentation.section.speed:
-            cuts = cuts.map(partial(self.augmentation.at_speed, epoch=epoch))
-        n_buckets = min(20, len(self.cuts) // 50)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "You are using DynamicBucketingSampler with an eagerly read CutSet")
-            if n_buckets > 1:
-                sampler = DynamicBucketingSampler(cuts, num_buckets=n_buckets, **shared)
-            else:
-                sampler = SimpleCutSampler(cuts, **shared)
+            lengths = replace(lengths, speed=partial(self.augmentation.speed, epoch=epoch))
+        n_buckets = min(20, len(lengths.ids) // 50)
+        if n_buckets > 1:
+            sampler = DynamicBucketingSampler(CutSet(lengths), num_buckets=n_buckets, **shared)
+        else:
+            sampler = SimpleCutSampler(CutSet.from_cuts(lengths), **shared)
         sampler.set_epoch(epoch)
-        known = {c.id: c for c in self.cuts}
         for group in sampler:  # where processes outnumber what is left, lhotse hands some out twice, renamed
-            yield [known[c.id if c.id in known else re.sub(r"_dup\d+$", "", c.id)] for c in group]
+            yield [c.id if c.id in self.cuts else re.sub(r"_dup\d+$", "", c.id) for c in group]
 
-    def read(self, cuts: Sequence[Any], epoch: int) -> Callable[[], SpeechBatch]:
+    def groups(self, epoch: int) -> Iterator[list[Any]]:
+        """The cuts of each batch, as they are."""
+        return ([self.cuts[i] for i in ids] for ids in self.plan(epoch))
+
+    def read(self, ids: Sequence[str], epoch: int) -> Callable[[], SpeechBatch]:
         """Read some cuts as an epoch hears them, in any thread; what it returns makes the batch, with the encoder."""
-        ids = [c.id for c in cuts]
+        ids, cuts = list(ids), [self.cuts[i] for i in ids]
         found = [] if self.alignments is None else [self.alignments[i] for i in ids]
         transcripts = [self.transcripts[i] for i in ids]
         if self.augmentation is None:
@@ -112,6 +118,26 @@ class SpeechBatches:
         speeds = [self.augmentation.speed(i, epoch) for i in ids]
         changed = self.source.read(cuts, partial(self.augmentation, epoch))
         return lambda: at_speeds(SpeechBatch(ids, changed(), transcripts, found), speeds)
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """What fills batches: lhotse's cuts without recordings, at a speed each, made whenever it is iterated."""
+
+    ids: list[str] = field(default_factory=list)
+    seconds: "array[float]" = field(default_factory=lambda: array("d"))
+    rates: "array[int]" = field(default_factory=lambda: array("I"))  # Hz; 0: no recording
+    speed: Callable[[str], float] | None = None  # of an id
+
+    def add(self, key: str, cut: Any) -> None:
+        """One more."""
+        self.ids.append(key)
+        self.seconds.append(cut.duration)
+        self.rates.append(cut.sampling_rate if cut.has_recording else 0)
+
+    def __iter__(self) -> Iterator[MonoCut]:
+        for key, seconds, rate in zip(self.ids, self.seconds, self.rates, strict=True):
+            yield MonoCut(key, 0, perturbed_s(seconds, rate, self.speed(key)) if self.speed else seconds, 0)
 
 
 def at_speeds(batch: SpeechBatch, speeds: Sequence[float]) -> SpeechBatch:
@@ -167,9 +193,9 @@ class Batches:
             return
         speech = self.speech
 
-        def read(group: tuple[int, int, list[Any]]) -> tuple[int, int, Callable[[], SpeechBatch]]:
-            epoch, index, cuts = group
-            return epoch, index, speech.read(cuts, epoch)
+        def read(group: tuple[int, int, list[str]]) -> tuple[int, int, Callable[[], SpeechBatch]]:
+            epoch, index, ids = group
+            return epoch, index, speech.read(ids, epoch)
 
         groups = itertools.islice(groups_from(speech, epoch, index), n)
         with contextlib.closing(prefetched(read, groups, self.workers)) as ready:
@@ -180,13 +206,13 @@ class Batches:
         return None if self.text is None else self.text.batch(step)
 
 
-def groups_from(speech: SpeechBatches, epoch: int, index: int) -> Iterator[tuple[int, int, list[Any]]]:
-    """(epoch, index within it, cuts of the batch) for ever; of those before the position nothing is read."""
+def groups_from(speech: SpeechBatches, epoch: int, index: int) -> Iterator[tuple[int, int, list[str]]]:
+    """(epoch, index within it, ids of the batch) for ever; of those before the position nothing is read."""
     while True:
         k = -1
-        for k, cuts in enumerate(speech.plan(epoch)):
+        for k, ids in enumerate(speech.plan(epoch)):
             if k >= index:
-                yield epoch, k, cuts
+                yield epoch, k, ids
         if k < 0:
             raise UserError("an epoch has no batch: fewer utterances than processes")
         epoch, index = epoch + 1, 0

@@ -69,7 +69,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
         tokenize,
         width,
         clock,
-        lambda: (source.frames(group) for group in everything.plan(0)),
+        lambda: (source.frames(group) for group in everything.groups(0)),
         recipe.seed,
         n_mixed(encoder.layer),
     )
@@ -81,7 +81,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     fitting, infeasible = fitting_cuts(cuts, transcripts, aligner, tokenize, clock, fastest)
     write_rejected(out / "infeasible.tsv", infeasible)
     student = Student(aligner, [Weighted(section.type, 1.0, AlignerLoss(aligner, tokenize))])
-    batches = speech_batches(recipe, fitting, source, transcripts, others, augmentation)
+    batches = speech_batches(recipe, cuts.only(fitting), source, transcripts, others, augmentation)
     config = recipe.training
     figures = train(student, Batches(batches, None, config.workers), config, out, recipe.seed, progress)
     figures |= {"left_out": float(batches.n_left_out), "infeasible": float(len(infeasible))}
@@ -95,23 +95,23 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
 
 
 def fitting_cuts(
-    cuts: Sequence[Any],
+    cuts: Mapping[str, Any],
     transcripts: Mapping[str, str],
     aligner: TrainableAligner,
     tokenize: Tokenize,
     clock: FrameClock,
     speed: float = 1.0,
-) -> tuple[list[Any], list[tuple[str, str]]]:
-    """The cuts that are long enough for their transcripts, even at a speed, and why each other one is not."""
-    fitting: list[Any] = []
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """The ids of cuts that are long enough for their transcripts, even at a speed, and why each other one is not."""
+    fitting: list[str] = []
     infeasible: list[tuple[str, str]] = []
     at_speed = "" if speed == 1 else f" at speed {speed:g}"
-    for cut in cuts:
-        needed, there = aligner.needed_frames(transcripts[cut.id], tokenize), clock.boundary_at(cut.duration / speed)
+    for key, cut in cuts.items():
+        needed, there = aligner.needed_frames(transcripts[key], tokenize), clock.boundary_at(cut.duration / speed)
         if needed <= there:
-            fitting.append(cut)
+            fitting.append(key)
         else:
-            infeasible.append((cut.id, f"the transcript needs {needed} frames, the recording has {there}{at_speed}"))
+            infeasible.append((key, f"the transcript needs {needed} frames, the recording has {there}{at_speed}"))
     if not fitting:
         raise UserError(f"no recording is long enough for its transcript; the first: {': '.join(infeasible[0])}")
     return fitting, infeasible
@@ -123,7 +123,7 @@ def fit_delay(
     """Set the aligner's delay to the median one of words in the development data, where their times are known."""
     dev, texts = load_cuts(recipe.data.dev, recipe.aligner.text_form)
     delays: list[float] = []
-    for group in speech_batches(recipe, dev, source, texts, None).plan(0):
+    for group in speech_batches(recipe, dev, source, texts, None).groups(0):
         found = aligner.align(source.frames(group), [texts[c.id] for c in group], tokenize)
         for cut, result in zip(group, found, strict=True):
             if not isinstance(result, Unalignable):
