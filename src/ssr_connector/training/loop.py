@@ -48,8 +48,9 @@ class Student(nn.Module):
         self.learner = learner
         self.objectives = objectives
         taught = [o.objective for o in objectives if isinstance(o.objective, PredictLikeText | ContinueLikeText)]
-        own = set(learner.modules())  # an LLM that does not learn is its own teacher
-        self.teachers = nn.ModuleList(objective.teacher for objective in taught if objective.teacher not in own)
+        own = set(learner.modules())  # an LLM is its own teacher where it does not learn, or additions to it alone
+        teachers = dict.fromkeys(objective.teacher.llm for objective in taught)  # two may share one
+        self.teachers = nn.ModuleList(llm for llm in teachers if llm not in own)
 
     def forward(self, batch: Batch, objectives: Sequence[Weighted] | None = None) -> tuple[Tensor, Logged]:
         """The weighted loss of these objectives, or of its own, and what to log."""

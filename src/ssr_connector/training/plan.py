@@ -103,8 +103,9 @@ def memory_of(parts: Parts, step: Footprint, config: TrainingSection, gpus: int,
     learning = [p.numel() for m in parts.named().values() for p in m.parameters() if p.requires_grad]
     gradients, moments = 4 * sum(learning), 8 * sum(learning)
     memory = {f"weights: {name}": size // shards for name, size in sizes.items() if size}
-    if "llm" in config.train:  # else it is its own teacher
-        memory["weights: teachers"] = len(TEACHERS & set(config.objectives)) * sizes["LLM"] // shards
+    if "llm" in config.train:
+        copied = config.adapter == "none" and TEACHERS & set(config.objectives)  # else it is its own teacher
+        memory["weights: teachers"] = sizes["LLM"] // shards if copied else 0
         memory["what ewc holds"] = 2 * gradients if "ewc" in config.objectives else 0
     memory |= {"gradients": gradients // shards, "AdamW": moments // shards}
     memory["gradients on their way (DDP)"] = gradients if gpus > 1 and not sharded else 0

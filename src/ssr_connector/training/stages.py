@@ -37,7 +37,7 @@ from ssr_connector.training.data import (
 )
 from ssr_connector.training.learning import let_learn
 from ssr_connector.training.loop import Progress, Student, Weighted, train
-from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM, needs_llm
+from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM, build_objectives, needs_llm
 from ssr_connector.training.processes import processes
 from ssr_connector.training.rehearsal import REHEARSAL, SELF
 from ssr_connector.training.retention import check_guard
@@ -252,7 +252,8 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     text = None
     if {"text", "ewc"} & set(config.objectives):
         text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
-    objectives = [Weighted(n, w, OBJECTIVES[n](model, config, text)) for n, w in config.objectives.items()]
+    built = build_objectives(model, config, text)
+    objectives = [Weighted(name, weight, built[name]) for name, weight in config.objectives.items()]
     student = Student(model, objectives)
     if config.compile:
         compile_layers([model.connector, model.llm, *student.teachers], processes().device)
