@@ -358,7 +358,7 @@ def build_objectives(
 OBJECTIVES: dict[str, Any] = {
     "distil": lambda model, c, *_: Distil(model, c),
     "speech_lm": lambda model, *_: SpeechLM(model),
-    "transcribe": lambda model, c, _: Transcribe(model, c.transcribe_prompt),
+    "transcribe": lambda model, c, *_: Transcribe(model, c.transcribe_prompt),
     "continuation": lambda model, _, __, teacher: ContinueLikeText(model, teacher),
     "text": lambda model, *_: TextLM(model),
     "quantity": lambda model, *_: Quantity(model),
