@@ -62,6 +62,7 @@ def test_variants_are_listed_in_order(tmp_path):
     ("text", "message"),
     [
         ("trainin: {}", "unknown key trainin; did you mean training?"),
+        ("training: {learning_rate: 1}", "unknown key training.learning_rate; did you mean training.lr?"),
         ("training: {lrr: 1}", "unknown key training.lrr; did you mean training.lr?"),
         ("variants: {a: {encoder: {nam: x}}}", "variant a: unknown key encoder.nam; did you mean encoder.name?"),
         ("variants: {a: {variants: {}}}", "variant a: unknown key variants"),

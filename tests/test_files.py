@@ -64,6 +64,27 @@ def test_a_folder_takes_the_place_of_the_old_one_as_a_whole(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_what_takes_a_place_is_on_the_disk_first_and_its_folder_after(tmp_path, monkeypatch):
+    done, real = [], os.fsync
+
+    def watched(place):
+        real(place)
+        done.append(os.fstat(place).st_ino)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    write_json(tmp_path / "a.json", 1)
+    assert done == [(tmp_path / "a.json").stat().st_ino, tmp_path.stat().st_ino]
+    for make in (replace_folder, new_folder):
+        done.clear()
+        path = tmp_path / make.__name__
+        with make(path) as new:
+            (new / "deep").mkdir()
+            for name in ("one", "deep/two"):
+                (new / name).write_text(name)
+        assert done[-2:] == [path.stat().st_ino, tmp_path.stat().st_ino]
+        assert set(done) == {p.stat().st_ino for p in (tmp_path, path, *path.rglob("*"))}
+
+
 def test_a_folder_that_is_cut_off_leaves_the_old_one(tmp_path):
     path = tmp_path / "model"
     path.mkdir()

@@ -3,6 +3,7 @@
 pytest -m slow tests/test_recipes.py
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from shapes import shapes, write_shape  # noqa: E402 - it lies beside the benchmarks
 from ssr_connector.cli import main  # noqa: E402
-from ssr_connector.config import load_recipe, variants_of  # noqa: E402
+from ssr_connector.config import load_recipe, paths_of, variants_of  # noqa: E402
 
 RECIPES = sorted(
     p for p in (ROOT / "recipes").glob("*.yaml") if "tiny" not in p.stem and p.stem not in ("smoke", "own")
@@ -49,6 +50,25 @@ def test_a_recipe_is_read_and_its_commands_name_it(path):
     assert f"R=recipes/{path.name}" in " ".join(comments)
     for verb in ("prepare", "train aligner", "align", "train distill", "train finetune", "evaluate"):
         assert any(f"{verb} " in line for line in comments), verb
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_the_commands_make_all_that_the_recipe_reads(path):
+    comments = "\n".join(line for line in path.read_text().splitlines() if line.startswith("#"))
+    made = [
+        re.sub(r"\\\$\w+", "[^/]+", re.escape(folder)) + "(/|$)"
+        for folder in re.findall(r"(?:--out|--local-dir) ([^\s;]+)", comments)
+    ]
+    for variant in variants_of(path):
+        recipe = load_recipe(path, variant, [])
+        data, training = recipe.data, recipe.training
+        paths = [p for value in (data.train, data.dev, data.frames, data.alignments) for p in paths_of(value)]
+        paths += [p for p in (data.text, data.dev_text, training.aligner, training.start_from) if p]
+        for wanted in map(str, paths):
+            assert any(re.match(folder, wanted) for folder in made), f"{variant} reads {wanted}"
+    for command in re.findall(r"torchrun .*", comments):  # several machines find each other only so
+        assert "--rdzv_backend c10d --rdzv_endpoint" in command
+    assert "--random-source" not in comments  # shuf reads a byte or more a line of it, and then fails
 
 
 def narrowed(name, folder, tokenizer_of=None):

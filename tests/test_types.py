@@ -87,3 +87,8 @@ def test_tokens_that_lose_their_frames_share_one():
     assert len(heard) == 4
     assert heard.ends[-1] == 2
     assert heard.shared == 2
+
+
+def test_padding_is_the_share_of_frames_beyond_the_lengths():
+    assert Frames(torch.zeros(2, 5, 3), torch.tensor([5, 2]), FrameClock(16000, 320, 0.0)).padding == pytest.approx(0.3)
+    assert Frames(torch.zeros(1, 5, 3), torch.tensor([5]), FrameClock(16000, 320, 0.0)).padding == 0

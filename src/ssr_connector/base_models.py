@@ -1,5 +1,6 @@
 """The models that everything is built on, by hub name or folder: where checkpoints find them, LLMs and tokenizers."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,6 +32,15 @@ def resolve(name: str, checkpoint: str | Path) -> str:
     return name
 
 
+def unloadable(what: str, name: str, key: str, error: Exception) -> UserError:
+    """For a base model that transformers does not find, or cannot read."""
+    if not name:
+        return UserError(f"there is no {key}: name a recipe with --config, or give --{key}")
+    here = "" if Path(name).is_dir() else "; there is no folder of that name here"
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return UserError(f"cannot load {what} from {name!r}{here}; check {key} ({reason})")
+
+
 def load_llm(name: str, **kwargs: Any) -> Any:
     """A causal LLM of transformers by hub name or folder."""
     from transformers import AutoModelForCausalLM
@@ -38,8 +48,7 @@ def load_llm(name: str, **kwargs: Any) -> Any:
     try:
         return AutoModelForCausalLM.from_pretrained(name, **{"dtype": torch.float32, **kwargs})
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"cannot load an LLM from {name!r}; check llm.name ({reason})") from error
+        raise unloadable("an LLM", name, "llm.name", error) from error
 
 
 def load_tokenizer(name: str) -> Any:
@@ -48,19 +57,29 @@ def load_tokenizer(name: str) -> Any:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"cannot load a tokenizer from {name!r}; check llm.name ({reason})") from error
+    except (OSError, ValueError, TypeError) as error:  # TypeError: a folder without any of a tokenizer's files
+        raise unloadable("a tokenizer", name, "llm.name", error) from error
     if not tokenizer.is_fast:
         raise UserError(f"the tokenizer of {name} gives no character offsets; a fast tokenizer is needed")
     return tokenizer
 
 
+def vocabulary_digest(tokenizer: Any) -> str:
+    """What tells a tokenizer from those that number their tokens otherwise."""
+    digest = hashlib.blake2b(digest_size=12)
+    for token, number in sorted(tokenizer.get_vocab().items(), key=lambda entry: (entry[1], entry[0])):
+        digest.update(f"{number} {token}\n".encode(errors="surrogatepass"))
+    return digest.hexdigest()
+
+
 def offset_tokenize(tokenizer: Any) -> Tokenize:
-    """The LLM's tokens of a spoken text, without BOS or EOS, and the half-open characters of each."""
+    """The LLM's tokens of data, without BOS or EOS, and the half-open characters of each.
+
+    The name of a special token in a text is text: a document that mentions `<s>` does not begin anew there.
+    """
 
     def tokenize(text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        out = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        out = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
         return list(out["input_ids"]), [(int(a), int(b)) for a, b in out["offset_mapping"]]
 
     return tokenize

@@ -93,7 +93,7 @@ class DataSection:
     # For `text` and `ewc`: plain text, one document a line, or JSON lines with "text", either also as .gz; a folder of
     # such files; a Hugging Face dataset on disk; or "self": what the LLM writes itself.
     text: str = ""
-    dev_text: str = ""
+    dev_text: str = ""  # what an LLM that learns is watched on: all of it, or the same 65 536 tokens of a long one
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,13 @@ def check_keys(tree: dict[str, Any], cls: type, where: str, prefix: str = "") ->
 def nearest(key: str, known: list[str], prefix: str = "") -> str:
     """`; did you mean …?` where something is near."""
     match = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    match = match or [name for name in known if initials(key) == name][:1]  # learning_rate: lr
     return f"; did you mean {prefix}{match[0]}?" if match else f"; known are {', '.join(known)}"
+
+
+def initials(key: str) -> str:
+    """Of the words of a key."""
+    return "".join(word[0] for word in key.split("_") if word)
 
 
 def flat_keys(cls: type = Recipe, prefix: str = "") -> list[str]:

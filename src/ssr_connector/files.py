@@ -1,6 +1,7 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, also after a loss of power."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -23,7 +24,9 @@ def replace_file(path: Path) -> Iterator[Path]:
     temporary = _beside(path, "tmp")
     try:
         yield temporary
+        to_disk(temporary)
         temporary.replace(path)
+        to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -33,6 +36,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` to fill; it takes the place of `path` when the block ends well."""
     with _temporary_folder(path) as temporary:
         yield temporary
+        _all_to_disk(temporary)
         old = _beside(path, "old")
         if path.exists():
             path.rename(old)
@@ -42,6 +46,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
             if old.exists():
                 old.rename(path)
             raise
+        to_disk(path.parent)
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -53,11 +58,13 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     with _temporary_folder(path) as temporary:
         yield temporary
+        _all_to_disk(temporary)
         try:
             temporary.rename(path)
         except OSError:  # as a folder that is not empty is in the way
             if not path.is_dir():
                 raise
+        to_disk(path.parent)
 
 
 @contextlib.contextmanager
@@ -70,6 +77,25 @@ def _temporary_folder(path: Path) -> Iterator[Path]:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def to_disk(path: Path) -> None:
+    """Wait until a file, or what a folder itself says of its entries, is on the disk, and not only in its cache."""
+    place = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # some network disks cannot be asked
+            raise
+    finally:
+        os.close(place)
+
+
+def _all_to_disk(folder: Path) -> None:
+    for inside, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            to_disk(Path(inside) / name)
+        to_disk(Path(inside))
 
 
 def _beside(path: Path, what: str) -> Path:

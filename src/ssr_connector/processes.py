@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -17,6 +17,17 @@ from ssr_connector.errors import UserError
 SPAWN = get_context("spawn")  # not fork: this process may run torch's threads
 
 
+class _Pool(ProcessPoolExecutor):
+    """Its processes are started by `submit`, and are deaf to Ctrl-C from their first moment on."""
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a process begins with its parent's
+        try:
+            return super().submit(*args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 @contextlib.contextmanager
 def process_pool(jobs: int, set_up: Callable[..., object] | None = None, *args: Any) -> Iterator[ProcessPoolExecutor]:
     """A pool of `jobs` processes that share the processors' threads; `set_up` is called with `args` in each.
@@ -25,7 +36,7 @@ def process_pool(jobs: int, set_up: Callable[..., object] | None = None, *args: 
     them was killed.
     """
     theirs, ours = SPAWN.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(jobs, SPAWN, _begin, (jobs, theirs, set_up, args))
+    pool = _Pool(jobs, SPAWN, _begin, (jobs, theirs, set_up, args))
     try:
         yield pool
     except BrokenProcessPool:
@@ -38,7 +49,6 @@ def process_pool(jobs: int, set_up: Callable[..., object] | None = None, *args: 
 
 
 def _begin(jobs: int, alive: Connection, set_up: Callable[..., object] | None, args: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one, which ends it
     threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
     share = max(1, (os.cpu_count() or 1) // jobs)
     if "OMP_NUM_THREADS" not in os.environ:

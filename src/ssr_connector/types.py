@@ -56,6 +56,11 @@ class Frames:
         places = torch.arange(self.values.shape[1], device=self.values.device)
         return places < self.lengths[:, None].to(self.values.device)
 
+    @property
+    def padding(self) -> float:
+        """Which share of the frames stands for nothing."""
+        return 1 - int(self.lengths.sum()) / self.values[..., 0].numel()
+
     def to(self, device: torch.device) -> "Frames":
         """The same on a device."""
         return Frames(self.values.to(device), self.lengths.to(device), self.clock)

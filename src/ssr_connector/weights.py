@@ -1,6 +1,6 @@
-"""Weights in files: every tensor fits, none is missing, none is left over."""
+"""Weights in files: every tensor fits, none is missing, none is left over; nor is what was said of their shape."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
@@ -22,6 +22,15 @@ def load_exactly(
         if keys:
             raise UserError(f"{file} {what} {keys[0]} and {len(keys) - 1} more; it is of another model or version")
     module.load_state_dict(state, strict=False)
+
+
+def refuse_newer(file: Path, unknown: Collection[str]) -> None:
+    """Raise UserError where there is anything unknown in the configuration beside the weights."""
+    if unknown:
+        raise UserError(
+            f"{file} has {', '.join(sorted(unknown))}, which this version of ssr-connector does not know: a newer one "
+            "wrote it; upgrade ssr-connector"
+        )
 
 
 def drop_shared(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -105,9 +105,10 @@ def test_damage_is_named(folder, tmp_path):
         with pytest.raises(UserError, match="holds no aligner"):
             load_bundle(folder)
     (folder / "aligner.json").write_text(good)
-    change(folder, aligner=values["aligner"] | {"colour": 3})
-    with pytest.raises(UserError, match="holds no aligner"):
-        load_bundle(folder)
+    for newer, told in (({"colour": 3}, r"aligner\.colour"), ({"type": "telepathy"}, r"aligner\.type 'telepathy'")):
+        change(folder, aligner=values["aligner"] | newer)
+        with pytest.raises(UserError, match=rf"aligner/aligner\.json has {told}, .*a newer one wrote it"):
+            load_bundle(folder)
     change(folder, aligner=values["aligner"] | {"alphabet": "ab"})
     with pytest.raises(UserError, match="another shape"):
         load_bundle(folder)

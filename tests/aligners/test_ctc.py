@@ -167,3 +167,19 @@ def test_an_aligner_that_hears_only_blanks_has_no_runs(toy):
     runs = aligner.label_runs(toy.frames)
     assert runs.ends.shape == (6, 0)
     assert not runs.lengths.any()
+
+
+def test_scores_are_log_probabilities_whatever_the_prior():
+    """A rare label's weighed score exceeds 0; on one path both aligners report the same."""
+    torch.manual_seed(0)
+    plain = CharCTC(SMALL, 12).eval()
+    weighed = CharCTC(dataclasses.replace(SMALL, label_prior=0.9), 12).eval()
+    weighed.load_state_dict(plain.state_dict())
+    weighed.log_prior.fill_(-9.0)  # of all labels alike: the same path
+    frames = Frames(torch.randn(2, 30, 12), torch.tensor([30, 21]), CLOCK)
+    texts, tokenize = ["good dog", "bed"], lambda text: ([1], [(0, len(text))])
+    expected = plain.align(frames, texts, tokenize)
+    for found, known in zip(weighed.align(frames, texts, tokenize), expected, strict=True):
+        assert found.ends == known.ends
+        assert found.scores == pytest.approx(known.scores, abs=1e-5)
+        assert all(score <= 0 for score in found.scores)

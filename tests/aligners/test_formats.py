@@ -26,9 +26,9 @@ def close(found, expected):
 
 @pytest.mark.parametrize(("name", "file"), [("textgrid", "textgrid"), ("ctm", "words.ctm"), ("jsonl", "words.jsonl")])
 def test_every_format_can_be_imported_again(name, file, tmp_path):
-    utterance = TimedUtterance("a1", UTTERANCE.text, 1.0, WORDS)
-    FORMATS[name](tmp_path, [utterance], [])
-    close(read_timed_words(tmp_path / file)["a1"], WORDS)
+    for id_ in ("a1", "my talk", "my_talk", "50% ;"):
+        FORMATS[name](tmp_path, [TimedUtterance(id_, UTTERANCE.text, 1.0, WORDS)], [])
+        close(read_timed_words(tmp_path / file)[id_], WORDS)
 
 
 TEXTS = [

@@ -21,6 +21,15 @@ def test_a_folder_in_the_folder_may_be_a_part_of_the_id(tmp_path):
     assert found == {"s1/a": "s1/a", "s2/a": "s2/a", "s2/b": "s2/b", "b": "s2/b"}  # "a" would be either
 
 
+def test_words_that_look_like_silence_are_words(tmp_path):
+    (tmp_path / "w.ctm").write_text("u 1 0.0 0.1 sil\nu 1 0.1 0.2 SP\nu 1 0.3 0.1 sp\nu 1 0.4 0.2 ratio 0.5\n")
+    found = ImportedAligner.read(tmp_path / "w.ctm").align_words(
+        "u", Waveform(np.zeros(16000, np.float32), 16000), "SP ratio"
+    )
+    assert [(w.text, w.start_s) for w in found] == [("SP", 0.1), ("ratio", 0.4)]
+    assert found[1].score == np.log(0.5)
+
+
 def test_words_parted_otherwise_are_taken(tmp_path):
     (tmp_path / "w.ctm").write_text("u 1 0.0 0.2 well\nu 1 0.2 0.2 known\n")
     aligner = ImportedAligner.read(tmp_path / "w.ctm")

@@ -1,12 +1,18 @@
 """Characters to tokens: planted frames, hostile text, and the properties that every placement has."""
 
 import itertools
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssr_connector.aligners.placement import divide, place_tokens, place_words, text_words
+from ssr_connector.aligners.placement import divide, place_timed_words, place_tokens, place_words, text_words
+from ssr_connector.aligners.words import timed_words
+from ssr_connector.types import TimedWord
+from ssr_connector.units import FrameClock
+
+CLOCK = FrameClock(16_000, 320, 160.0)  # edges at multiples of 20 ms
 
 
 def even_frames(text, per_char=3, pause=0):
@@ -85,6 +91,86 @@ def test_more_pieces_than_frames_share_within_the_word_only():
     )
     assert alignment.ends == (1, 1, 1, 2)
     assert len(frames) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces", "ends"),
+    [
+        ("a well-known", ["a", " well", "-", "known"], (3, 15, 16, 30)),
+        ("25,000", ["25", ",", "000"], (6, 7, 15)),
+        ("O'Briens", ["O", "'", "Bri", "ens"], (3, 4, 12, 21)),
+        ("a--b", ["a", "-", "-", "b"], (3, 4, 5, 6)),
+        ("a---b", ["a", "-", "-", "-", "b"], (3, 4, 4, 5, 6)),  # two frames for the three
+    ],
+)
+def test_a_mark_inside_a_word_takes_one_frame_of_the_piece_after_it(text, pieces, ends):
+    assert place(text, pieces).ends == ends
+
+
+def test_a_mark_shares_where_the_piece_after_it_has_no_frame_to_spare():
+    assert place("a-b", ["a", "-", "b"], per_char=1).ends == (1, 1, 2)
+
+
+def test_letters_that_the_aligner_cannot_spell_take_nothing_from_the_ends_of_others():
+    frames = [None, (0, 4), (4, 8), None, (8, 12), None]
+    alignment = place_tokens("你go好x你", frames, list(range(5)), [(0, 1), (1, 3), (3, 4), (4, 5), (5, 6)], 12)
+    assert list(zip(alignment.starts, alignment.ends, strict=True)) == [(0, 1), (1, 8), (8, 9), (9, 12), (11, 12)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), text=st.text(alphabet="abc-',你", min_size=1, max_size=16))
+def test_marks_inside_words_move_no_letter(data, text):
+    """Every piece with a letter ends with its last one and holds them all, but for a frame a mark before it."""
+    frames, at = [], 0
+    for char in text:
+        width = data.draw(st.integers(1, 5)) if char in "abc" else 0
+        frames.append((at, at + width) if width else None)
+        at += width
+    if at == 0:
+        return
+    cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(text) - 1)))) | {0, len(text)})
+    spans = list(itertools.pairwise(cuts))
+    found = place_tokens(text, frames, list(range(len(spans))), spans, at)
+    (word,) = place_words(text, frames)
+    reached = marks = 0
+    for (a, b), start, end in zip(spans, found.starts, found.ends, strict=True):
+        own = [f for f in frames[a:b] if f is not None]
+        if own:
+            assert end == own[-1][1]
+            assert reached <= start <= max(reached, min(own[0][0] + marks, end - 1))
+            reached, marks = end, 0
+        elif a < word.core[1] and b > word.core[0]:
+            assert end - start == 1
+            assert start <= reached + marks  # right behind the piece before
+            marks += 1
+
+
+def test_last_words_that_share_a_frame_lose_no_utterance():
+    text, spans = "one two three four", [(0, 3), (3, 7), (7, 13), (13, 18)]
+    words = [TimedWord(w, 0.1 if k == 0 else 0.195, 0.2) for k, w in enumerate(text.split())]
+    alignment = place_timed_words(text, words, range(4), spans, CLOCK, 10)
+    assert list(zip(alignment.starts, alignment.ends, strict=True)) == [(5, 7), (7, 8), (8, 9), (9, 10)]
+    with pytest.raises(ValueError, match="4 words do not fit into 3 frames"):
+        place_timed_words(text, words, range(4), spans, CLOCK, 3)
+
+
+def test_letters_divide_a_words_time_and_marks_have_none():
+    alignment = place_timed_words(
+        "well-known", [TimedWord("well-known", 0.0, 0.9, -0.5)], range(3), [(0, 4), (4, 5), (5, 10)], CLOCK, 45
+    )
+    assert alignment.ends == (20, 21, 45)
+    assert alignment.scores[0] == alignment.scores[2] == -0.5
+
+
+def test_long_texts_take_time_by_their_length():
+    n = 10_000
+    text = " ".join(["word"] * n)
+    frames, n_frames = even_frames(text, 1)
+    spans = [(max(0, 5 * k - 1), 5 * k + 4) for k in range(n)]
+    started = time.process_time()
+    words = timed_words(place_tokens(text, frames, range(n), spans, n_frames), CLOCK)
+    assert time.process_time() - started < 5  # it takes 0.2 s, and took 20 when every token went through all words
+    assert len(words) == n
 
 
 def test_an_unspellable_word_takes_the_pause_and_spoils_nothing():

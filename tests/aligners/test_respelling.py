@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ssr_connector.aligners.base import Unalignable
 from ssr_connector.aligners.respelling import difference, respell
-from ssr_connector.aligners.words import word_key
+from ssr_connector.data.words import word_key
 from ssr_connector.types import TimedWord
 
 

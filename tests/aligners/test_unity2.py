@@ -40,6 +40,15 @@ def test_word_ends_are_found_without_ever_being_told(trained, unheard_toy, token
     assert all(score < 0 for x in found for score in x.scores)
 
 
+def test_a_batch_of_utterances_too_short_for_their_texts_has_a_loss(trained, toy, tokenize):
+    few = Frames(toy.frames.values[:, :3], torch.full_like(toy.frames.lengths, 3), CLOCK)
+    loss, logged = trained.loss(few, toy.texts, tokenize)
+    assert loss.isfinite()
+    assert logged["binarise"] == 0
+    assert logged["infeasible"] == len(toy.texts)
+    loss.backward()
+
+
 def test_without_a_transcript_it_says_what_it_needs(trained, unheard_toy, tokenize):
     assert trained.needs_transcript
     found = trained.align(unheard_toy.frames, [None, "a dog", None], tokenize)
@@ -47,12 +56,12 @@ def test_without_a_transcript_it_says_what_it_needs(trained, unheard_toy, tokeni
     assert "--aligner.recogniser" in found[0].reason
 
 
-def test_a_ctc_aligner_inside_hears_the_words(tmp_path, toy, unheard_toy, tokenize, fit):
+def test_a_ctc_aligner_inside_hears_the_words(tmp_path, toy, unheard_toy, tokenize, fit, tiny_llm):
     torch.manual_seed(0)
     values = {"width": 32, "layers": 1, "heads": 2, "dropout": 0.0, "kernel": 5, "alphabet": " abdego"}
     recogniser = CharCTC(CharCTCConfig(**values), 12)
     fit(recogniser, toy, 300)
-    save_aligner(tmp_path / "ctc", recogniser, "encoder", None, "llm", "lower")
+    save_aligner(tmp_path / "ctc", recogniser, "encoder", None, tiny_llm, "lower")
     section = dataclasses.replace(SECTION, recogniser=str(tmp_path / "ctc"), binarise_weight=0.0)
     made = UnitY2.untrained(section, material(toy, tokenize))
     before = {k: v.clone() for k, v in made.recogniser.state_dict().items()}

@@ -1,11 +1,13 @@
 """`ssr align` as a user types it."""
 
 import gzip
+import math
 
 import numpy as np
 import pytest
 import soundfile
 
+from ssr_connector.aligners.imported import read_timed_words
 from ssr_connector.aligners.record import read_alignments
 from ssr_connector.cli import main
 
@@ -47,7 +49,35 @@ def test_a_trained_aligner_writes_the_same_formats(tiny_corpus, tiny_aligner, tm
 def test_one_recording_is_shown(tiny_corpus, tmp_path, capsys):
     wave = tiny_corpus.parent / "u03.wav"
     assert main(["align", str(wave), "--aligner", "uniform", "--text", "One two three."]) == 0
-    assert "three." in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "three." in shown
+    assert "score" not in shown  # it hears nothing
+
+
+def test_one_recording_is_shown_with_the_tokens_of_an_llm(tiny_corpus, tiny_encoder, tiny_llm, tmp_path, capsys):
+    wave = tiny_corpus.parent / "u03.wav"
+    command = ["align", str(wave), "--aligner", "uniform", "--text", "One two three.", "--encoder", tiny_encoder]
+    assert main([*command, "--llm", tiny_llm]) == 0
+    shown = capsys.readouterr().out
+    assert "token" in shown
+    assert "'.'" in shown
+    assert main([*command, "--llm", tiny_llm, "--out", str(tmp_path)]) == 0
+    _, alignments = read_alignments(tmp_path / "alignments.jsonl")
+    assert list(alignments) == ["u03"]
+
+
+def test_scores_are_shown_and_written(tiny_corpus, tiny_aligner, tmp_path, capsys):
+    wave = tiny_corpus.parent / "u03.wav"
+    command = ["align", str(wave), "--aligner", str(tiny_aligner), "--text", "One two three.", "--out", str(tmp_path)]
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("score") == 2  # of words and of tokens
+    (words,) = read_timed_words(tmp_path / "words.jsonl").values()
+    assert f"{words[0].score:.2f}" in shown
+    rows = [line.split() for line in (tmp_path / "words.ctm").read_text().splitlines()]
+    assert [float(row[5]) for row in rows] == pytest.approx([math.exp(w.score) for w in words], abs=1e-6)
+    (read,) = read_timed_words(tmp_path / "words.ctm").values()
+    assert [w.score for w in read] == pytest.approx([w.score for w in words], abs=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -56,8 +86,13 @@ def test_one_recording_is_shown(tiny_corpus, tmp_path, capsys):
         (["--aligner", "uniform"], "give --text"),
         (["--aligner", "uniform", "--text", "—"], "no word"),
         (["--format", "srt", "--text", "a"], "no format 'srt'"),
-        (["--frames", "x", "--text", "a"], "--frames goes with cuts"),
+        (["--frames", "x", "--text", "a"], "--frames goes with a corpus"),
+        (["--jobs", "2", "--text", "a"], "--jobs goes with a corpus"),
+        (["--engine", "ray", "--text", "a"], "--engine goes with a corpus"),
+        (["--batch-s", "9", "--text", "a"], "--batch-s goes with a corpus"),
+        (["--format", "ctm", "--aligner", "uniform", "--text", "a"], "give --out"),
         (["--llm", "x", "--text", "a"], "--encoder and --llm"),
+        (["--llm", "x", "--encoder", "x", "--text", "a", "--aligner", "nowhere"], "not with a trained aligner"),
         (["--aligner", "nowhere", "--text", "a"], "nowhere"),
     ],
 )

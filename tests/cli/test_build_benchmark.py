@@ -119,6 +119,25 @@ def test_blimp_and_multiple_choice_are_spoken_and_scored(fake, tmp_path, tiny_mo
     assert cats.prompt == " The answer is:"
 
 
+def test_stories_are_spoken_and_scored_in_all_four_modes(fake, tmp_path, tiny_model):
+    sentences = "InputSentence1,InputSentence2,InputSentence3,InputSentence4"
+    endings = "RandomFifthSentenceQuiz1,RandomFifthSentenceQuiz2"
+    rows = ["u-1,He ran.,He fell.,He rose.,Did he win?,He ate 5 plums.,He won.,2", "u-2,A.,B.,C.,D.,So.,No.,1"]
+    header = f"InputStoryid,{sentences},{endings},AnswerRightEnding"
+    (tmp_path / "cloze").mkdir()
+    (tmp_path / "cloze" / "cloze_test.csv").write_text("\n".join([header, *rows]) + "\n")
+    out, results = tmp_path / "spoken", tmp_path / "results"
+    words = ["build-benchmark", "speech-storycloze", str(tmp_path / "cloze"), "--out", str(out), "--command", fake[0]]
+    assert main([*words, "--jobs", "2"]) == 0
+    first = read_choices(out / "storycloze.jsonl")[0]
+    assert (first.context.text, first.prompt, first.answer) == ("He ran. He fell. He rose. Did he win?", "", 1)
+    assert [c.text for c in first.choices] == ["He ate five plums.", "He won."]
+    evaluate = ["evaluate", str(tiny_model), "--data", str(out), "--out", str(results)]
+    assert main([*evaluate, "--evaluation.bootstrap", "20"]) == 0
+    found = json.loads((results / "results.json").read_text())["rows"]
+    assert {r["mode"] for r in found} == {"T", "S→T", "T→S", "S"}
+
+
 def test_what_is_refused(mmlu, fake, tmp_path, capsys):
     start = ["build-benchmark", "speech-mmlu", str(mmlu), "--shots", "0", "--command", fake[0], "--jobs", "1"]
     (tmp_path / "notes").mkdir()

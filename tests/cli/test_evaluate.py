@@ -1,11 +1,16 @@
+import argparse
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from rich.console import Console
 
 from ssr_connector.cli import main
+from ssr_connector.cli.evaluate import named, report
+from ssr_connector.config import Recipe
 
 QUESTION = {
     "context": {"text": "Anna found the old lamp in the"},
@@ -53,6 +58,16 @@ def best(tiny_model):
     return 0 if scores[0].total > scores[1].total else 1
 
 
+def test_a_folder_with_an_equals_sign_is_no_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr=3e-4" / "model").mkdir(parents=True)
+    assert named("runs/lr=3e-4/model") == ("lr=3e-4", Path("runs/lr=3e-4/model"))
+    assert named("lr=3e-4/model") == ("lr=3e-4", Path("lr=3e-4/model"))
+    assert named("ssr=runs/lr=3e-4/model") == ("ssr", Path("runs/lr=3e-4/model"))
+    assert named("ssr=runs/mine/model") == ("ssr", Path("runs/mine/model"))
+    assert named("runs/mine/model") == ("mine", Path("runs/mine/model"))
+
+
 def test_written_tasks_that_lose_more_than_allowed_give_status_3(tuned, tiny_model, best, tmp_path, capsys):
     data = tmp_path / "data"
     data.mkdir()
@@ -81,10 +96,31 @@ def test_tasks_of_the_harness_alone(tuned, best, tmp_path, capsys):
     assert main(words) == 3
     said = capsys.readouterr()
     assert "tuned lost 60.0 points on the text task local (acc)" in said.err
-    assert not (tmp_path / "out" / "results.json").exists()
     (row,) = json.loads((tmp_path / "out" / "harness.json").read_text())["rows"]
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["harness"]["rows"] == [row]
+    assert (results["harness"]["items"], results["harness"]["tasks"]) == (0, ["local"])
+    assert results["harness"]["seconds"]["tuned"] > 0
+    for name in ("report.md", "report.html"):
+        text = (tmp_path / "out" / name).read_text()
+        assert "lm-evaluation-harness" in text
+        assert "80.0 %" in text
+        assert "No task was evaluated" not in text
     assert (row["before"], row["after"], row["n"]) == (80, 20, 5)
     assert "60.0" in said.out
+
+
+def test_what_an_earlier_run_found_stays_beside_the_harness(tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps({"title": "mine", "rows": [], "command": "ssr evaluate a"}))
+    how = {"command": "ssr evaluate b", "commit": "c", "machine": "m", "lm_eval": "0.4", "items": 0, "batch": 8}
+    found = {**how, "seconds": {}, "rows": [], "notes": [], "outcomes": {"a": [1.0]}}
+    args, console = argparse.Namespace(out=tmp_path), Console(quiet=True)
+    report(args, Recipe(), {}, found, console)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert (results["command"], results["harness"]["command"]) == ("ssr evaluate a", "ssr evaluate b")
+    assert "outcomes" not in results["harness"]
+    report(args, Recipe(), {"rows": [], "title": "new"}, {}, console)
+    assert "harness" not in json.loads((tmp_path / "results.json").read_text())
 
 
 def test_recognition_over_a_folder_in_the_layout_of_librispeech(tmp_path, tiny_model):

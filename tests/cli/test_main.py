@@ -64,8 +64,8 @@ def refused(capsys, *words):
         (["train", "--trainin.lr=3", "distill"], "unknown option --trainin.lr; did you mean --training.lr?"),
         (["train", "distill", "--varient", "x"], "unknown option --varient; did you mean --variant?"),
         (["encode", "a.jsonl", "--encoder", "x", "--out", "y", "--training.lr", "3"], "unknown option --training.lr"),
-        (["train", "destill"], "invalid choice: 'destill'"),
-        (["trian"], "invalid choice: 'trian'"),
+        (["train", "destill"], "did you mean distill?"),
+        (["trian"], "did you mean train?"),
         ([], "required"),
         (["demo", "stray"], "stray"),
         (["generate", "ask", "m", "a.wav", "one", "two"], "one text"),
@@ -102,6 +102,7 @@ def test_overrides_may_stand_anywhere(capsys):
     [
         (KeyboardInterrupt(), 130, "interrupted"),
         (OSError(28, "No space left on device", "out/model.safetensors"), 2, "No space left on device: out/model"),
+        (OSError(28, "No space left on device"), 2, "No space left on device; make room, and the same command goes on"),
         (OSError("several\n lines"), 2, "ssr: several lines"),
     ],
 )

@@ -66,11 +66,12 @@ def test_blocks_are_those_of_the_whole_text_and_a_resumed_run_goes_on_with_the_s
 
 
 class Counting(Documents):
-    """Counts the documents that are read."""
+    """Counts the documents that are read, and from how many places."""
 
-    n = 0
+    n = starts = 0
 
     def read(self, *start):
+        self.starts += 1
         for item in super().read(*start):
             self.n += 1
             yield item
@@ -89,6 +90,21 @@ def test_a_resumed_run_reads_no_more_than_its_window(tmp_path):
     PackedText(other, encode, 10, WindowRecord(kept, ["that"]), 100)  # of another tokenizer: nothing of it is believed
     assert other.n == 10
     assert kept.read_text().splitlines()[0] == '["that"]'
+
+
+def test_a_round_reads_the_text_once_however_many_windows(tmp_path):
+    path = tmp_path / "text.txt.gz"
+    path.write_bytes(gzip.compress(b"abcdefgh\n" * 500))
+    documents = Counting(path)
+    text = PackedText(documents, encode, 10, None, 100)
+    for number in range(500):
+        assert torch.equal(block_of(text, number), torch.tensor(encode("abcdefgh")))
+    assert (documents.starts, documents.n) == (1, 500)
+    for number in range(500, 1250):  # two more
+        block_of(text, number)
+    assert (documents.starts, documents.n) == (3, 1250)
+    block_of(text, 1)  # back: read again from there
+    assert documents.starts == 4
 
 
 def test_only_a_window_is_in_memory(tmp_path):

@@ -135,6 +135,19 @@ def test_word_times_of_the_corpus_stand_back_behind_a_ctm(tmp_path: Path, monkey
     assert summary.words["left out: a word lies outside of its audio"] == 1
 
 
+def test_words_that_look_like_silence_are_kept_where_they_are_said(tmp_path: Path) -> None:
+    source = table(tmp_path, ("a b", "a.wav", "SP, sil."), ("c", "a.wav", "Hi."), columns="id audio text")
+    sound(tmp_path / "a.wav")
+    lines = ["a%20b 1 0 .2 sil", "a%20b 1 .2 .2 SP", "a%20b 1 .4 .1 sp", "a%20b 1 .5 .2 sil", "c 1 0 1 SIL"]
+    (tmp_path / "words.ctm").write_text("\n".join(lines))
+    summary = prepare(source, tmp_path / "out", words=tmp_path / "words.ctm")
+    first, second = (cut.supervisions[0].alignment for cut in read_cuts(tmp_path / "out/cuts.jsonl.gz"))
+    assert [(w.symbol, w.start) for w in first["word"]] == [("SP", 0.2), ("sil", 0.5)]
+    assert second is None  # nothing but silence
+    assert summary.words is not None
+    assert summary.words["cuts with word times"] == summary.words["cuts without"] == 1
+
+
 def test_a_path_that_no_file_can_have_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [Entry("a", sound(tmp_path / "a.wav"), "Hi."), Entry("b", tmp_path / "\0.wav", "Hi.")]
     monkeypatch.setitem(preparation.CORPORA, "table", Corpus(lambda _: True, lambda _: iter(entries)))

@@ -26,6 +26,7 @@ class CountingStage:
     log: Path
     pause_s: float
     dies_at: str | None
+    uses_gpu = False
 
     def load(self):
         work = STAGES[self.number](*self.values).load()
@@ -57,10 +58,24 @@ class FailingStage:
     """One whose work does not succeed."""
 
     error: Exception
+    uses_gpu = False
 
     def load(self):
         def work(cuts, folder, tick):
             raise self.error
+
+        return work
+
+
+class SeenStage:
+    """One that writes down which GPUs it is shown."""
+
+    uses_gpu = True
+
+    def load(self):
+        def work(files, folder, tick):
+            (folder / "seen").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+            time.sleep(1)
 
         return work
 

@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import json
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 from ssr_connector.config import ConnectorConfig, EvaluationSection
 from ssr_connector.connectors import build_connector
 from ssr_connector.errors import UserError
-from ssr_connector.evaluation.comparison import Spec, check_same_ears, compare
+from ssr_connector.evaluation.comparison import Spec, check_same_ears, commit, compare
+from ssr_connector.evaluation.identity import code
 
 
 def test_other_ears_are_refused():
@@ -48,3 +50,21 @@ def test_a_whole_comparison(model, recordings, tmp_path):
     assert results["baselines"] == ["strided"]
     assert all(r["n"] == 2 for r in results["rows"])
     json.dumps(results)  # ready to be written
+
+
+def test_a_package_inside_somebody_s_repository_is_not_their_commit(tmp_path):
+    def git(*words):
+        found = subprocess.run(["git", *words], cwd=tmp_path, check=True, capture_output=True, text=True)
+        return found.stdout.strip()
+
+    package = tmp_path / "pack"
+    package.mkdir()
+    (package / "__init__.py").write_text("a = 1\n")
+    git("init")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "--allow-empty", "-m", "theirs")
+    theirs = git("describe", "--always")
+    assert theirs not in commit(package)
+    assert commit(package).endswith(code(package))
+    git("add", "pack")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "ours")
+    assert commit(package) == git("describe", "--always")

@@ -63,3 +63,14 @@ def test_whole_stories_are_told_by_their_endings_too(scored):
     named = {f["name"]: f["value"] for f in accuracy_figures(scored)}
     assert named["storycloze_whole_ssr"] == 75
     assert (named["storycloze_whole_ssr_true"], named["storycloze_whole_ssr_random"]) == (100, 50)
+
+
+def test_differences_in_several_spoken_modes_have_names_of_their_own(scored):
+    scored._items["spoken_multiple_choice.jsonl"] = ITEMS
+    for mode in ("S→T", "T→S", "S"):
+        for system in ("ssr", "tuned", CASCADE):
+            scored.keep(Outcome([1, 1, 1, 0], 0), ITEMS, "spoken_multiple_choice", mode, system, "clean", 0.0)
+    names = [f["name"] for f in change_figures(scored, dict.fromkeys(("ssr", "tuned")), "ssr")]
+    assert len(names) == len(set(names))
+    assert "spoken_multiple_choice_t2s_change_tuned" in names
+    assert "spoken_multiple_choice_s_ssr_minus_cascade" in names

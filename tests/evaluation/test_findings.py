@@ -108,6 +108,16 @@ def test_what_was_kept(value: float, ci95: tuple[float, float], verdict: str) ->
     assert f"{verdict}." in said(rows, figure)
 
 
+def test_the_worst_text_task_is_the_one_that_the_figure_is_of() -> None:
+    figure = {"name": "text_drop_multitask", "task": "mmlu", "value": -1.0, "n": 20, "ci95": (-6.0, 4.0)}
+    rows = [
+        row(system, value, None, "T", task=task)
+        for task, before, after in (("storycloze", 95.0, 92.0), ("mmlu", 41.0, 40.0))
+        for system, value in (("text model", before), ("multitask", after))
+    ]
+    assert "fared worst (MMLU) changed by −1.0 points, 95 % interval −6.0 to 4.0" in said(rows, figure)
+
+
 def test_without_paired_figures_only_the_difference_is_said() -> None:
     rows = [row("text model", 95.5, (93.2, 97.3), "T"), row("vanilla", 88.3, (85.0, 91.2), "T")]
     text = said(rows)

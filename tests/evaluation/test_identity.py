@@ -3,7 +3,7 @@ import os
 
 import torch
 
-from ssr_connector.evaluation.identity import Identities, version
+from ssr_connector.evaluation.identity import Identities, code, version
 from ssr_connector.model import SSRForConditionalGeneration
 
 
@@ -36,3 +36,16 @@ def test_a_file_is_known_by_size_and_time(tmp_path):
     first = version(str(path))
     os.utime(path, ns=(5, 5))
     assert version(str(path)) not in ("", first)
+
+
+def test_code_is_known_by_what_its_files_hold(tmp_path):
+    (tmp_path / "a.py").write_text("a = 1")
+    (tmp_path / "__pycache__").mkdir()
+    found = code.__wrapped__
+    before = found(tmp_path)
+    (tmp_path / "__pycache__" / "a.pyc").write_text("whatever")
+    assert found(tmp_path) == before
+    (tmp_path / "a.py").write_text("a = 2")  # though nothing was committed
+    changed = found(tmp_path)
+    (tmp_path / "a.py").rename(tmp_path / "b.py")
+    assert len({before, changed, found(tmp_path)}) == 3

@@ -39,7 +39,11 @@ def test_every_score_stands_under_its_condition_beside_its_system(tmp_path: Path
         "title": "Ears",
         "command": "ssr evaluate m",
         "commit": "0123abcd",
-        "rows": [row("ssr", 88.1), row("ssr", 81.6, "5 dB", n=399), row("hard cascade", 90.2)],
+        "rows": [
+            row("ssr", 88.1) | {"ties": 0.5, "seconds": 12.0},
+            row("ssr", 81.6, "5 dB", n=399),
+            row("hard cascade", 90.2),
+        ],
         "quality": [{"measure": "cosine", "system": "ssr", "value": 0.905, "ci95": None, "n": 40, "unit": ""}],
         "figures": [{"name": "gain", "value": -1.5, "n": 9, "ci95": (-3.0, 0.25), "unit": "points"}],
         "notes": ["one recording was rejected"],
@@ -50,7 +54,7 @@ def test_every_score_stands_under_its_condition_beside_its_system(tmp_path: Path
     scores, quality, figures = read_tables(text)
     assert scores == [
         ["StoryCloze", "S→T, n 400", "S→T 5 dB, n 399"],
-        ["SSR stage 1", "88.1 (85.1–91.1)", "81.6 (78.6–84.6)"],
+        ["SSR stage 1", "88.1 (85.1–91.1), ties 0.5 %, 12.0 s", "81.6 (78.6–84.6)"],
         ["hard cascade", "90.2 (87.2–93.2)", ""],
         ["chance", "50.0", "50.0"],
     ]
@@ -73,3 +77,21 @@ def test_two_scores_of_one_system_are_refused(tmp_path: Path) -> None:
 
 def test_a_bar_in_a_cell_does_not_end_it() -> None:
     assert table(["a"], [["x|y"]]).splitlines()[-1] == "| x\\|y |"
+
+
+def test_a_baseline_is_found_to_be_one_as_in_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    write_markdown({"rows": [row("ssr", 88.1), row("qformer", 68.0)], "baselines": ["qformer"]}, path)
+    assert "20.1 points above qformer (68.0 %)" in path.read_text(encoding="utf-8")
+
+
+def test_text_tasks_of_the_harness_stand_beside_the_scores(tmp_path: Path) -> None:
+    base = {"task": "hellaswag", "within": "", "metric": "acc", "system": "mine", "before": 40.0, "after": 38.5}
+    found = {"lm_eval": "0.4", "items": 100, "batch": 8, "seconds": {"mine": 3.0}, "notes": ["a note"]}
+    found["rows"] = [base | {"change": -1.5, "ci95": [-3.0, 0.0], "n": 100, "unit": "%"}]
+    path = tmp_path / "report.md"
+    write_markdown({"harness": found}, path)
+    text = path.read_text(encoding="utf-8")
+    ((_, row),) = read_tables(text)
+    assert row == ["hellaswag", "acc", "mine", "40.0 %", "38.5 %", "−1.5", "−3.0 to 0.0", "100"]
+    assert "lm-evaluation-harness 0.4, at most 100 items of a task, 8 sequences at once; mine 3.0 s" in text

@@ -73,6 +73,37 @@ def test_word_error_changes_are_paired(measured):
         "asr_wer_a": [WordErrors(2, 4), WordErrors(1, 4)],
         "asr_wer_b": [WordErrors(1, 4), WordErrors(1, 4)],
     }
+    measured.items["asr_wer_a"] = {"ids": list(measured.cuts)[:2]}
     (change,) = word_error_changes(measured, {"a": None, "b": None}, "a", 50)
     assert change["name"] == "asr_wer_change_b"
     assert change["value"] == -12.5
+
+
+def test_voices_are_shown_singly_and_drawn_together_where_they_are_many(measured):
+    keys = [f"u{k}" for k in range(80)]
+    wrong = {key: float(k % 40 < 20) for k, key in enumerate(keys)}  # the same for both of a speaker where there are 40
+    found = []
+    for n_speakers in (2, 40):
+        measured.speakers = {key: f"s{k % n_speakers:02d}" for k, key in enumerate(keys)}
+        measured.config = dataclasses.replace(measured.config, bootstrap=2000)
+        measured.keep_ratio("f", "a measure", "ssr", wrong, [1] * 80)
+        found.append(measured.rows[-1])
+    few, many = found
+    assert few["value"] == many["value"] == 0.5
+    assert few["n"] == many["n"] == 80
+    assert (few["voices"], many["voices"]) == ({"s00": 0.5, "s01": 0.5}, {})
+    widths = [row["ci95"][1] - row["ci95"][0] for row in found]
+    assert widths[1] > 1.2 * widths[0]
+
+
+def test_every_cut_is_compared_as_its_language_wants(measured):
+    keys = sorted(measured.cuts)
+    measured.languages = dict.fromkeys(keys, "en") | {keys[0]: "de", keys[1]: "zh"}
+    measured.texts = dict.fromkeys(keys, "um") | {keys[1]: "我们去"}
+    measured._words("f", "word errors", "ssr", keys[:3], ["", "我们", ""])
+    assert [e.words for e in measured.errors["f"]] == [1, 3, 0]  # "um" is a word in German
+    assert [e.errors for e in measured.errors["f"]] == [1, 1, 0]
+
+
+def test_the_notes_say_how_words_are_compared(measured):
+    assert measured.notes == ["word errors: 4 test cuts taken as en, by Whisper's English normaliser"]

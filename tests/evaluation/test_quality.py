@@ -4,6 +4,7 @@ from ssr_connector.evaluation.quality import (
     character_errors,
     closeness,
     hallucinates,
+    language_code,
     nearest_text,
     paired_closeness,
     transcribe,
@@ -28,6 +29,19 @@ def test_word_errors_count_after_normalisation():
     assert (counted.errors, counted.words) == (3, 4)
     empty = word_errors("...", "two words")
     assert (empty.errors, empty.words) == (2, 0)
+
+
+def test_other_languages_are_not_read_as_english():
+    assert word_errors("Er kommt um acht.", "er kommt acht", "de").errors == 1
+    counted = word_errors("我们去北京。", "我去北京", "zh")  # else one word, and all of it wrong
+    assert (counted.errors, counted.words) == (1, 5)
+    assert character_errors("我们去北京。", "我去北京", "zh") == (1, 5)
+    assert character_errors("हिन्दी में", "हिन्दी मे", "hi")[0] == 1  # its vowels are marks, and kept
+
+
+def test_languages_are_known_by_code_and_by_name():
+    names = ["en", "en-US", "English", None, "zh-CN", "Chinese", "cmn", "de", "German", "xx"]
+    assert [language_code(name) for name in names] == ["en", "en", "en", "en", "zh", "zh", "zh", "de", "de", "xx"]
 
 
 def test_embeddings_themselves_are_read_back_without_error(model):
@@ -87,7 +101,7 @@ def test_beams_give_one_transcript_a_recording(model):
     assert best == transcribe(model, heard, beams=3)
 
 
-def test_examples_come_before_and_a_transcript_ends_with_its_line(model, monkeypatch):
+def test_a_transcript_ends_with_its_line_and_examples_come_before(model, monkeypatch):
     seen = {}
 
     def generate(inputs_embeds, attention_mask, **options):
@@ -96,7 +110,7 @@ def test_examples_come_before_and_a_transcript_ends_with_its_line(model, monkeyp
 
     monkeypatch.setattr(model.llm, "generate", generate)
     heard, example = planted(model, "Tom wanted some tea."), planted(model, "The king")
-    assert transcribe(model, [heard]) == ["Tom wanted\n\nAnna found"]
+    assert transcribe(model, [heard]) == ["Tom wanted"]
     alone = seen["n"]
     assert transcribe(model, [heard], beams=2, examples=[(example, "The king")]) == ["Tom wanted"]
     shown = len(example.alignment) + len(model.tokenize(model.config.transcribe_prompt)[0])

@@ -105,6 +105,16 @@ def test_controls_never_hear_their_own_audio():
     assert all(h != i.context.audio for h, i in zip(heard, items, strict=True))
 
 
+def test_controls_never_hear_another_recording_of_their_own_question():
+    items = [
+        Choice(str(k), "", Spoken("x", f"{k}.wav"), (Spoken("a"), Spoken("b")), 0, cluster=cluster)
+        for k, cluster in enumerate("pqpqrp")
+    ]
+    clusters = {i.context.audio: i.cluster for i in items}
+    assert all(clusters[h] != i.cluster for h, i in zip(rotated(items), items, strict=True))
+    assert rotated(items)[0] == "3.wav"  # half-way round, where that is another's
+
+
 def test_an_item_that_cannot_be_heard_is_dropped_for_all_and_named(suite, recordings, tmp_path):
     lines = (tmp_path / "storycloze.jsonl").read_text().splitlines()
     broken = json.loads(lines[0]) | {"id": "broken"}
@@ -114,6 +124,15 @@ def test_an_item_that_cannot_be_heard_is_dropped_for_all_and_named(suite, record
     rejected = suite.drop_unheard()
     assert "missing.wav" in next(iter(rejected.values()))
     assert [i.id for i in suite.items(TASKS["storycloze"])] == ["q0", "q1", "q2", "q3"]
+
+
+def test_items_that_the_llm_has_no_room_for_are_counted_and_named(suite, model, monkeypatch):
+    suite.score_text(model, TEXT_MODEL)
+    assert suite.cut == []
+    monkeypatch.setattr(model.llm.config, "max_position_embeddings", 12)
+    suite.score_text(model, "short")
+    (line,) = suite.cut
+    assert line.startswith("storycloze T short: 4 of 4 items are longer than the 12 positions of the LLM")
 
 
 def test_an_item_without_a_needed_recording_is_an_error(suite, tmp_path):

@@ -1,6 +1,6 @@
 import dataclasses
 
-from ssr_connector.evaluation.choice import Choice, Example, Spoken
+from ssr_connector.evaluation.choice import Choice, Example, Spoken, value
 from ssr_connector.evaluation.tasks import (
     SPEECH,
     SPEECH_TO_TEXT,
@@ -53,6 +53,13 @@ def test_cascade_writes_what_was_heard_and_scores_written_choices_as_they_are():
     assert cascade_parts(TEXT_TO_SPEECH, heard)(STORY)[0] == ["He ran."]
     assert cascade_parts(SPEECH_TO_TEXT, heard)(QUIZ)[0] == ["Where? So:"]
     assert cascade_parts(SPEECH, heard)(PAIR) == ([""], [["He one."], ["It ate."]])
+
+
+def test_an_ending_of_which_nothing_was_heard_wins_in_no_system(model):
+    heard = {"c.wav": "He rang.", "0.wav": "", "1.wav": "It ate."}
+    context, (silent, other) = cascade_parts(SPEECH, heard)(STORY)
+    scores = model.loglikelihood([(context, silent), (context, other)])
+    assert [value(score, "sum") == float("-inf") for score in scores] == [True, False]
 
 
 def test_the_control_keeps_the_prompt_alone():

@@ -15,7 +15,7 @@ def face(request, monkeypatch):
         if importlib.util.find_spec("triton") is None:
             pytest.skip("Triton is not installed here")
         for module in (mas, ctc):
-            monkeypatch.setattr(module, "on_gpu", lambda _: True)
+            monkeypatch.setattr(module, "on_gpu", lambda *_: True)
     elif native.library() is None:
         pytest.skip("the kernels are not compiled here")
     return request.param

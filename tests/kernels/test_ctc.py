@@ -188,10 +188,11 @@ def test_any_label_may_be_the_blank(face):
 def test_bad_input_is_named(face):
     log_probs, n = torch.zeros(2, 4, 3), torch.tensor([4, 4])
     targets, m = torch.tensor([[1, 2], [2, 1]]), torch.tensor([2, 2])
-    odd = log_probs.clone()
-    odd[1, 2, 1] = float("nan")
-    with pytest.raises(ValueError, match="item 1"):
-        ctc_forced_align(odd, targets, n, m)
+    for value in (float("nan"), float("inf")):
+        odd = log_probs.clone()
+        odd[1, 2, 1] = value
+        with pytest.raises(ValueError, match="item 1"):
+            ctc_forced_align(odd, targets, n, m)
     with pytest.raises(ValueError, match="0 … 2"):
         ctc_forced_align(log_probs, targets + 1, n, m)
     with pytest.raises(ValueError, match="the blank is 3"):

@@ -142,10 +142,11 @@ def test_every_number_of_vectors_and_blocks_gives_the_path_on_paper(labels, monk
             assert torch.equal(compiled, monotonic_alignment_search(scores, *lengths))
 
 
-def test_what_is_not_a_number_is_found_wherever_a_path_may_pass(face):
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_score_is_found_wherever_a_path_may_pass(face, value):
     scores = torch.zeros(1, 40, 20)
     for frame, label in ((0, 0), (1, 1), (20, 18), (39, 19)):
         odd = scores.clone()
-        odd[0, frame, label] = float("nan")
+        odd[0, frame, label] = value
         with pytest.raises(ValueError, match="item 0"):
             monotonic_alignment_search(odd, torch.tensor([40]), torch.tensor([20]))

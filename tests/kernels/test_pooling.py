@@ -24,6 +24,13 @@ def test_agrees_with_slices(data):
             assert torch.allclose(pooled[i, j], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(0, 4, 3, 2), (2, 4, 3, 0), (2, 0, 3, 1), (0, 0, 3, 0)])
+def test_nothing_to_pool(shape):
+    B, T, D, S = shape
+    none = torch.zeros(B, S, dtype=torch.long)
+    assert torch.equal(segment_pool(torch.randn(B, T, D), none, none), torch.zeros(B, S, D))
+
+
 def test_gradients():
     frames = torch.randn(2, 6, 3, dtype=torch.float64, requires_grad=True)
     starts, ends = torch.tensor([[0, 2, 2], [1, 1, 0]]), torch.tensor([[2, 5, 2], [6, 2, 0]])

@@ -10,6 +10,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration, SSRProcessor
 from ssr_connector.model import checkpoint as module
 from ssr_connector.model.processing import SPEECH_ID
+from ssr_connector.tiny.tokenizer import train_tokenizer
 
 load = SSRForConditionalGeneration.from_pretrained
 
@@ -140,6 +141,37 @@ def test_a_spoilt_checkpoint_is_refused_in_one_sentence(world, how, message):
         load(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["connector", "aligner"])
+@pytest.mark.parametrize(("newer", "told"), [({"colour": 3}, "colour"), ({"type": "telepathy"}, "type 'telepathy'")])
+def test_what_a_newer_version_wrote_is_refused_by_name(world, part, newer, told):
+    file = world / "run" / "model" / "config.json"
+    values = json.loads(file.read_text())
+    file.write_text(json.dumps(values | {part: values[part] | newer}))
+    message = rf"model/config\.json has {part}\.{told}, which .* does not know: a newer one wrote it"
+    with pytest.raises(UserError, match=message):
+        load(file.parent)
+
+
+def test_another_llm_of_the_same_width_is_refused(world, sentences):
+    llm = world / "base" / "llm"
+    same = LlamaForCausalLM.from_pretrained(llm)
+    for dtype in (torch.float16, torch.bfloat16):
+        load(world / "run" / "model", dtype=dtype)
+    with torch.no_grad():
+        same.model.embed_tokens.weight.mul_(-1)
+    same.save_pretrained(llm)
+    with pytest.raises(UserError, match=r"base/llm is another than .* trained with, with other embeddings"):
+        load(world / "run" / "model")
+    tokenizer = train_tokenizer([line.upper() for line in sentences], 320)
+    assert len(tokenizer) == same.config.vocab_size
+    tokenizer.save_pretrained(llm)
+    with pytest.raises(UserError, match="of another tokenizer"):
+        load(world / "run" / "model")
+    file = world / "run" / "model" / "config.json"  # of an older version
+    file.write_text(json.dumps({k: v for k, v in json.loads(file.read_text()).items() if k != "llm_identity"}))
+    load(world / "run" / "model")
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path):

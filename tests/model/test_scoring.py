@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.model.scoring import Score
 
@@ -170,3 +171,32 @@ def test_a_tokenizer_without_bos_scores_the_first_token_after_its_eos(tiny_model
     n = len(model.tokenize("The cats")[0])
     expected = sum(with_context[i - 1, ids[i]].item() for i in range(n, len(ids)))
     assert score.total == pytest.approx(expected, abs=1e-4)
+
+
+def test_what_is_too_long_loses_the_beginning_of_its_context(model, recordings, monkeypatch):
+    (heard,) = model.listen(recordings[:1])
+    n = len(heard.vectors)
+    limit = n + 4
+    monkeypatch.setattr(model.llm.config, "max_position_embeddings", limit)
+    ids = model.tokenize("The dog barks at noon. The dog barks at noon.")[0]
+    assert len(ids) > 8
+    pairs = [([model.tokenizer.decode(ids), heard], [" tea"]), (["Tom"], [" tea"])]
+    seen = counted(model, monkeypatch)
+    long, short = model.loglikelihood(pairs)
+    assert seen == [2 * limit]
+    n_tea = long.n_tokens
+    assert (long.n_cut, short.n_cut) == (1 + len(ids) + n + n_tea - 1 - limit, 0)
+    monkeypatch.undo()
+    kept = ids[long.n_cut :]
+    bos = model.embed_tokens(torch.tensor([model.tokenizer.bos_token_id, *kept]))
+    tea = model.tokenize(" tea")[0]
+    embeds = torch.cat([bos, heard.vectors, model.embed_tokens(torch.tensor(tea))])[None]
+    log_probs = model.llm(inputs_embeds=embeds).logits[0].log_softmax(-1)
+    start = 1 + len(kept) + n
+    assert long.total == pytest.approx(sum(log_probs[start + i - 1, t].item() for i, t in enumerate(tea)), abs=1e-4)
+
+
+def test_an_answer_without_room_is_refused(model, monkeypatch):
+    monkeypatch.setattr(model.llm.config, "max_position_embeddings", 4)
+    with pytest.raises(UserError, match="too long for the LLM, which takes 4"):
+        model.loglikelihood([(["Tom"], [" Nobody knows the lamp in the old garden."])])

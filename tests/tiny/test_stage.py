@@ -189,34 +189,52 @@ def alive(pid):
         return False
 
 
+DRIVER = """
+import sys; sys.path.insert(0, sys.argv[1])
+if __name__ == "__main__":
+    from test_stage import *
+    folder = Path(sys.argv[2]); stages = Stages(folder, Console(quiet=True))
+    planned = two_that_hang(folder, None); stages.plan(planned)
+    do_side_by_side(stages, planned, 2, partial(two_that_hang, folder))
+"""
+
+
+@pytest.fixture
+def driver(tmp_path):
+    """A run in a session of its own, as a terminal has one."""
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    command = [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_no_process_outlives_a_run_that_is_stopped(how, tmp_path):
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "if __name__ == '__main__':\n"
-        "    from functools import partial; from pathlib import Path; from rich.console import Console\n"
-        "    from test_stage import *\n"
-        "    folder = Path(sys.argv[2]); stages = Stages(folder, Console(quiet=True))\n"
-        "    planned = two_that_hang(folder, None); stages.plan(planned)\n"
-        "    do_side_by_side(stages, planned, 2, partial(two_that_hang, folder))\n"
-    )
-    script = tmp_path / "run.py"
-    script.write_text(code)
-    driver = subprocess.Popen(
-        [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path)], stderr=subprocess.PIPE
-    )
+def test_no_process_outlives_a_run_that_is_stopped(how, driver, tmp_path):
     pids = [tmp_path / f"{name}.pid" for name in ("left", "right")]
     wait_for(lambda: all(p.is_file() and p.read_text() for p in pids))
-    driver.send_signal(how)
+    if how == signal.SIGINT:
+        os.killpg(driver.pid, how)
+    else:
+        driver.kill()
     _, said = driver.communicate(timeout=60)
     wait_for(lambda: not any(alive(int(p.read_text())) for p in pids))
     spans = [json.loads((tmp_path / "stages" / f"{n}.json").read_text())["spans"] for n in ("left", "right")]
     if how == signal.SIGINT:
-        assert said.count(b"KeyboardInterrupt") == 1  # of the driver alone
+        assert said.count(b"Traceback") == 1  # the driver's alone
         assert [len(s) for s in spans] == [1, 1]
     else:
         assert spans == [[], []]
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_processes_begin_is_the_driver_s_alone(driver, tmp_path):
+    children = Path(f"/proc/{driver.pid}/task/{driver.pid}/children")
+    wait_for(lambda: (tmp_path / "stages" / "right.json").is_file() and len(children.read_text().split()) >= 2)
+    os.killpg(driver.pid, signal.SIGINT)
+    _, said = driver.communicate(timeout=60)
+    assert said.count(b"Traceback") == 1
+    assert b"KeyboardInterrupt" in said
 
 
 def wait_for(condition, seconds=60):

@@ -1,4 +1,3 @@
-import itertools
 from copy import deepcopy
 from types import SimpleNamespace
 
@@ -12,9 +11,10 @@ from ssr_connector.data.augment import Augmentation
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.data.documents import Documents
 from ssr_connector.data.packing import WINDOW_TOKENS, PackedText
-from ssr_connector.encoders.source import frame_source
+from ssr_connector.encoders.source import UnreadableError, frame_source
 from ssr_connector.errors import UserError
 from ssr_connector.training.batches import Batches, SpeechBatch, SpeechBatches, TextBatches
+from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Alignment, Frames, Waveform
 from ssr_connector.units import FrameClock
 
@@ -28,7 +28,7 @@ class Source:
     def has(self, cut):
         return cut.id not in self.without
 
-    def read(self, cuts):
+    def read(self, cuts, change=None):
         self.asked += [c.id for c in cuts]
         return lambda: SimpleNamespace(ids=[c.id for c in cuts])
 
@@ -61,9 +61,9 @@ def test_every_cut_comes_once_an_epoch_within_batch_s(which, request):
     cuts = request.getfixturevalue(which)
     batches = speech(cuts)
     for epoch in (0, 1):
-        groups = list(batches.groups(epoch))
-        assert sorted(c.id for g in groups for c in g) == sorted(c.id for c in cuts)
-        assert all(sum(c.duration for c in g) <= 7.0 for g in groups)
+        groups = plan(batches, epoch)
+        assert sorted(i for g in groups for i in g) == sorted(c.id for c in cuts)
+        assert all(sum(batches.cuts[i].duration for i in g) <= 7.0 for g in groups)
         assert len(groups) < len(cuts) / 2
 
 
@@ -76,13 +76,8 @@ def test_the_plan_follows_from_seed_and_epoch(which, request):
     assert plan(first, 3) != plan(speech(cuts, seed=6), 3)
 
 
-def epoch(batches, number, skip=0):
-    """The batches of an epoch, but for the first."""
-    return [batches.read(group, number)() for group in itertools.islice(batches.plan(number), skip, None)]
-
-
 def test_going_on_reads_nothing_of_what_was_before(many):
-    whole = [b.ids for b in epoch(speech(many), 2)]
+    whole = [b.ids for b in speech(many).epoch(2)]
     source = Source()
     stream = Batches(speech(many, source=source), None).from_position(3, 2, 3, len(whole) - 3)
     assert [b.speech.ids for _, _, b in stream] == whole[3:]
@@ -120,6 +115,42 @@ class EncodedSource(Source):
         return lambda: frames
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_recordings_that_cannot_be_read_are_named_once_and_the_rest_is_heard(workers, cuts, tmp_path):
+    class Damaged(EncodedSource):
+        def read(self, cuts, change=None):
+            errors = {c.id: AudioError(f"{c.id}.wav", "empty file", "record it again") for c in cuts if c.id in bad}
+            if errors:
+                raise UnreadableError(errors)
+            return super().read(cuts, change)
+
+    def made():
+        batches = speech(cuts, source=Damaged(), unreadable=Unreadable(tmp_path, goes_on=True))
+        return batches, Batches(batches, None, workers)
+
+    bad = set()
+    groups = plan(speech(cuts), 0)
+    bad = {groups[0][0], *groups[1]}  # one among others, and a whole batch
+    first, stream = made()
+    walk = stream.from_position(0, 0, 0)
+    heard = [next(walk) for _ in range(2 * len(groups))]
+    of_epoch = [(index, batch.speech.ids) for epoch, index, batch in heard if epoch == 0]
+    assert of_epoch == [(k, [i for i in g if i not in bad]) for k, g in enumerate(groups) if k != 1]
+    assert len(first.unreadable) == len(bad)
+    table = (tmp_path / "rejected.tsv").read_text().splitlines()
+    assert sorted(table[1:]) == sorted(f"{i}\t{i}.wav: empty file; record it again" for i in bad)
+    _, again = made()  # goes on behind the first batch
+    walk = again.from_position(1, 0, 1)
+    assert [next(walk)[2].speech.ids for _ in heard[1:]] == [batch.speech.ids for _, _, batch in heard[1:]]
+    assert len(Unreadable(tmp_path, goes_on=True)) == len(bad)
+    with pytest.raises(UnreadableError, match="empty file"):
+        list(speech(cuts, source=Damaged()).epoch(0))
+    bad = {c.id for c in cuts}
+    with pytest.raises(UserError, match="no recording can be read"):
+        next(made()[1].from_position(0, 0, 0))
+    assert len(Unreadable(tmp_path)) == 0  # a run that has trained nothing may be of other data
+
+
 def aligned(cut):
     """A token for every quarter of a second."""
     n_frames = round(cut.duration * 16_000) // 320
@@ -138,7 +169,7 @@ def test_at_other_speeds_alignments_fit_and_batches_hold_what_they_may(many):
         return SpeechBatches(named, EncodedSource(), texts, alignments, 7.0, 0, augmentation=augmentation, **kwargs)
 
     speeds, sums = {}, []
-    for batch in epoch(batches(), 1):
+    for batch in batches().epoch(1):
         sums.append(0.0)
         for key, found, n in zip(batch.ids, batch.alignments, batch.frames.lengths.tolist(), strict=True):
             assert found.n_frames == n
@@ -149,10 +180,11 @@ def test_at_other_speeds_alignments_fit_and_batches_hold_what_they_may(many):
             assert speed == pytest.approx(augmentation.speed(key, 1), rel=0.06)
     assert set(speeds) == {c.id for c in many}
     assert max(sums) <= 7.0
-    whole = [(b.ids, b.alignments) for b in epoch(batches(), 1)]
-    assert [(b.ids, b.alignments) for b in epoch(batches(), 1, skip=3)] == whole[3:]
+    whole = [(b.ids, b.alignments) for b in batches().epoch(1)]
+    rest = Batches(batches(), None).from_position(3, 1, 3, len(whole) - 3)
+    assert [(b.speech.ids, b.speech.alignments) for _, _, b in rest] == whole[3:]
     ranks = [batches(rank=rank, world_size=2) for rank in (0, 1)]
-    shared = {i: a for r in ranks for b in epoch(r, 1) for i, a in zip(b.ids, b.alignments, strict=True)}
+    shared = {i: a for r in ranks for b in r.epoch(1) for i, a in zip(b.ids, b.alignments, strict=True)}
     assert shared == {i: a for ids, found in whole for i, a in zip(ids, found, strict=True)}
 
 
@@ -275,11 +307,23 @@ def along(cut, clock):
 def test_a_bad_recording_is_an_error_where_its_turn_is(workers, cuts, tiny_encoder, tmp_path):
     source, _, _ = frame_source([], tiny_encoder, None)
     batches = SpeechBatches(by_id(cuts), source, {c.id: "" for c in cuts}, None, 4.0, 0)
-    groups = list(batches.groups(0))
+    groups = plan(batches, 0)
     (tmp_path / "bad.wav").write_bytes(b"no sound")
-    bad = groups[2][0].recording = deepcopy(groups[2][0].recording)
+    cut = batches.cuts[groups[2][0]]
+    bad = cut.recording = deepcopy(cut.recording)
     bad.sources[0].source = str(tmp_path / "bad.wav")
     stream = Batches(batches, None, workers).from_position(0, 0, 0)
-    assert [next(stream)[2].speech.ids for _ in range(2)] == [[c.id for c in g] for g in groups[:2]]
+    assert [next(stream)[2].speech.ids for _ in range(2)] == groups[:2]
     with pytest.raises(AudioError, match=r"bad\.wav: not audio; give WAV, FLAC"):
         next(stream)
+
+
+def test_a_text_is_read_once_and_a_long_one_to_the_same_bound(tmp_path):
+    (tmp_path / "numbers.txt").write_text(" ".join(map(str, range(110))))
+    text = PackedText(Documents(tmp_path / "numbers.txt"), lambda line: [int(word) for word in line.split()], 5)
+    batches = TextBatches(text, 20, seed=0)
+    whole = [rows.flatten().tolist() for rows in batches.once(10_000)]
+    assert [len(rows) for rows in whole] == [20] * 5 + [10]
+    assert sorted(number for numbers in whole for number in numbers) == list(range(110))
+    some = [rows.flatten().tolist() for rows in batches.once(30)]
+    assert [*some] == [whole[0], whole[1][:10]]

@@ -36,6 +36,33 @@ def test_weights_optimiser_and_position_come_back(tmp_path):
     assert torch.equal(module[0].weight, other[0].weight)
 
 
+class Follower(nn.Module):
+    """A part with what it follows (saved) and what it computes anew (not)."""
+
+    def __init__(self, value, learns=True):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2), requires_grad=learns)
+        self.register_buffer("mean", torch.full((3,), value))
+        self.register_buffer("table", torch.full((3,), value), persistent=False)
+
+
+def test_buffers_of_what_learns_come_back_and_no_others(tmp_path):
+    module = nn.Sequential(Follower(1.0), Follower(2.0, learns=False))
+    save_state(tmp_path, module, [], Position(1), 1)
+    other = nn.Sequential(Follower(7.0), Follower(8.0, learns=False))
+    load_state(tmp_path, other, [])
+    assert [float(part.mean[0]) for part in other] == [1.0, 8.0]
+    assert [float(part.table[0]) for part in other] == [7.0, 8.0]
+    other[0].mean = torch.zeros(4)
+    with pytest.raises(UserError, match=r"differs in 0\.mean"):
+        load_state(tmp_path, other, [])
+    other[0].mean = torch.zeros(3)
+    file = tmp_path / "step-00000001" / "state.safetensors"
+    save_file({k: v for k, v in load_file(file).items() if not k.startswith("buffer/")}, file)
+    assert load_state(tmp_path, other, []).step == 1  # of an older version
+    assert not other[0].mean.any()
+
+
 def test_nothing_saved_is_the_start(tmp_path):
     module, optimizer = made()
     assert load_state(tmp_path, module, [optimizer]) == Position()

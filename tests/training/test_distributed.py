@@ -8,16 +8,17 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 TIMEOUT_S = 240
 
 
-def command(base, out, *words, processes=1):
+def command(base, out, *words, processes=1, stage="distill"):
     launcher = [sys.executable, "-m"]
     if processes > 1:
         launcher += ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m"]
-    train = ["ssr_connector", "train", "distill", "--config", str(base / "recipe.yaml"), "--out", str(out)]
+    train = ["ssr_connector", "train", stage, "--config", str(base / "recipe.yaml"), "--out", str(out)]
     return [*launcher, *train, "--connector.dropout", "0", "--training.batch_s", "4", *words]
 
 
@@ -48,6 +49,17 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batches(base, tmp_pa
     assert len(one) == len(two) == 2
     assert [row[:2] for row in two] == [pytest.approx(row[:2], rel=1e-4) for row in one]
     assert (tmp_path / "two" / "model" / "model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_units_are_fitted_once_to_what_all_processes_hear(base, tmp_path):
+    words = ["--aligner.type", "unity2", "--aligner.units", "8", "--training.steps", "1"]
+    for n in (1, 2):
+        line = command(base, tmp_path / str(n), *words, processes=n, stage="aligner")
+        subprocess.run(line, env=environment(), check=True, timeout=TIMEOUT_S)
+    one, two = (np.load(tmp_path / n / "centroids.npy") for n in "12")
+    assert one.any()
+    assert (one == two).all()
 
 
 @pytest.mark.slow

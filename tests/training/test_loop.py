@@ -129,6 +129,28 @@ def test_bad_batches_are_listed_and_can_be_skipped(tmp_path):
     assert all(bool(p.isfinite().all()) for p in toy.parameters())
     assert [r["step"] for r in rows(tmp_path)] == [1, 2, 4, 6, 7, 8]  # a skipped step has no figures
     assert figures["loss"] == rows(tmp_path)[-1]["loss"]
+    assert json.loads((tmp_path / "training.json").read_text())["skipped_steps"] == figures["skipped_steps"] == 2
+
+
+def test_skipped_steps_are_counted_over_restarts_and_those_done_again_once(tmp_path):
+    def spoil(step, loss):
+        return loss * float("nan") if step in (1, 4) else loss
+
+    def stop(done, total, figures):
+        if done == 5:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):  # the checkpoint is of step 3: 4 is done again, and now it is a number
+        run(tmp_path, stop, spoil=spoil, bad_batches="skip")
+    assert run(tmp_path, bad_batches="skip")[1]["skipped_steps"] == 1
+
+
+def test_a_run_that_skips_all_the_time_stops(tmp_path):
+    def spoil(step, loss):
+        return loss * float("nan") if step % 5 == 0 else loss
+
+    with pytest.raises(UserError, match=r"step 50: .* 11 of 51 steps were skipped .*another --out"):
+        run(tmp_path, spoil=spoil, bad_batches="skip", steps=200)
 
 
 def test_a_step_may_take_several_batches(tmp_path):
@@ -152,10 +174,28 @@ def test_out_of_memory_says_what_to_change(tmp_path, error):
     def spoil(step, loss):
         raise error
 
-    with pytest.raises(UserError, match=r"step 0: out of memory; halve --training\.batch_s"):
+    with pytest.raises(UserError, match=r"step 0: out of memory.*gradient_checkpointing true"):
         run(tmp_path, spoil=spoil)
     with pytest.raises(RuntimeError, match="something else"):
         run(tmp_path, spoil=lambda *_: (_ for _ in ()).throw(RuntimeError("something else")))
+
+
+def test_out_of_memory_is_said_wherever_it_happens(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(UserError, match=r"step 2: out of memory on the development data \(weights take 0\.00 GiB"):
+        run(tmp_path / "dev", evaluate=full, evaluate_every=2)
+    with pytest.raises(UserError, match="step 0: out of memory on the development data"):
+        run(tmp_path / "guard", evaluate=full, evaluate_every=2, max_text_drop=0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", full)
+        with pytest.raises(UserError, match="step 0: out of memory on 10 tokens of text"):
+            run(tmp_path / "optimizer")
+    with monkeypatch.context() as patch:
+        patch.setattr(TextBatches, "batch", full)
+        with pytest.raises(UserError, match="step 0: out of memory on the next batch, read and encoded"):
+            run(tmp_path / "reading")
 
 
 def test_a_run_that_forgets_too_much_goes_back_and_stops(tmp_path):

@@ -16,8 +16,8 @@ from transformers import (
 from ssr_connector.cli import main
 from ssr_connector.config import load_recipe
 from ssr_connector.errors import UserError
-from ssr_connector.training.footprint import footprint, pretend
-from ssr_connector.training.plan import ACTIVATIONS, GIB, Machine, make_plan, measure, speech_of
+from ssr_connector.training.footprint import GIB, footprint, pretend
+from ssr_connector.training.plan import ACTIVATIONS, Machine, make_plan, measure, speech_of
 from ssr_connector.training.stand_in import Speech
 
 SPEECH = Speech(None, 2.0, 4.0)

@@ -27,6 +27,9 @@ def test_another_recipe_is_refused_once_something_was_trained(tmp_path):
     open_run(tmp_path, recipe(lr=0.25))  # nothing was trained yet
     begun(tmp_path)
     open_run(tmp_path, recipe(lr=0.25, log_every=3, checkpoint_every=7, keep_checkpoints=2))
+    advised = {"bad_batches": "skip", "gradient_checkpointing": True, "sharding": "fsdp", "evaluate_every": 5}
+    open_run(tmp_path, recipe(lr=0.25, **advised))  # what messages say that a run may go on with
+    open_run(tmp_path, recipe(lr=0.25))
     with pytest.raises(UserError, match=r"training\.clip: 5\.0 → 1\.0; training\.lr: 0\.25 → 0\.5") as caught:
         open_run(tmp_path, recipe(lr=0.5, clip=1.0))
     assert str(tmp_path) in str(caught.value)

@@ -1,4 +1,5 @@
 import dataclasses
+import gzip
 import json
 import os
 import signal
@@ -6,17 +7,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from ssr_connector.aligners import Unalignable
 from ssr_connector.connectors import CONNECTORS
+from ssr_connector.encoders.source import frame_source
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
-from ssr_connector.training import stages
-from ssr_connector.training.objectives import Distil, needs_llm
+from ssr_connector.training import data, loop, stages
+from ssr_connector.training.batches import Batch
+from ssr_connector.training.fitted import Fitted
+from ssr_connector.training.objectives import ContinueLikeText, Distil, TextLM, needs_llm
 from ssr_connector.training.run import inherit, saved_recipe
+from ssr_connector.training.unreadable import Unreadable
 
 
 def quiet(*_):
@@ -67,6 +74,24 @@ def test_a_run_killed_between_steps_goes_on_bit_for_bit(base, distilled, tmp_pat
     assert [p.name for p in (out / "checkpoints").iterdir()] == ["step-00000007"]
 
 
+def test_a_run_goes_on_with_what_the_llm_wrote_before(recipe_of, monkeypatch, tmp_path):
+    words = ["--training.steps=6", "--training.checkpoint_every=4", "--training.batch_s=12"]  # more than an epoch
+    whole, broken = (recipe_of("stack", *words, out=tmp_path / name) for name in ("whole", "broken"))
+    stages.train_connector(whole, quiet)
+    with pytest.raises(StoppedError):
+        stages.train_connector(broken, stop_at(5))
+    lines = (tmp_path / "broken" / "continuations-000.jsonl").read_text().splitlines()
+    before = {key for line in lines for key in json.loads(line)}
+    asked, honest = [], ContinueLikeText._write
+    monkeypatch.setattr(
+        ContinueLikeText, "_write", lambda self, llm, keys, c: asked.extend(keys) or honest(self, llm, keys, c)
+    )
+    stages.train_connector(broken, quiet)
+    assert len(before) >= 12
+    assert not before & set(asked)
+    assert losses(tmp_path / "broken") == losses(tmp_path / "whole")
+
+
 def test_ctrl_c_from_outside_saves_and_the_next_command_goes_on_bit_for_bit(base, recipe_of, tmp_path):
     out, words = tmp_path / "run", ["--training.steps=1000", "--training.checkpoint_every=1000"]
     command = [sys.executable, "-m", "ssr_connector", "train", "distill", "--config", str(base / "recipe.yaml")]
@@ -112,6 +137,30 @@ def test_ctrl_c_in_the_middle_of_a_step_finishes_the_step(recipe_of, distilled, 
     assert losses(tmp_path / "distill") == losses(distilled)
 
 
+def test_a_bad_batch_may_be_skipped_by_the_run_that_it_stopped(recipe_of, monkeypatch, tmp_path):
+    honest = loop.one_step
+
+    def spoilt(accelerator, model, optimizer, batches, config, step):
+        if step == 4:
+            raise loop.NotFiniteError(float("nan"), 1.0, batches[0].speech.ids)
+        return honest(accelerator, model, optimizer, batches, config, step)
+
+    monkeypatch.setattr(loop, "one_step", spoilt)
+    with pytest.raises(UserError, match=r"with --training\.bad_batches skip goes on from the last checkpoint"):
+        stages.train_connector(recipe_of("distill"), quiet)
+    words = ["--training.bad_batches=skip", "--training.gradient_checkpointing=true"]
+    stages.train_connector(recipe_of("distill", *words), quiet)
+    rows = [json.loads(line)["step"] for line in (tmp_path / "distill" / "metrics.jsonl").read_text().splitlines()]
+    assert rows == [1, 2, 3, 4, 6, 7]
+
+
+def test_the_share_of_padding_is_logged_and_summed_up(distilled):
+    rows = [json.loads(line)["padding"] for line in (distilled / "metrics.jsonl").read_text().splitlines()]
+    assert 0 <= min(rows) < max(rows) < 1
+    done = json.loads((distilled / "training.json").read_text())
+    assert done["padding_this_run"] == pytest.approx(sum(rows) / len(rows))
+
+
 def test_only_what_was_asked_for_learns(distilled, tiny_llm, tiny_aligner):
     from transformers import AutoModelForCausalLM
 
@@ -142,6 +191,25 @@ def test_stage_2_trains_the_llm_alone_and_saves_it(recipe_of, distilled, tmp_pat
     a, b = before.state_dict(), after.state_dict()
     changed = {k.split(".")[0] for k in a if not torch.equal(a[k], b[k])}
     assert changed == {"llm"}
+
+
+@pytest.mark.parametrize("dev", [True, False])
+def test_development_text_is_measured_whole_with_or_without_speech(dev, recipe_of, distilled, base, tmp_path):
+    words = [f"--training.start_from={distilled / 'model'}", "--training.steps=1", "--training.lr=0"]
+    words += [f"--data.dev_text={base / 'text.txt'}", *([] if dev else ["--data.dev="])]
+    recipe = recipe_of("finetune", *words)
+    figures = stages.finetune(recipe, quiet)
+    model = SSRForConditionalGeneration.from_pretrained(str(distilled / "model"))  # nothing was learnt
+    text = data.text_batches(recipe, model, recipe.data.dev_text)
+    n = text.text.n_blocks
+    assert n > 3 * text.per_batch
+    assert n % text.per_batch
+    with torch.no_grad():
+        blocks = [TextLM(model)(Batch(None, text.text.blocks(0)[k : k + 1]))[0].item() for k in range(n)]
+    assert figures["dev_text"] == pytest.approx(sum(blocks) / n, rel=1e-2)  # blocks have more or fewer first tokens
+    assert ("dev_speech_lm" in figures) == dev
+    spoken = figures["dev_speech_lm"] + figures["dev_transcribe"] if dev else 0
+    assert figures["dev_loss"] == pytest.approx(figures["dev_text"] + spoken)
 
 
 def test_a_fixed_rate_connector_trains_and_cannot_be_distilled(recipe_of):
@@ -191,6 +259,54 @@ def test_the_aligner_stage_learns_and_saves(recipe_of, tmp_path):
     assert read_aligner(tmp_path / "aligner" / "aligner")[0].config.width == 16
 
 
+@pytest.mark.parametrize(
+    ("words", "buffer"),
+    [
+        (["--aligner.label_prior=0.3"], "log_prior"),
+        (["--aligner.type=unity2", "--aligner.units=8"], "centroids"),
+    ],
+)
+def test_an_aligner_that_was_killed_goes_on_bit_for_bit(words, buffer, recipe_of, monkeypatch, tmp_path):
+    whole, broken = (recipe_of("aligner", *words, out=tmp_path / name) for name in ("whole", "broken"))
+    stages.train_aligner(whole, quiet)
+    with pytest.raises(StoppedError):
+        stages.train_aligner(broken, stop_at(5))
+    # What was fitted once is not fitted again, whatever a library would now find.
+    monkeypatch.setattr("ssr_connector.aligners.unity2.fit_centroids", lambda *_: torch.zeros(8, 32))
+    stages.train_aligner(broken, quiet)
+    assert losses(tmp_path / "broken") == losses(tmp_path / "whole")
+    first, second = (load_file(tmp_path / n / "aligner" / "aligner.safetensors") for n in ("whole", "broken"))
+    assert first[buffer].any()
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_what_is_fitted_before_training_follows_a_mended_recipe(tmp_path):
+    def fitted(value):
+        return lambda: torch.full((2,), value)
+
+    assert Fitted(tmp_path)("x", fitted(1.0)).tolist() == [1, 1]
+    assert Fitted(tmp_path)("x", fitted(2.0)).tolist() == [2, 2]  # nothing was trained yet
+    (tmp_path / "training.json").write_text("{}")
+    assert Fitted(tmp_path)("x", fitted(3.0)).tolist() == [2, 2]
+
+
+def test_one_of_several_processes_fits_the_delay_on_all_development_data(
+    recipe_of, tiny_encoder, base, monkeypatch, tmp_path
+):
+    heard = []
+
+    class Listening:
+        def align(self, frames, transcripts, tokenize):
+            heard.extend(transcripts)
+            return [Unalignable("not asked for")] * len(transcripts)
+
+    recipe = recipe_of("aligner", "--training.batch_s=4")
+    source, _, clock = frame_source([base / "frames"], tiny_encoder, None)
+    monkeypatch.setattr(data, "processes", lambda: SimpleNamespace(process_index=0, num_processes=2))
+    assert stages.fit_delay(recipe, Listening(), source, None, clock, Unreadable(tmp_path)) == {}
+    assert sorted(heard) == sorted(data.load_cuts(recipe.data.dev, "cased")[1].values())
+
+
 def test_a_finished_run_is_not_repeated_and_another_recipe_is_refused(distilled, recipe_of):
     before = (distilled / "metrics.jsonl").read_bytes()
     assert stages.train_connector(recipe_of("distill", out=distilled), stop_at(1)) == {}
@@ -238,6 +354,51 @@ def test_what_does_not_fit_is_refused_in_one_sentence(recipe_of, words, message)
     assert "\n" not in str(caught.value)
 
 
+def test_an_aligner_for_another_encoder_of_that_width_is_refused(recipe_of, tiny_encoder, tiny_aligner, tmp_path):
+    import shutil
+
+    from transformers import Wav2Vec2BertModel
+
+    other, copy = tmp_path / "other", tmp_path / "copy"
+    for folder in (other, copy):
+        shutil.copytree(tiny_encoder, folder)
+    stages.train_connector(recipe_of("distill", f"--encoder.name={copy}", "--training.steps=1"), quiet)
+    encoder = Wav2Vec2BertModel.from_pretrained(other)
+    with torch.no_grad():
+        encoder.feature_projection.projection.weight.mul_(-1)
+    encoder.save_pretrained(other)
+    older = tmp_path / "older" / "aligner"
+    shutil.copytree(tiny_aligner, older)
+    values = json.loads((older / "aligner.json").read_text())
+    values = {k: v for k, v in values.items() if k not in ("encoder_key", "vocabulary")}
+    (older / "aligner.json").write_text(json.dumps(values | {"encoder_name": tiny_encoder}))
+    for aligner in (tiny_aligner, older):
+        words = [f"--encoder.name={other}", "--data.frames=null", f"--training.aligner={aligner}"]
+        with pytest.raises(UserError, match=rf"aligner was trained on frames of the encoder .*, which {other} is not"):
+            stages.train_connector(recipe_of("distill", *words, out=tmp_path / "bad"), quiet)
+
+
+def test_an_aligner_that_spells_in_tokens_of_another_llm_is_refused(recipe_of, tiny_encoder, tiny_llm, tmp_path):
+    import shutil
+
+    from ssr_connector.aligners import SubCTC, SubCTCConfig
+    from ssr_connector.aligners.bundle import save_aligner
+    from ssr_connector.base_models import load_tokenizer
+    from ssr_connector.tiny.tokenizer import train_tokenizer
+
+    folder, other = tmp_path / "aligner", tmp_path / "llm"
+    aligner = SubCTC(
+        SubCTCConfig(width=16, layers=1, heads=2, kernel=5, token_ids=(70, 71), token_texts=("a", "b")), 32
+    )
+    save_aligner(folder, aligner, tiny_encoder, None, tiny_llm, "cased")
+    stages.train_connector(recipe_of("distill", f"--training.aligner={folder}", "--training.steps=1"), quiet)
+    shutil.copytree(tiny_llm, other)
+    train_tokenizer(["QUITE ANOTHER TEXT"], len(load_tokenizer(tiny_llm))).save_pretrained(other)
+    words = [f"--training.aligner={folder}", f"--llm.name={other}"]
+    with pytest.raises(UserError, match=rf"aligner spells in tokens of the LLM .*, and {other} has others"):
+        stages.train_connector(recipe_of("distill", *words, out=tmp_path / "bad"), quiet)
+
+
 def test_alignments_of_other_words_or_another_tokenizer_are_refused(recipe_of, base, tmp_path):
     lines = (base / "align" / "alignments.jsonl").read_text().splitlines()
     folder = tmp_path / "align"
@@ -252,7 +413,8 @@ def test_alignments_of_other_words_or_another_tokenizer_are_refused(recipe_of, b
     write(lambda row: row.update(text=row["text"].lower()))
     with pytest.raises(UserError, match="other words"):
         stages.train_connector(recipe_of("distill", f"--data.alignments={folder}"), quiet)
-    write(lambda row: row.update(token_ids=[t + 1 for t in row["token_ids"]]))
+    first = json.loads(lines[1])["id"]  # which two tokenizers may well agree on
+    write(lambda row: row["id"] == first or row.update(token_ids=[t + 1 for t in row["token_ids"]]))
     with pytest.raises(UserError, match="another tokenizer"):
         stages.train_connector(recipe_of("distill", f"--data.alignments={folder}"), quiet)
 
@@ -280,6 +442,27 @@ def test_frames_encoded_on_the_fly_are_those_of_the_store(recipe_of, distilled):
     recipe = recipe_of("distill", "--data.frames=null", "--training.steps=1", "--training.warmup_steps=2")
     stored = losses(distilled)[0][0]
     assert stages.train_connector(recipe, quiet)["loss"] == pytest.approx(stored, rel=1e-2)  # float16 on disk
+
+
+def test_a_run_from_audio_leaves_out_a_recording_that_cannot_be_read_and_goes_on_bit_for_bit(
+    recipe_of, tiny_corpus, tmp_path
+):
+    with gzip.open(tiny_corpus / "train.jsonl.gz", "rt") as manifest:
+        rows = [json.loads(line) for line in manifest]
+    (tmp_path / "bad.wav").write_bytes(b"not audio")
+    rows[3]["recording"]["sources"][0]["source"] = str(tmp_path / "bad.wav")
+    with gzip.open(tmp_path / "train.jsonl.gz", "wt") as manifest:
+        manifest.writelines(json.dumps(row) + "\n" for row in rows)
+    words = ["--data.frames=null", f"--data.train={tmp_path / 'train.jsonl.gz'}"]
+    figures = stages.train_connector(recipe_of("distill", *words, out=tmp_path / "whole"), quiet)
+    assert figures["unreadable"] == json.loads((tmp_path / "whole" / "training.json").read_text())["unreadable"] == 1
+    ((key, reason),) = [line.split("\t") for line in (tmp_path / "whole" / "rejected.tsv").read_text().splitlines()[1:]]
+    assert (key, "not audio" in reason) == (rows[3]["id"], True)
+    with pytest.raises(StoppedError):
+        stages.train_connector(recipe_of("distill", *words, out=tmp_path / "broken"), stop_at(5))
+    figures = stages.train_connector(recipe_of("distill", *words, out=tmp_path / "broken"), quiet)
+    assert figures["unreadable"] == 1
+    assert losses(tmp_path / "broken") == losses(tmp_path / "whole")
 
 
 def test_several_layers_are_mixed_by_aligner_and_connector_from_cache_to_loaded_model(

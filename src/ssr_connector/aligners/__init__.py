@@ -1,5 +1,6 @@
 """Aligners: frames and transcripts in, a frame span for every text token out."""
 
+from dataclasses import fields
 from typing import Any
 
 from ssr_connector.aligners.base import Aligner, Material, TrainableAligner, Unalignable
@@ -16,6 +17,16 @@ def build_aligner(values: dict[str, Any], encoder_width: int) -> TrainableAligne
     """An untrained aligner from the values of its checkpoint. Raises ValueError or TypeError where they are none."""
     shape = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "type"}
     return aligner_class(values.get("type", CharCTC.kind)).build(shape, encoder_width)
+
+
+def unknown_keys(values: dict[str, Any]) -> list[str]:
+    """What in the values of a checkpoint no aligner here reads, its type included."""
+    kind = values.get("type", CharCTC.kind)
+    if kind not in ALIGNERS:
+        return [f"aligner.type {kind!r}"]
+    known = {"type", *(field.name for field in fields(ALIGNERS[kind].config_class))}
+    inside = values.get("recogniser")  # UnitY2's, an aligner too
+    return [f"aligner.{key}" for key in values if key not in known] + (unknown_keys(inside) if inside else [])
 
 
 def aligner_class(kind: object) -> type[TrainableAligner]:
@@ -43,4 +54,5 @@ __all__ = [
     "UnitY2Config",
     "aligner_class",
     "build_aligner",
+    "unknown_keys",
 ]

@@ -48,6 +48,7 @@ class Material:
     frames: Callable[[], Iterator[Frames]]  # batches in random order, one pass
     seed: int = 0
     mixed_layers: int = 1  # of the encoder, side by side in every frame
+    once: Callable[[str, Callable[[], Tensor]], Tensor] = lambda name, fit: fit()  # noqa: ARG005 - see `training.fitted`
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,15 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from ssr_connector.aligners.base import TrainableAligner
-from ssr_connector.base_models import Tokenize, load_tokenizer, offset_tokenize, relative, resolve
+from ssr_connector.aligners.labels import TokenLabels
+from ssr_connector.base_models import (
+    Tokenize,
+    load_tokenizer,
+    offset_tokenize,
+    relative,
+    resolve,
+    vocabulary_digest,
+)
 from ssr_connector.data.text import Form
 from ssr_connector.devices import best_device
 from ssr_connector.encoders import PretrainedEncoder
@@ -16,7 +24,7 @@ from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.encoders.store import encoder_key
 from ssr_connector.errors import UserError
 from ssr_connector.files import digest_of, replace_folder, write_tensors
-from ssr_connector.weights import load_exactly
+from ssr_connector.weights import load_exactly, refuse_newer
 
 CONFIG, WEIGHTS = "aligner.json", "aligner.safetensors"
 MODEL_CONFIG, MODEL_WEIGHTS = "config.json", "model.safetensors"  # of a whole model, which holds an aligner too
@@ -48,7 +56,9 @@ def save_aligner(
         "encoder_layer": encoder_layer,
         "encoder_padded": encoder_padded,
         "encoder_width": aligner.encoder_width,
+        "encoder_key": encoder_key(encoder_name, encoder_layer, encoder_padded),
         "llm_name": relative(llm_name, folder),
+        "vocabulary": vocabulary_digest(load_tokenizer(llm_name)),
         "text_form": text_form,
         "aligner": aligner.to_dict(),
     }
@@ -59,16 +69,17 @@ def save_aligner(
 
 def read_aligner(folder: Path) -> tuple[TrainableAligner, dict[str, Any]]:
     """The head of an aligner's folder or of a whole model's, and the values beside it. Raises UserError without one."""
-    from ssr_connector.aligners import build_aligner
+    from ssr_connector.aligners import build_aligner, unknown_keys
 
     try:
         values = read_values(folder)
+        refuse_newer(folder / (MODEL_CONFIG if of_model(folder) else CONFIG), unknown_keys(values["aligner"]))
         aligner = build_aligner(values["aligner"], values["encoder_width"])
         weights, prefix = (folder / MODEL_WEIGHTS, "aligner.") if of_model(folder) else (folder / WEIGHTS, "")
         with safe_open(weights, "pt") as file:
             own = [key for key in list(file.keys()) if key.startswith(prefix)]
             state = {key.removeprefix(prefix): file.get_tensor(key) for key in own}
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`") from error
     load_exactly(aligner, state, weights)
     return aligner.eval(), values
@@ -82,6 +93,37 @@ def read_values(folder: Path) -> dict[str, Any]:
     if missing:
         raise ValueError(f"{file.name} lacks {', '.join(sorted(missing))}")
     return {"encoder_padded": True, **values}  # which older aligners do not say
+
+
+def check_made_for(
+    folder: Path,
+    aligner: TrainableAligner,
+    values: dict[str, Any],
+    encoder: tuple[str, Layers, bool],
+    llm_name: str,
+) -> None:
+    """Raise UserError where `read_aligner` gave what was trained for another encoder, or for other tokens as labels."""
+    name, layer, padded = encoder
+    its, ours = values.get("encoder_key"), encoder_key(name, layer, padded)
+    if its is None:  # older aligners name the encoder alone
+        its = encoder_key(resolve(values["encoder_name"], folder), layer, padded)
+    if its != ours:
+        raise UserError(
+            f"{folder} was trained on frames of the encoder {values['encoder_name']}, which {name} is not, or not any "
+            "more; give encoder.name that one, or train an aligner for this one"
+        )
+    if not any(
+        isinstance(part.config, TokenLabels) for part in aligner.modules() if isinstance(part, TrainableAligner)
+    ):
+        return  # characters are the same for every LLM
+    its = values.get("vocabulary")
+    if its is None:
+        its = vocabulary_digest(load_tokenizer(resolve(values["llm_name"], folder)))
+    if its != vocabulary_digest(load_tokenizer(llm_name)):
+        raise UserError(
+            f"{folder} spells in tokens of the LLM {values['llm_name']}, and {llm_name} has others, or has others now; "
+            "give llm.name that one, or train an aligner for this one"
+        )
 
 
 def of_model(folder: Path) -> bool:

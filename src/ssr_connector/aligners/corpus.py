@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ssr_connector.aligners.base import Unalignable
 from ssr_connector.aligners.bundle import AlignerBundle, bundle_key, load_bundle
@@ -43,6 +43,8 @@ class AlignStage:
     folder: Path
     batch_s: float
     frames: Path | None = None
+
+    uses_gpu: ClassVar[bool] = True
 
     def load(self) -> Work:
         """The aligner, its encoder and its LLM's tokenizer; frames instead of the encoder where there are some."""

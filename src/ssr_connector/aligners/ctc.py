@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ssr_connector.aligners.base import TrainableAligner, Unalignable
 from ssr_connector.aligners.head import FrameHead, HeadConfig
 from ssr_connector.aligners.labels import written
-from ssr_connector.aligners.placement import Span, core_of, divide, place_tokens, text_words
+from ssr_connector.aligners.placement import Span, core_of, divide, divide_evenly, in_order, place_tokens, text_words
 from ssr_connector.base_models import Tokenize
 from ssr_connector.kernels import ctc_best_path, ctc_forced_align
 from ssr_connector.types import Alignment, Frames, Logged, Segments
@@ -131,14 +131,13 @@ class CTCAligner(TrainableAligner):
         self, frames: Frames, transcripts: Sequence[str | None], tokenize: Tokenize
     ) -> list[Alignment | Unalignable]:
         """One alignment per utterance, forced where there is a transcript. An empty one means: nothing heard."""
-        scores = self(frames)
-        log_probs, lengths = scores.cpu(), self.steps(frames).cpu()
+        log_probs, lengths = self(frames), self.steps(frames)
         out: list[Alignment | Unalignable | None] = [None] * len(transcripts)
         forced = [i for i, text in enumerate(transcripts) if text is not None]
         free = [i for i, text in enumerate(transcripts) if text is None]
         if forced:
             texts = [transcripts[i] or "" for i in forced]
-            results = self._force(self.weighed(scores[forced]).cpu(), lengths[forced], texts, tokenize)
+            results = self._force(log_probs[forced], lengths[forced], texts, tokenize)
             for i, result in zip(forced, results, strict=True):
                 out[i] = result
         if free:
@@ -172,7 +171,7 @@ class CTCAligner(TrainableAligner):
         spelled = [self.spell(text, tokenize) for text in texts]
         n_labels = torch.tensor([len(labels) for labels, _ in spelled])
         targets = nn.utils.rnn.pad_sequence([torch.tensor(x, dtype=torch.long) for x, _ in spelled], batch_first=True)
-        path = ctc_forced_align(log_probs, targets, lengths, n_labels, BLANK)
+        path = ctc_forced_align(self.weighed(log_probs).cpu(), targets, lengths, n_labels, BLANK)
         out: list[Alignment | Unalignable] = []
         for i, (text, (labels, spans)) in enumerate(zip(texts, spelled, strict=True)):
             n, m = int(lengths[i]), len(labels)
@@ -181,8 +180,11 @@ class CTCAligner(TrainableAligner):
             elif not path.feasible[i] or len(text.split()) * self.config.upsample > n:
                 out.append(Unalignable(f"{m} labels do not fit into {n // self.config.upsample} frames"))
             else:
-                peaks = list(zip(path.starts[i, :m].tolist(), path.ends[i, :m].tolist(), strict=True))
-                out.append(self._place(text, spans, peaks, path.scores[i, :m].tolist(), n, tokenize))
+                starts, ends, scores = path.starts[i, :m], path.ends[i, :m], path.scores[i, :m]
+                if self.config.label_prior:  # the path's own are of the weighed scores, which are no probabilities
+                    scores = run_means(log_probs[i].cpu(), targets[i, :m], starts, ends)
+                peaks = list(zip(starts.tolist(), ends.tolist(), strict=True))
+                out.append(self._place(text, spans, peaks, scores.tolist(), n, tokenize))
         return out
 
     def _place(
@@ -208,8 +210,7 @@ class CTCAligner(TrainableAligner):
         char_frames: list[Span | None] = [None] * len(text)
         char_scores = [float("nan")] * len(text)
         for ((a, b), _), (start, end) in zip(spoken, frames, strict=True):
-            n, width = b - a, end - start
-            char_frames[a:b] = divide(start, end, [start + (k + 1) * width // n for k in range(n)])
+            char_frames[a:b] = divide_evenly(start, end, b - a)
         for (a, b), score in zip(spans, scores, strict=True):
             char_scores[a:b] = [score] * (b - a)
         return place_tokens(text, char_frames, token_ids, token_spans, n_frames, char_scores)
@@ -217,6 +218,15 @@ class CTCAligner(TrainableAligner):
     def set_delay(self, delay_s: float, clock: FrameClock) -> None:
         """In steps."""
         self.config = replace(self.config, delay_frames=round(delay_s / clock.frame_s * self.config.upsample))
+
+
+def run_means(log_probs: Tensor, labels: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+    """The mean log-probability of each label [L] over its frames, from log_probs [T, V]."""
+    sizes = ends - starts
+    label = torch.arange(len(labels)).repeat_interleave(sizes)
+    frame = torch.arange(len(label)) + (starts - sizes.cumsum(0) + sizes)[label]
+    sums = torch.zeros(len(labels), dtype=torch.double)
+    return sums.index_add_(0, label, log_probs[frame, labels[label]].double()) / sizes
 
 
 def split_blanks(
@@ -236,19 +246,7 @@ def split_blanks(
             left, right = min(left, reach_frames), min(right, reach_frames)
         ends[k - 1] += left
         starts[k] -= right
-    if delay_frames:
-        _shift(starts, ends, n_frames, -delay_frames)
-    return list(zip(starts, ends, strict=True))
-
-
-def _shift(starts: list[int], ends: list[int], n_frames: int, by: int) -> None:
-    """Move all edges; those that would leave the utterance stop where every label still has a frame."""
-    n = len(starts)
-    low = 0
-    for k in range(n):
-        starts[k] = min(max(starts[k] + by, low), n_frames - (n - k))
-        ends[k] = min(max(ends[k] + by, starts[k] + 1), n_frames - (n - k - 1))
-        low = ends[k]
+    return in_order([(a - delay_frames, b - delay_frames) for a, b in zip(starts, ends, strict=True)], n_frames)
 
 
 def coarser(steps: Sequence[Span], word_of: Sequence[int], n_frames: int, upsample: int) -> list[Span]:
@@ -261,8 +259,7 @@ def coarser(steps: Sequence[Span], word_of: Sequence[int], n_frames: int, upsamp
     groups = [list(group) for _, group in itertools.groupby(range(len(steps)), lambda k: word_of[k])]
     starts = [steps[group[0]][0] // upsample for group in groups]
     ends = [-(-steps[group[-1]][1] // upsample) for group in groups]
-    _shift(starts, ends, n_frames, 0)
     out: list[Span] = []
-    for group, start, end in zip(groups, starts, ends, strict=True):
+    for group, (start, end) in zip(groups, in_order(list(zip(starts, ends, strict=True)), n_frames), strict=True):
         out += divide(start, end, [-(-steps[k][1] // upsample) for k in group])
     return out

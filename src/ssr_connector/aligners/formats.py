@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from ssr_connector.aligners.words import timed_words
 from ssr_connector.data.textgrid import write_textgrid
+from ssr_connector.data.words import WordTime, ctm_line
 from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file
 from ssr_connector.types import Alignment, TimedWord
@@ -80,11 +81,10 @@ def write_textgrids(out: Path, utterances: Sequence[TimedUtterance], cuts: Seque
 
 
 def write_ctm(out: Path, utterances: Sequence[TimedUtterance], cuts: Sequence[Any]) -> None:  # noqa: ARG001
-    """NIST CTM, `words.ctm`: utterance id, channel, start and duration in seconds, word."""
+    """NIST CTM, `words.ctm`: utterance id, channel, start and duration in seconds, word, confidence if it is known."""
     with replace_file(out / "words.ctm") as new, new.open("w", encoding="utf-8") as lines:
         for u in utterances:
-            key = u.id.replace(" ", "_")
-            lines.writelines(f"{key} 1 {w.start_s:.3f} {w.end_s - w.start_s:.3f} {w.text}\n" for w in u.words)
+            lines.writelines(ctm_line(u.id, WordTime(w.text, w.start_s, w.end_s - w.start_s, w.score)) for w in u.words)
 
 
 def write_jsonl(out: Path, utterances: Sequence[TimedUtterance], cuts: Sequence[Any]) -> None:  # noqa: ARG001

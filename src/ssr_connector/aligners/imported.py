@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from urllib.parse import unquote
 
 from ssr_connector.aligners.base import Unalignable
 from ssr_connector.aligners.placement import core_of, text_words
 from ssr_connector.aligners.respelling import respell
+from ssr_connector.data.words import are_spoken, read_ctm
 from ssr_connector.errors import UserError
 from ssr_connector.types import TimedWord, Waveform
 
@@ -32,7 +34,8 @@ class ImportedAligner:
         """The times under that id, if they are of the transcript's words and within the recording."""
         if key not in self.words:
             return Unalignable(f"{self.source} has no utterance {key}")
-        found = self.words[key]
+        timed = self.words[key]
+        found = list(compress(timed, are_spoken([w.text for w in timed], transcript)))
         written = [transcript[a:b] for a, b in text_words(transcript) if core_of(transcript, a, b)]
         if any(w.end_s > recording.duration_s + 0.05 for w in found):
             return Unalignable(f"{self.source} has words of {key} after its end at {recording.duration_s:.2f} s")
@@ -46,7 +49,6 @@ def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
     """Utterance id → words in order of time."""
     from ssr_connector.aligners.formats import read_jsonl
     from ssr_connector.data.textgrid import read_textgrid
-    from ssr_connector.data.words import read_ctm
 
     if path.is_dir():
         grids = sorted(path.rglob("*.TextGrid"))
@@ -60,7 +62,8 @@ def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
     if name.endswith(".textgrid"):
         return {_utterance_id(Path(path.name)): _words_of(read_textgrid(path), path)}
     if name.endswith(".ctm"):
-        return {key: [TimedWord(w.word, w.start_s, w.end_s) for w in words] for key, words in read_ctm(path).items()}
+        times = read_ctm(path)
+        return {key: [TimedWord(w.word, w.start_s, w.end_s, w.score) for w in words] for key, words in times.items()}
     if name.endswith(".jsonl"):
         return read_jsonl(path)
     if name.endswith(".jsonl.gz"):

@@ -4,8 +4,10 @@ The rules, in order:
 
 1. A word is a run of characters without white space; its core reaches from its first letter or digit to its last.
    A word spans the frames of its core's characters. A token that reaches over several words makes them one.
-2. The pieces of a word divide its frames where their last characters end. Each gets a frame as long as there are
-   enough, else neighbours share one.
+2. The pieces of a word divide its frames where their last letters end. Each gets a frame as long as there are
+   enough, else neighbours share one. A piece without a letter that has frames (the "-" of "well-known") takes the first
+   frame of the piece after it, or shares the last one of the piece before where that has none to spare: no letter's
+   piece ends elsewhere because of it.
 3. A token without a character of any core (punctuation, white space, characters that the aligner cannot spell) takes
    the pause after the word before it; where there is no pause it shares that word's last frame. Before the first word
    it takes the silence there, or shares the word's first frame.
@@ -13,8 +15,10 @@ The rules, in order:
 No token is dropped, and no token moves another word's boundary.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from ssr_connector.types import Alignment, TimedWord
 from ssr_connector.units import FrameClock
@@ -103,13 +107,12 @@ def place_tokens(
         first, last, is_core = members[group]
         if is_core:
             lo, hi = words[first].start, words[last].end
-            cuts = [_last_frame(char_frames, text, token_spans[t], hi) for t in tokens]
-            pieces = divide(lo, hi, cuts)
+            pieces = divide_word(lo, hi, [_last_frame(char_frames, text, token_spans[t]) for t in tokens])
         else:
             lo = previous_end
             hi = words[first + 1].start if first + 1 < len(words) else n_frames
             if lo < hi:
-                pieces = divide(lo, hi, [lo + (k + 1) * (hi - lo) // len(tokens) for k in range(len(tokens))])
+                pieces = divide_evenly(lo, hi, len(tokens))
             else:
                 share = (lo - 1, lo) if first >= 0 else (lo, lo + 1)
                 pieces = [share] * len(tokens)
@@ -139,24 +142,21 @@ def place_timed_words(
 ) -> Alignment:
     """Frames for every token, from the times of the words of `text` that have a letter or digit, in order.
 
-    The letters of a word divide its time evenly. Raises ValueError where the words are others than the text's.
+    The letters of a word divide its time evenly. Raises ValueError where the words are others than the text's, or more
+    than there are frames.
     """
     cores = [core for start, end in text_words(text) if (core := core_of(text, start, end))]
     if len(cores) != len(words):
         raise ValueError(f"{len(words)} timed words for the {len(cores)} of the text")
+    if len(words) > n_frames:
+        raise ValueError(f"{len(words)} words do not fit into {n_frames} frames")
     char_frames: list[Span | None] = [None] * len(text)
-    char_scores = [0.0 if word.score is None else word.score for word in words]
     scores = [float("nan")] * len(text)
-    at = 0
-    for (a, b), word, score in zip(cores, words, char_scores, strict=True):
-        start = max(at, min(clock.boundary_at(word.start_s), n_frames - 1))
-        end = min(max(start + 1, clock.boundary_at(word.end_s)), n_frames)
-        if start >= n_frames:
-            raise ValueError(f"{word.text!r} at {word.start_s:.3f} s lies after the last frame")
-        width, n = end - start, b - a
-        char_frames[a:b] = divide(start, end, [start + (k + 1) * width // n for k in range(n)])
-        scores[a:b] = [score] * n
-        at = end
+    edges = [(clock.boundary_at(word.start_s), clock.boundary_at(word.end_s)) for word in words]
+    for (a, b), (start, end), word in zip(cores, in_order(edges, n_frames), words, strict=True):
+        letters = [i for i in range(a, b) if text[i].isalnum()]
+        for i, frames in zip(letters, divide_evenly(start, end, len(letters)), strict=True):
+            char_frames[i], scores[i] = frames, float("nan") if word.score is None else word.score
     known = scores if any(word.score is not None for word in words) else None
     return place_tokens(text, char_frames, token_ids, token_spans, n_frames, known)
 
@@ -177,37 +177,71 @@ def divide(start: int, end: int, cuts: Sequence[int]) -> list[Span]:
     return list(zip([start, *ends[:-1]], ends, strict=True))
 
 
+def divide_evenly(start: int, end: int, n: int) -> list[Span]:
+    """Divide `[start, end)` into `n` pieces as equal as whole frames allow."""
+    return divide(start, end, [start + (k + 1) * (end - start) // n for k in range(n)])
+
+
+def divide_word(start: int, end: int, cuts: Sequence[int | None]) -> list[Span]:
+    """Divide a word among its pieces (rule 2); a piece without a letter that has frames has no cut."""
+    spoken = [cut for cut in cuts if cut is not None]
+    if not spoken:
+        return divide_evenly(start, end, len(cuts))
+    rest = iter(divide(start, end, spoken))
+    pieces: list[Span] = []
+    waiting = 0  # pieces without a letter since the last one with
+    for cut in cuts:
+        if cut is None:
+            waiting += 1
+            continue
+        first, last = next(rest)
+        spare = min(waiting, last - first - 1)
+        before = pieces[-1][1] if pieces else first + 1
+        pieces += divide_evenly(first, first + spare, waiting) if spare else [(before - 1, before)] * waiting
+        pieces.append((first + spare, last))
+        waiting = 0
+    return pieces + [(end - 1, end)] * waiting
+
+
+def in_order(spans: Sequence[Span], n_frames: int) -> list[Span]:
+    """The spans nearest to these that lie one after the other within `n_frames`, each of a frame at least."""
+    placed: list[Span] = []
+    low, n = 0, len(spans)
+    for k, (start, end) in enumerate(spans):
+        start = min(max(start, low), n_frames - (n - k))
+        low = min(max(end, start + 1), n_frames - (n - k - 1))
+        placed.append((start, low))
+    return placed
+
+
+def touched(span: Span, cores: Sequence[Span]) -> range:
+    """Which cores, disjoint and in order, a span has a character of."""
+    return range(bisect_right(cores, span[0], key=itemgetter(1)), bisect_left(cores, span[1], key=itemgetter(0)))
+
+
 def _members(words: list[Word], token_spans: Sequence[Span]) -> list[tuple[int, int, bool]]:
     """For each token: (first word, last word, True), or (word before it, same, False) for one outside every core.
 
     Words that a token joins share one entry, and so do all their tokens.
     """
-    touched: list[tuple[int, int] | None] = []
-    group = list(range(len(words)))  # representative: the first word of the group
-    for a, b in token_spans:
-        inside = [k for k, w in enumerate(words) if a < w.core[1] and b > w.core[0]]
-        touched.append((inside[0], inside[-1]) if inside else None)
-        for k in inside[1:]:
-            group[k] = group[inside[0]]
-    for k in range(1, len(group)):  # a later word may have joined a group through an earlier member
-        group[k] = group[group[k]]
-    out: list[tuple[int, int, bool]] = []
-    for (a, _), words_in in zip(token_spans, touched, strict=True):
-        if words_in is None:
-            before = sum(w.core[0] <= a for w in words) - 1
-            out.append((before, before, False))
-        else:
-            lead = group[words_in[0]]
-            out.append((lead, max(k for k in range(len(words)) if group[k] == lead), True))
-    return out
+    cores = [word.core for word in words]
+    inside = [touched(span, cores) for span in token_spans]
+    lead = list(range(len(words)))  # the first word of each one's group
+    for joined in inside:
+        for k in joined[1:]:
+            lead[k] = lead[joined[0]]
+    last = {first: k for k, first in enumerate(lead)}
+    return [
+        (lead[own[0]], last[lead[own[0]]], True) if own else (own.start - 1, own.start - 1, False) for own in inside
+    ]
 
 
-def _last_frame(char_frames: Sequence[Span | None], text: str, span: Span, default: int) -> int:
+def _last_frame(char_frames: Sequence[Span | None], text: str, span: Span) -> int | None:
     for i in range(span[1] - 1, span[0] - 1, -1):
         frames = char_frames[i]
         if frames is not None and text[i].isalnum():
             return frames[1]
-    return default
+    return None
 
 
 def _mean_score(char_frames: Sequence[Span | None], char_scores: Sequence[float], span: Span) -> float:

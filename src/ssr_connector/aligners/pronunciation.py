@@ -76,7 +76,10 @@ def _readings(part: str) -> list[list[str]]:
     if not numeral[0].isdecimal() or not numeral.isascii():
         return [[part.lower()]]
     amounts = readings(numeral)
-    return [[*amount, SYMBOLS[currency]] for amount in amounts] if currency else amounts
+    if not currency:
+        return amounts
+    names = SYMBOLS[currency]
+    return [[*amount, names.removesuffix("s") if amount == ["one"] else names] for amount in amounts]
 
 
 @functools.lru_cache(maxsize=100_000)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ssr_connector.aligners.base import Unalignable
-from ssr_connector.aligners.words import word_key
+from ssr_connector.data.words import word_key
 from ssr_connector.types import TimedWord
 
 

@@ -84,7 +84,9 @@ class UnitY2(TrainableAligner):
         if section.centroids:
             centroids = read_centroids(Path(section.centroids), material.encoder_width)
         else:
-            centroids = fit_centroids(material.frames(), section.units, material.seed)
+            centroids = material.once(
+                "centroids", lambda: fit_centroids(material.frames(), section.units, material.seed)
+            )
         config = from_section(
             UnitY2Config,
             section,
@@ -146,7 +148,8 @@ class UnitY2(TrainableAligner):
         if self.config.binarise_weight:
             path = monotonic_alignment_search(log_probs.detach(), lengths, n_labels).to(log_probs.device)  # [B, N]
             chosen = [row[torch.arange(int(d.sum())), frame_labels(d)] for row, d in zip(log_probs, path, strict=True)]
-            binarise = -torch.cat(chosen).mean()
+            on_path = torch.cat(chosen)
+            binarise = -on_path.sum() / max(1, len(on_path))  # no item may be long enough for its text
             loss = loss + self.config.binarise_weight * binarise
             logged["binarise"] = binarise.item()
         return loss, logged

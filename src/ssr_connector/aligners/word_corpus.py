@@ -91,10 +91,9 @@ def align_cuts(
 
 
 def content(cut: Any) -> str:
-    """What an outcome follows from: utterance, recording, place in it, and transcript."""
-    source = [(s.type, str(s.source)) for s in cut.recording.sources]
-    told = [cut.id, source, cut.start, cut.duration, [s.text for s in cut.supervisions]]
-    return hashlib.blake2b(json.dumps(told).encode(), digest_size=12).hexdigest()
+    """What an outcome follows from: the cut, with its recordings and its transcript."""
+    told = json.dumps(cut.to_dict(), sort_keys=True, default=repr)
+    return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
 
 
 def finish(out: Path) -> None:

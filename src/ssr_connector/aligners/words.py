@@ -4,19 +4,22 @@ import math
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from ssr_connector.aligners.placement import core_of, text_words
+from ssr_connector.aligners.placement import core_of, text_words, touched
+from ssr_connector.data.words import word_key
 from ssr_connector.types import Alignment, TimedWord
 from ssr_connector.units import FrameClock
 
 
 def timed_words(alignment: Alignment, clock: FrameClock) -> list[TimedWord]:
     """Words with a letter or digit: from the start of the first token in their core to the end of the last."""
+    spelled = [(word, core) for word in text_words(alignment.text) if (core := core_of(alignment.text, *word))]
+    cores = [core for _, core in spelled]
+    tokens_of: list[list[int]] = [[] for _ in cores]
+    for i, span in enumerate(alignment.char_spans):
+        for k in touched(span, cores):
+            tokens_of[k].append(i)
     words = []
-    for start, end in text_words(alignment.text):
-        core = core_of(alignment.text, start, end)
-        if core is None:
-            continue
-        tokens = [i for i, (a, b) in enumerate(alignment.char_spans) if a < core[1] and b > core[0]]
+    for ((start, end), _), tokens in zip(spelled, tokens_of, strict=True):
         if tokens:
             begin_s = clock.edge_s(alignment.starts[tokens[0]])
             scores = [] if alignment.scores is None else [alignment.scores[i] for i in tokens]
@@ -24,11 +27,6 @@ def timed_words(alignment: Alignment, clock: FrameClock) -> list[TimedWord]:
             score = sum(known) / len(known) if known else None
             words.append(TimedWord(alignment.text[start:end], begin_s, clock.edge_s(alignment.ends[tokens[-1]]), score))
     return words
-
-
-def word_key(word: str) -> str:
-    """What two spellings of a word share: its letters and digits in lower case."""
-    return "".join(c for c in word.lower() if c.isalnum())
 
 
 def end_differences_s(found: Sequence[TimedWord], known: Sequence[TimedWord]) -> list[float]:

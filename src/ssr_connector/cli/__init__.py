@@ -1,6 +1,8 @@
 """The command `ssr`: one module per verb, in the order of the data flow."""
 
 import argparse
+import difflib
+import errno
 import importlib
 import itertools
 import os
@@ -25,6 +27,7 @@ VERBS = (
     "build-benchmark",
 )
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, or a share of it, is full
 OPEN = ("tiny.", "training.objectives.")  # sections of a recipe whose keys the verbs check
 
 EPILOG = """\
@@ -42,6 +45,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with status 2."""
+        if wrong := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
+            near = difflib.get_close_matches(wrong[1], re.findall(r"[\w-]+", wrong[2]), 1)
+            message += "".join(f"; did you mean {name}?" for name in near)
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
@@ -116,5 +122,6 @@ def run(args: argparse.Namespace) -> int:
         return 130
     except OSError as error:  # a full disk, no permission: the system's sentence names the file
         reason = error.strerror or " ".join(str(error).split())
-        print(f"ssr: {reason}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        remedy = "; make room, and the same command goes on" if error.errno in NO_ROOM else ""
+        print(f"ssr: {reason}{f': {error.filename}' if error.filename else ''}{remedy}", file=sys.stderr)
         return 2

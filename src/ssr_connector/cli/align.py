@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ssr_connector.types import Waveform
 
 MAX_DURATION_S = 24 * 3600.0  # of one recording: training wants short ones, alignment does not mind
+OF_FRAMES = ("engine", "address", "frames", "batch_s", "shard_s")  # options of trained aligners on a corpus
+OF_CORPUS = (*OF_FRAMES, "jobs")
 
 HELP = "find where every word and token lies in recordings"
 
@@ -30,10 +32,12 @@ ALIGNER is one of
 
 DIR receives, by --format
   textgrid  textgrid/ID.TextGrid for Praat        jsonl  words.jsonl, words and tokens with their scores
-  ctm       words.ctm (id, 1, start, duration)    cuts   cuts.jsonl.gz, lhotse cuts that hold the words
+  ctm       words.ctm: id, 1, start, duration,    cuts   cuts.jsonl.gz, lhotse cuts that hold the words
+            word, and confidence where it is known
 and always rejected.tsv with the utterances that have no alignment and the reason; alignments.jsonl, for training, where
-frames and tokens are known: from a trained aligner, or any with --encoder and --llm. The same command goes on where it
-was cut off: a trained aligner at the last whole shard, another at the last utterance.
+frames and tokens are known: from a trained aligner, or any with --encoder and --llm. Scores are mean log-probabilities
+as the aligner counts them, confidence is the probability. The same command goes on where it was cut off: a trained
+aligner at the last whole shard, another at the last utterance.
 
 examples
   ssr align talk.wav --text "What was said." --plot talk.png
@@ -69,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from ssr_connector.aligners.formats import FORMATS
+    from ssr_connector.aligners.word_corpus import is_word_aligner
     from ssr_connector.errors import UserError
 
     console = Console(highlight=False, markup=False)
@@ -81,18 +86,34 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"there is no recording, table or manifest {first}")
     of_cuts = is_cuts(first)
     of_corpus = of_cuts or first.is_dir() or first.suffix in (".tsv", ".csv")
-    for option, value, fits in (("--text", args.text, not of_corpus), ("--frames", args.frames, of_corpus)):
-        if value is not None and not fits:
-            raise UserError(f"{option} goes with {'one recording' if of_corpus else 'cuts'}, not with {first}")
+    if of_corpus:
+        refuse(args, ["text"], f"goes with one recording, not with {first}")
+    else:
+        refuse(args, OF_CORPUS, f"goes with a corpus, not with the one recording {first}")
+    if is_word_aligner(args.aligner):
+        refuse(args, OF_FRAMES, f"goes with a trained aligner, not with {args.aligner}")
+    else:
+        refuse(args, ["encoder", "llm"], "goes with pocketsphinx, uniform or imported:PATH, not with a trained aligner")
     if (args.encoder is None) != (args.llm is None):
         raise UserError("--encoder and --llm go together: frames and the tokens that lie in them")
     if not of_corpus:
         if len(args.sources) > 1:
             raise UserError("give one recording at a time, or a transcript table for many")
+        if args.out is None:
+            refuse(args, ["format"], "says what to write: give --out DIR, too")
         return align_recording(args, first, formats, console)
     if args.out is None:
         raise UserError("where to? give --out DIR for the alignments of a corpus")
     return align_corpus(args, formats, console)
+
+
+def refuse(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
+    """Raise UserError at the first of these options that was given."""
+    from ssr_connector.errors import UserError
+
+    for name in names:
+        if getattr(args, name) != args.parser.get_default(name):
+            raise UserError(f"--{name.replace('_', '-')} {why}")
 
 
 def is_cuts(source: Path) -> bool:
@@ -135,21 +156,16 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
     from ssr_connector.progress import bar
 
     engine = build_engine(args.engine, args.jobs, args.address)
-    of_words = word_corpus.is_word_aligner(args.aligner)
-    if of_words and args.engine != "local":
-        raise UserError(f"--engine {args.engine} goes with a trained aligner, not with {args.aligner}")
     sources = manifests(args.sources, args.out, engine, console)
     cuts = read_manifests(sources)
     started = time.monotonic()
     with bar(console, "aligning") as report:
-        if of_words:
+        if word_corpus.is_word_aligner(args.aligner):
             done, rejected = word_corpus.align_cuts(cuts, args.aligner, args.out, args.jobs or 1, report)
             if args.llm and done:
                 done, misplaced = place(done, args.encoder, args.llm, args.out)
                 rejected += misplaced
         else:
-            if args.llm:
-                raise UserError("--encoder and --llm go with pocketsphinx, uniform or imported:PATH")
             done, rejected = align_frames(args, sources, cuts, engine, report, console)
     write_rejected(args.out / "rejected.tsv", rejected)
     if not done:
@@ -191,9 +207,9 @@ def align_frames(
 
 
 def place(
-    utterances: "list[TimedUtterance]", encoder_name: str, llm_name: str, out: Path
+    utterances: "list[TimedUtterance]", encoder_name: str, llm_name: str, out: Path | None
 ) -> "tuple[list[TimedUtterance], list[tuple[str, str]]]":
-    """Frames and tokens from word times: writes alignments.jsonl, for training. Also (id, reason) of the misfits."""
+    """With tokens from word times, and (id, reason) of the misfits. `out` receives alignments.jsonl, for training."""
     from dataclasses import replace
 
     from ssr_connector.aligners.formats import TimedUtterance
@@ -214,7 +230,8 @@ def place(
             continue
         alignments.append((u.id, alignment))
         placed.append(replace(u, tokens=TimedUtterance.of(u.id, alignment, encoder.clock, u.duration_s).tokens))
-    write_alignments(out / FILE, encoder.clock, alignments)
+    if out is not None:
+        write_alignments(out / FILE, encoder.clock, alignments)
     return placed, misfits
 
 
@@ -229,12 +246,19 @@ def align_recording(args: argparse.Namespace, path: Path, formats: list[str], co
 
     hear = by_words if is_word_aligner(args.aligner) else by_frames
     utterance, recording = hear(args.aligner, path, args.text)
+    if args.llm:
+        placed, misfits = place([utterance], args.encoder, args.llm, args.out)
+        if misfits:
+            raise UserError(f"{path} cannot be aligned: {misfits[0][1]}")
+        (utterance,) = placed
     console.print(f"{'heard' if args.text is None else 'text'}: {utterance.text}", soft_wrap=True)
     for title, pieces in (("word", utterance.words), ("token", utterance.tokens)):
-        table = Table(title, "start s", "end s")
+        scored = any(piece.score is not None for piece in pieces)
+        table = Table(title, "start s", "end s", *(["score"] if scored else []))
         for piece in pieces:
             shown = repr(piece.text) if title == "token" else piece.text
-            table.add_row(shown, f"{piece.start_s:.3f}", f"{piece.end_s:.3f}")
+            score = "" if piece.score is None else f"{piece.score:.2f}"
+            table.add_row(shown, f"{piece.start_s:.3f}", f"{piece.end_s:.3f}", *([score] if scored else []))
         if pieces:
             console.print(table)
     if args.out:

@@ -4,11 +4,12 @@ import argparse
 import shlex
 from pathlib import Path
 
-HELP = "speak a written benchmark (MMLU, BLiMP, multiple choice), as tasks of `ssr evaluate`"
+HELP = "speak a written benchmark (MMLU, StoryCloze, BLiMP, multiple choice), as tasks of `ssr evaluate`"
 
 EPILOG = """\
 NAME is one of
   speech-mmlu             Hendrycks' folder: test/*_test.csv (or val/), and dev/*_dev.csv for the examples
+  speech-storycloze       StoryCloze's CSV: beginnings and endings, for the modes S→T, T→S and S of the task storycloze
   speech-blimp            BLiMP's folder of JSON lines (sentence_good, sentence_bad)
   speech-multiple-choice  JSON lines with query, choices, gold: a file or a folder
 
@@ -44,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of its own, made if need be")
     parser.add_argument("--command", metavar="WORDS", help="a program that speaks (default: eSpeak, extra [tiny])")
     parser.add_argument("--voices", metavar="A,B", help="who speaks (default of eSpeak: the tiny world's test voices)")
-    parser.add_argument("--split", help="speech-mmlu: test or val (default: the first of them that is there)")
+    parser.add_argument(
+        "--split",
+        help="speech-mmlu: test or val (default: the first that is there); speech-storycloze: a part of the CSV's name",
+    )
     parser.add_argument(
         "--shots", metavar="N", type=int, help="speech-mmlu: examples that every question keeps, 0 to 5 (default: 5)"
     )

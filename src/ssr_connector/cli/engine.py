@@ -19,7 +19,10 @@ def add_engine_arguments(parser: argparse.ArgumentParser, jobs: str = "1") -> No
         help="of the Ray cluster; auto: the one that this machine is part of (default: start one on this machine)",
     )
     parser.add_argument(
-        "--jobs", metavar="N", type=int, help=f"processes or actors at once (default: {jobs}; of Ray: every core)"
+        "--jobs",
+        metavar="N",
+        type=int,
+        help=f"processes or actors at once (default: {jobs}; of Ray: every core, or GPU)",
     )
 
 

@@ -24,8 +24,8 @@ A task is left out, with a note, in the modes for which its file holds no record
 --harness runs text tasks of lm-evaluation-harness on the base LLM and on the LLM of every model, with the paired change
 and its 95 % interval; --evaluation.items takes the first of theirs, and a random sample of tasks.
 What was heard and scored is kept in DIR/journal: the same command goes on where it was stopped, and a system or a task
-that is added is scored alone. What has changed (a model, a task, a recording, the commit) is scored anew. The folder
-holds the encoder's frames and may be removed when all is done.
+that is added is scored alone. What has changed (a model, a task, a recording, this package's code) is scored anew. The
+folder holds the encoder's frames and may be removed when all is done.
 
 examples
   ssr evaluate runs/mine/distill/model --cuts data/mine/dev.jsonl.gz --out runs/mine/results
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         required=True,
-        help="folder for results.json, report.html and report.md, and with --harness for harness.json",
+        help="folder for results.json, report.html and report.md; with --harness for harness.json, item by item",
     )
     parser.add_argument(
         "--submission",
@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, and write results.json, report.html and report.md, or harness.json, or both."""
+    """Measure, and write results.json, report.html and report.md, and harness.json with every item's outcome."""
     check(args)
     from rich.console import Console
 
@@ -91,14 +91,22 @@ def run(args: argparse.Namespace) -> int:
     recipe = load_recipe(args.config, None, args.overrides)
     systems: dict[str, Path] = {}
     for model in args.models:
-        name, _, folder = model.rpartition("=")
-        name = name or Path(folder).resolve().parent.name
+        name, folder = named(model)
         if name in systems:
             raise UserError(f"two models are called {name!r}; call them something: one={systems[name]} other={folder}")
-        systems[name] = Path(folder)
+        systems[name] = folder
     harness = run_harness(args, systems, recipe, console) if args.harness else {}
     results = run_tasks(args, systems, recipe, console) if args.data or args.cuts else {}
+    report(args, recipe, results, harness, console)
     return 0 if args.fail_if_text_drops is None else text_limit(args, systems, results, harness)
+
+
+def named(model: str) -> tuple[str, Path]:
+    """NAME=FOLDER, or a folder, called what the one around it is; `runs/lr=3e-4/model` has no name before it."""
+    name, equals, folder = model.partition("=")
+    if equals and "/" not in name and not Path(model).is_dir():
+        return name or Path(folder).resolve().parent.name, Path(folder)
+    return Path(model).resolve().parent.name, Path(model)
 
 
 def check(args: argparse.Namespace) -> None:
@@ -127,7 +135,7 @@ def run_tasks(
     """Tasks and transcribed speech."""
     from ssr_connector.config import to_dict
     from ssr_connector.evaluation.comparison import Spec, compare
-    from ssr_connector.evaluation.report import print_summary, write_results
+    from ssr_connector.evaluation.report import print_summary
     from ssr_connector.progress import bar
 
     cuts = args.cuts
@@ -143,10 +151,32 @@ def run_tasks(
         results = compare(spec, lambda line: console.print(f"  {line}"), lambda _, done, total: report(done, total, {}))
     results |= {"command": command(), "recipe": to_dict(recipe), "seed": recipe.seed}
     results |= {"cost": [], "curves": {}, "next": []}
-    files = write_results(results, args.out)
     print_summary(results, console)
-    console.print("\n".join(map(str, files)), soft_wrap=True)
     return results
+
+
+def report(
+    args: argparse.Namespace,
+    recipe: "Recipe",
+    results: Mapping[str, Any],
+    harness: Mapping[str, Any],
+    console: "Console",
+) -> None:
+    """Write the results; those of --harness alone beside what an earlier run left in the folder."""
+    import json
+
+    from ssr_connector.config import to_dict
+    from ssr_connector.evaluation.report import write_results
+
+    earlier = args.out / "results.json"
+    if harness and not results and earlier.is_file():
+        results = json.loads(earlier.read_text(encoding="utf-8"))
+    elif not results:
+        results = {k: harness[k] for k in ("command", "commit", "machine")}
+        results = {**results, "title": "SSR-Connector", "recipe": to_dict(recipe), "seed": recipe.seed}
+    if harness:
+        results = {**results, "harness": {k: v for k, v in harness.items() if k != "outcomes"}}
+    console.print("\n".join(map(str, write_results(results, args.out))), soft_wrap=True)
 
 
 def run_harness(
@@ -157,7 +187,7 @@ def run_harness(
 
     from ssr_connector.evaluation.comparison import commit, machine
     from ssr_connector.evaluation.harness import before_and_after
-    from ssr_connector.evaluation.labels import interval, number, with_unit
+    from ssr_connector.evaluation.harness_table import HEADINGS, harness_rows
     from ssr_connector.files import write_json
 
     def say(line: str) -> None:
@@ -167,13 +197,9 @@ def run_harness(
     found = before_and_after(systems, tasks, args.harness_dir, recipe.evaluation, say)
     found = {"command": command(), "commit": commit(), "machine": machine(), **found}
     write_json(args.out / "harness.json", found)
-    table = Table("task", "metric", "model", "before", "after", "change", "95 % interval", "n")
-    for row in found["rows"]:
-        if not row["within"]:
-            points = "points" if row["unit"] else ""
-            ci = interval(row["ci95"], points) if row["ci95"] else "-"
-            values = [with_unit(row[k], row["unit"]) for k in ("before", "after")] + [number(row["change"], points)]
-            table.add_row(row["task"], row["metric"], row["system"], *values, ci, str(row["n"]))
+    table = Table(*HEADINGS)
+    for row in harness_rows(found):
+        table.add_row(*row)
     console.print(table)
     for line in found["notes"]:
         say(line)

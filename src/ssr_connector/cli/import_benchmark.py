@@ -16,7 +16,8 @@ SHOWN = 5  # names of each kind of fault; all of them are in rejected.tsv
 EPILOG = """\
 NAME is one of
   mmlu             Hendrycks' folder: test/*_test.csv (or val/), and dev/*_dev.csv for the examples; to be read
-  storycloze       StoryCloze's CSV, folders sSC and tSC of recordings INDEX_STORYID_correct.wav, or both
+  storycloze       StoryCloze's CSV, folders sSC and tSC of recordings INDEX_STORYID_correct.wav, or both;
+                   whole spoken stories are the tasks storycloze_whole and, of tSC, storycloze_topic
   swuggy, sblimp   ZeroSpeech 2021's folder: lexical/dev/gold.csv, syntactic/dev/gold.csv, recordings beside them
   salmon           SALMon's eight folders: bg_alignment/sample_0_0.wav (right), sample_0_1.wav (wrong) …
   table            a TSV or CSV with the columns positive and negative (recordings), perhaps id, group, speaker

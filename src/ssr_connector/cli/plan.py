@@ -87,7 +87,7 @@ def tables(plan: "Plan", gpus: int, cards: list[float]) -> list["Table"]:
     """Parameters, and memory."""
     from rich.table import Table
 
-    from ssr_connector.training.plan import GIB
+    from ssr_connector.training.footprint import GIB
 
     parameters = Table("parameters", "in all", "that learn")
     for name, (total, learning) in plan.parameters.items():

@@ -9,7 +9,9 @@ TAKES_RECIPE = True
 EPILOG = """\
 A recipe (YAML) drives every stage. Its `variants` hold what is particular to a stage; the variant of the stage's own
 name is taken unless --variant names another. Any value can be set on the command line: --training.lr 3e-4.
-A stopped run goes on where it was when the same command is given again.
+A stopped run goes on where it was when the same command is given again. Beside it: metrics.jsonl and TensorBoard's
+files, training.json (the last figures, steps skipped, share of padding), rejected.tsv (recordings that could not be
+read and were left out), bad_batches.jsonl (steps without a finite loss; --training.bad_batches skip goes on).
 
 data.train, data.dev, data.frames and data.alignments may name several corpora, with commas or as a YAML list; ids must
 differ. data.text may be larger than memory: plain text, JSON lines, either with .gz, a folder of such files, or a
@@ -57,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
 
     from ssr_connector.progress import bar, summary
     from ssr_connector.training import stages
+    from ssr_connector.training.loop import BAD_BATCHES
     from ssr_connector.training.run import inherited
+    from ssr_connector.training.unreadable import REJECTED
 
     console = Console(highlight=False, markup=False)
     train = {"aligner": stages.train_aligner, "distill": stages.train_connector, "finetune": stages.finetune}[
@@ -69,9 +73,15 @@ def run(args: argparse.Namespace) -> int:
         figures = train(recipe, report)
     if figures.get("left_out"):
         console.print(f"{figures['left_out']:.0f} utterances were left out: no frames, or no alignment", soft_wrap=True)
-    if figures.get("malformed_text"):
-        n, listed = figures["malformed_text"], Path(recipe.out) / "malformed_text.tsv"
-        console.print(f"{n:.0f} lines of text were left out ({listed} says why)", soft_wrap=True)
+    for name, what, listed in (
+        ("unreadable", "recordings could not be read and were left out", REJECTED),
+        ("skipped_steps", "steps were skipped, as their loss or gradient was no number", BAD_BATCHES),
+        ("malformed_text", "lines of text were left out", "malformed_text.tsv"),
+    ):
+        if figures.get(name):
+            console.print(f"{figures[name]:.0f} {what} ({Path(recipe.out) / listed} lists them)", soft_wrap=True)
+    if "padding_this_run" in figures:
+        console.print(f"{figures['padding_this_run']:.0%} of the frames of a batch were padding", soft_wrap=True)
     result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")
     console.print(f"{summary(figures) or 'already done'}\n{result}", soft_wrap=True)
     return 0

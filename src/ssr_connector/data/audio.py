@@ -24,9 +24,9 @@ UNKNOWN_LENGTH = 2**63 - 1  # libsndfile's number of frames where a FLAC header 
 
 
 class AudioError(UserError):
-    """A recording that cannot be used; ``reason`` is the short form under which a corpus counts it."""
+    """A recording, of a path or otherwise named, that cannot be used; a corpus counts it under its short ``reason``."""
 
-    def __init__(self, path: Path, reason: str, what_to_do: str) -> None:
+    def __init__(self, path: Path | str, reason: str, what_to_do: str) -> None:
         super().__init__(f"{path}: {reason}; {what_to_do}")
         self.reason, self.what_to_do = reason, what_to_do
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lhotse import AudioSource, CutSet, MonoCut, MultiCut, Recording, SupervisionSegment
-from lhotse.audio.utils import AudioLoadingError, DurationMismatchError
 from lhotse.supervision import AlignmentItem
 from lhotse.utils import fastcopy
 
-from ssr_connector.data.audio import DEFAULT_SAMPLING_RATE_HZ, AudioError, AudioFacts, load_audio, resample
+from ssr_connector.data.audio import DEFAULT_SAMPLING_RATE_HZ, AudioError, AudioFacts, load_audio
 from ssr_connector.data.entry import Entry
+from ssr_connector.data.made_audio import UNUSABLE, make_audio
+from ssr_connector.data.manifest import ManifestCuts
 from ssr_connector.data.on_disk import OnDisk
 from ssr_connector.data.shar import SharCuts, is_in_shar, is_shar, taken_out, tar_of
 from ssr_connector.data.text import Form, SpeechText
@@ -98,7 +99,7 @@ def read_cuts(path: str | Path) -> CutSet:
         other = next((name for key, name in OTHER_MANIFESTS.items() if isinstance(first, dict) and key in first), "")
         what = f"a manifest of {other}" if other else "something else"
         raise UserError(f"{path} holds {what}, not cuts: give the cuts.jsonl.gz that `ssr prepare` writes")
-    return CutSet.from_jsonl_lazy(path)
+    return CutSet(ManifestCuts(path))
 
 
 def read_manifests(paths: Iterable[str | Path]) -> list[Any]:
@@ -148,30 +149,31 @@ def cut_audio(cut: Any, sampling_rate_hz: int = DEFAULT_SAMPLING_RATE_HZ) -> Wav
     """The audio of a lhotse cut, the average of its channels (one for a MonoCut, all it names for a MultiCut).
 
     Files are read by `load_audio`, with its errors; what is not simply part of a file (mixed, padded or perturbed
-    cuts, audio in memory or in Shar) is made by lhotse.
+    cuts, audio in memory or in Shar) by `make_audio`, with its.
     """
     if isinstance(cut, MonoCut | MultiCut) and is_in_shar(cut.recording):
         return _shar_audio(cut, sampling_rate_hz)
     if not isinstance(cut, MonoCut | MultiCut) or cut.recording is None or not _is_one_file(cut.recording):
-        return _lhotse_audio(cut, sampling_rate_hz)
+        return make_audio(cut, sampling_rate_hz)
     (source,) = cut.recording.sources
     wanted = [cut.channel] if isinstance(cut.channel, int) else cut.channel
+    if not set(wanted) <= set(source.channels):
+        raise AudioError(Path(source.source), f"no channels {wanted}", f"the cut {cut.id} asks for them: mend it")
     channels = None if list(wanted) == list(source.channels) else [source.channels.index(c) for c in wanted]
     return load_audio(source.source, sampling_rate_hz, cut.start, cut.end, channels=channels)
 
 
-def _lhotse_audio(cut: Any, sampling_rate_hz: int) -> Waveform:
-    samples = cut.load_audio().mean(axis=0)  # [channels, n]
-    return Waveform(resample(samples, cut.sampling_rate, sampling_rate_hz), sampling_rate_hz)
-
-
 def _shar_audio(cut: MonoCut | MultiCut, sampling_rate_hz: int) -> Waveform:
+    tar, *_ = tar_of(cut.recording.sources[0])
     try:
-        return _lhotse_audio(fastcopy(cut, recording=taken_out(cut.recording)), sampling_rate_hz)
+        return make_audio(fastcopy(cut, recording=taken_out(cut.recording)), sampling_rate_hz)
     except FileNotFoundError:
-        raise AudioError(tar_of(cut.recording.sources[0])[0], "missing file", "correct its path") from None
-    except (OSError, AudioLoadingError, DurationMismatchError) as error:
-        tar = tar_of(cut.recording.sources[0])[0]
+        raise AudioError(tar, "missing file", "correct its path") from None
+    except (OSError, ValueError) as error:
+        raise AudioError(tar, "unreadable file", f"{cut.id} in it cannot be read ({error})") from None
+    except AudioError as error:
+        if error.reason != UNUSABLE:
+            raise
         raise AudioError(tar, "truncated or damaged", f"{cut.id} in it cannot be read: copy it again") from error
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ssr_connector.data.audio import AudioError, AudioFacts, inspect_audio
 from ssr_connector.engine import Engine, Tick, Work
@@ -24,6 +24,8 @@ class InspectStage:
     """The checks of `ssr prepare`."""
 
     check: Check
+
+    uses_gpu: ClassVar[bool] = False
 
     def load(self) -> Work:
         """There is no model in it."""

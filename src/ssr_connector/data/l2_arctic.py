@@ -6,12 +6,13 @@ speaker. https://psi.engr.tamu.edu/l2-arctic-corpus/
 """
 
 from collections.abc import Iterator
+from itertools import compress
 from pathlib import Path
 
 from ssr_connector.data.entry import Entry, Rejected
 from ssr_connector.data.lines import read_text
 from ssr_connector.data.textgrid import read_textgrid
-from ssr_connector.data.words import SILENCES, WordTime
+from ssr_connector.data.words import WordTime, are_spoken
 from ssr_connector.errors import UserError
 
 SUITCASE = "suitcase_corpus"
@@ -74,5 +75,5 @@ def _utterance(folder: Path, name: str) -> Entry | Rejected:
         for tier in ("words", "phones")
     )
     custom = {"first_language": FIRST_LANGUAGES[speaker]} if speaker in FIRST_LANGUAGES else {}
-    spoken = tuple(word for word in words if word.word.casefold() not in SILENCES)
+    spoken = tuple(compress(words, are_spoken([word.word for word in words], text)))
     return Entry(id_, audio, text, speaker, "en", custom=custom, words=spoken, phones=phones)

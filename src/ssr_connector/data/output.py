@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ssr_connector.errors import UserError
+from ssr_connector.files import to_disk
 
 
 def write_together(folder: Path, files: Mapping[str, Iterable[str]]) -> None:
@@ -22,6 +23,7 @@ def write_together(folder: Path, files: Mapping[str, Iterable[str]]) -> None:
             _write_lines(temporary[name], lines)
         for name, path in temporary.items():
             path.replace(folder / name)
+        to_disk(folder)
     except OSError as error:
         raise UserError(
             f"{folder} cannot be written ({error.strerror}): free space or choose another folder; no file was changed"

@@ -1,9 +1,10 @@
 """Documents as blocks of tokens, window by window: text larger than memory, that can be taken up at any block."""
 
+import itertools
 import json
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssr_connector.data.documents import Documents, Malformed, Place
+from ssr_connector.data.documents import Document, Documents, Malformed, Place
 from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file
 
@@ -51,6 +52,8 @@ class PackedText:
         self.malformed: list[tuple[str, str]] = []  # where, and why
         self.n_blocks: int | None = None  # of the whole text, once its end was reached
         self._loaded: tuple[int, Tensor] = (-1, torch.empty(0, block, dtype=torch.long))
+        # The document that a window ended in, and the reader behind it: compressed text is read through once a round.
+        self._reader: tuple[Document, Iterator[Document | Malformed]] | None = None
         self._record = record
         for found in record.read() if record else []:
             self._learn(found)
@@ -84,7 +87,14 @@ class PackedText:
         ids, wanted = array("q"), self.window_blocks * self.block
         malformed: list[tuple[str, str]] = []
         after: tuple[Place, int] | None = None
-        for item in self.documents.read(window.place):
+        begun: list[Document] = []
+        if self._reader and self._reader[0].place == window.place:
+            document, reader = self._reader
+            begun.append(document)
+        else:
+            reader = self.documents.read(window.place)
+        self._reader = None
+        for item in itertools.chain(begun, reader):
             if isinstance(item, Malformed):
                 malformed.append((item.where, item.reason))
                 continue
@@ -94,6 +104,7 @@ class PackedText:
             ids.extend(found[used : used + taken])
             if len(ids) == wanted:
                 after = item.place, used + taken
+                self._reader = item, reader
                 break
         n = len(ids) // self.block
         if number == len(self.windows) - 1 and self.n_blocks is None:

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ssr_connector.data.shar_output import write_shar
 from ssr_connector.data.split import check_dev, choose_dev
 from ssr_connector.data.summary import Summary, summarise
 from ssr_connector.data.text import SpeechText, is_speakable
-from ssr_connector.data.words import WordTime, read_ctm
+from ssr_connector.data.words import WordTime, are_spoken, read_ctm
 from ssr_connector.engine import Engine, LocalEngine
 from ssr_connector.engine.run import discard
 from ssr_connector.engine.shard import SHARD_MB
@@ -247,8 +248,9 @@ def match_words(
     outside = differing = 0
     lower = SpeechText("lower")
     for entry in entries:
-        times = words.get(entry.id)
-        if times is None:
+        timed = words.get(entry.id, ())
+        times = tuple(compress(timed, are_spoken([t.word for t in timed], entry.text)))
+        if not times:
             continue
         end_s = _facts_of(facts, entry).duration_s if entry.end_s is None else entry.end_s
         duration_s = end_s - (entry.start_s or 0.0)

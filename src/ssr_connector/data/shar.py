@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lhotse import AudioSource, CutSet, Recording
+from lhotse import AudioSource, Recording
 from lhotse.utils import fastcopy
 
+from ssr_connector.data.audio import AudioError
+from ssr_connector.data.manifest import ManifestCuts
 from ssr_connector.errors import UserError
 
 CUTS, RECORDINGS = "cuts.*.jsonl.gz", "recording.*.tar"
@@ -37,7 +39,7 @@ class SharCuts:
             raise UserError(f"{self.folder} has {len(manifests)} shards of cuts and {len(tars)} of audio; copy it anew")
         for manifest, tar in zip(manifests, tars, strict=True):
             recordings = members(tar)
-            for cut in CutSet.from_jsonl_lazy(manifest):
+            for cut in ManifestCuts(manifest):
                 name, recording = next(recordings, ("nothing", None))
                 if name != cut.id:
                     raise UserError(f"{tar} has {name} where {manifest.name} has {cut.id}; copy or make both again")
@@ -62,7 +64,7 @@ def members(tar: Path) -> Iterator[tuple[str, Recording | None]]:
                 place = f"{tar.resolve()}#{audio.offset_data}+{audio.size}"
                 recording.sources = [AudioSource(KIND, recording.channel_ids, place)]
                 yield name, recording
-    except (tarfile.TarError, OSError, ValueError) as error:
+    except (tarfile.TarError, OSError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
         raise UserError(f"{tar} is no tar file of recordings ({error}); copy or make it again") from error
 
 
@@ -72,9 +74,11 @@ def is_in_shar(recording: Recording | None) -> bool:
 
 
 def tar_of(source: AudioSource) -> tuple[Path, int, int]:
-    """The tar file of a recording, and where in it how many bytes are its."""
+    """The tar file of a recording, and where in it how many bytes are its. Raises AudioError where it does not say."""
     path, _, place = str(source.source).rpartition("#")
     first, _, n = place.partition("+")
+    if not (first.isdecimal() and n.isdecimal()):
+        raise AudioError(str(source.source), "no place in a tar file", "give the folder that holds the tar files")
     return Path(path), int(first), int(n)
 
 

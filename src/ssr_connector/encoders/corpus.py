@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cuts import cut_audio, in_groups, read_manifests
@@ -15,7 +15,7 @@ from ssr_connector.encoders.drift import padding_drift
 from ssr_connector.encoders.front_end import FrontEnd
 from ssr_connector.encoders.layer_mix import Layers, n_mixed
 from ssr_connector.encoders.pretrained import PretrainedEncoder, read_front_end
-from ssr_connector.encoders.store import BYTES, SHARDS, encoder_key, join_shards, write_frames
+from ssr_connector.encoders.store import BYTES, SHARDS, encoder_key, join_shards, unstorable, write_frames
 from ssr_connector.engine import Engine, LocalEngine, Tick, Work
 from ssr_connector.engine.run import discard, keep_only, run_shards
 from ssr_connector.engine.shard import SHARD_S, cut_shards
@@ -38,6 +38,8 @@ class EncodeStage:
     layer: Layers
     batch_s: float
     padded: bool = True
+
+    uses_gpu: ClassVar[bool] = True
 
     def load(self) -> Work:
         """The encoder."""
@@ -134,5 +136,10 @@ def encoded(
             else:
                 rejected.append((cut.id, "too short for a frame"))
         if heard:
-            yield list(heard), encoder(list(heard.values()))
+            frames, ids = encoder(list(heard.values())), list(heard)
+            bad = unstorable(frames)
+            rejected += [(ids[i], reason) for i, reason in bad.items()]
+            good = [i for i in range(len(ids)) if i not in bad]
+            if good:
+                yield [ids[i] for i in good], Frames(frames.values[good], frames.lengths[good], frames.clock)
         tick(sum(c.duration for c in group))

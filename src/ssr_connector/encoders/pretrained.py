@@ -7,6 +7,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from ssr_connector.base_models import unloadable
 from ssr_connector.encoders.front_end import (
     FRONT_ENDS,
     UNPADDED,
@@ -58,7 +59,7 @@ class PretrainedEncoder(nn.Module):
         try:
             backbone = AutoModel.from_pretrained(name, dtype=torch.float32)  # as its input is
         except LOADING_ERRORS as error:
-            raise cannot_load(name, error) from error
+            raise unloadable("a speech encoder", name, "encoder.name", error) from error
         return cls(encoder_part(backbone), front_end, layer)
 
     @property
@@ -159,16 +160,10 @@ def read_front_end(name: str, padded: bool = True) -> tuple[Any, FrontEnd]:
             raise UserError(f"encoder.padded false is for Whisper: {name} hears recordings as long as they are anyway")
         extractor = AutoFeatureExtractor.from_pretrained(name)
     except LOADING_ERRORS as error:
-        raise cannot_load(name, error) from error
+        raise unloadable("a speech encoder", name, "encoder.name", error) from error
     part = encoder_config(config)
     front_end: FrontEnd = (FRONT_ENDS if padded else UNPADDED)[config.model_type].build(part, extractor)
     return part, front_end
-
-
-def cannot_load(name: str, error: Exception) -> UserError:
-    """In one sentence."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return UserError(f"cannot load a speech encoder from {name!r}; check encoder.name ({reason})")
 
 
 def cut_to_layers(backbone: nn.Module, layer: Layers) -> None:

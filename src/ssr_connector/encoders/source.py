@@ -1,10 +1,11 @@
 """Where the frames of cuts come from: a store of `ssr encode`, or the encoder on the fly."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cuts import cut_audio
 from ssr_connector.devices import best_device
 from ssr_connector.encoders.layer_mix import Layers
@@ -17,6 +18,15 @@ from ssr_connector.units import FrameClock, seconds_to_samples
 Change = Callable[[str, Waveform], Waveform]  # of the recording of a cut, by the cut's id
 
 
+class UnreadableError(AudioError):
+    """Recordings of a batch cannot be read; `errors` are all of them, by the ids of their cuts."""
+
+    def __init__(self, errors: Mapping[str, AudioError]) -> None:
+        first = next(iter(errors.values()))
+        UserError.__init__(self, str(first))
+        self.reason, self.what_to_do, self.errors = first.reason, first.what_to_do, errors
+
+
 class FrameSource(Protocol):
     """Where the frames of cuts come from: a store, or the encoder itself."""
 
@@ -24,10 +34,13 @@ class FrameSource(Protocol):
         """Whether a cut has frames: one may be too short for the encoder."""
 
     def read(self, cuts: Sequence[Any], change: Change | None = None) -> Callable[[], Frames]:
-        """Read a batch of cuts, in any thread; what it returns makes their frames, where the encoder is."""
+        """Read a batch of cuts, in any thread; what it returns makes their frames, where the encoder is.
+
+        Raises UnreadableError where recordings cannot be read.
+        """
 
     def frames(self, cuts: Sequence[Any], change: Change | None = None) -> Frames:
-        """Frames of a batch of cuts, of their recordings as `change` leaves them."""
+        """Frames of a batch of cuts, of their recordings as `change` leaves them. Raises as `read` does."""
         return self.read(cuts, change)()
 
 
@@ -62,9 +75,16 @@ class EncodedFrames(FrameSource):
     def read(self, cuts: Sequence[Any], change: Change | None = None) -> Callable[[], Frames]:
         """Load the audio of each cut, to be encoded."""
         rate = self.encoder.clock.sampling_rate_hz
-        recordings: list[Waveform] = [cut_audio(cut, rate) for cut in cuts]
-        if change is not None:
-            recordings = [change(cut.id, recording) for cut, recording in zip(cuts, recordings, strict=True)]
+        recordings: list[Waveform] = []
+        errors: dict[str, AudioError] = {}
+        for cut in cuts:
+            try:
+                recording = cut_audio(cut, rate)
+                recordings.append(recording if change is None else change(cut.id, recording))
+            except AudioError as error:
+                errors[cut.id] = error
+        if errors:
+            raise UnreadableError(errors)
         return partial(self.encoder, recordings)
 
 

@@ -131,6 +131,17 @@ def write_frames(folder: Path, encoder: str, clock: FrameClock, batches: Iterabl
     return len(places)
 
 
+def unstorable(frames: Frames) -> dict[int, str]:
+    """Which recordings of a batch have values that `write_frames` cannot hold, and why."""
+    found: dict[int, str] = {}
+    for i, (row, n) in enumerate(zip(frames.values, frames.lengths.tolist(), strict=True)):
+        values = row[:n]
+        if not bool(values.to(torch.float16).isfinite().all()):
+            largest = float(values.abs().max())  # NaN where any is
+            found[i] = f"its frames do not fit into float16 (the largest value is {largest:g})"
+    return found
+
+
 def join_shards(folder: Path, names: Sequence[str]) -> int:
     """Make stores in `folder/shards` one store: writes its index. Returns the number of recordings."""
     indices = [read_index(folder / SHARDS / name) for name in names]

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from ssr_connector.engine.shard import Shard, Tick, Work
 
 
 class Stage(Protocol):
     """What is to be done, as plain values that travel to another process or machine."""
+
+    uses_gpu: ClassVar[bool]  # where there is one
 
     def load(self) -> Work:
         """Load the models, once for each process. Raises UserError where there are none."""

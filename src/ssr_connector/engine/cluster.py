@@ -2,8 +2,9 @@
 
 import json
 import logging
+import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ ONE_TRY = ("RAY_gcs_server_port_wait_time_s", "1")  # takes 40 s; Ray makes 20 w
 @dataclass(frozen=True)
 class RayEngine:
     """`jobs` actors of one core each (None: as many as the cluster has cores) on the cluster at `address`.
+
+    For a stage that uses GPUs, on a cluster that has some: of one GPU each, or more actors to a GPU where `jobs` asks.
 
     `address` is Ray's own ("auto", or host:port of the head), or "local". All machines see the same files under the
     same paths and have the same version of this package.
@@ -54,7 +57,7 @@ class RayEngine:
     def _results(self, ray: Any, stage: Stage, shards: Sequence[Shard], folder: Path) -> Iterator[float]:
         """The size of each shard as it is committed."""
         ray.data.DataContext.get_current().enable_progress_bars = False  # we have our own
-        actors = min(len(shards), self.jobs or int(ray.cluster_resources().get("CPU", 1)))
+        actors, each = actors_of(ray.cluster_resources(), stage.uses_gpu, self.jobs, len(shards))
         rows = [{"shard": pack(shard)} for shard in shards]
         data = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             Worker,
@@ -62,12 +65,23 @@ class RayEngine:
             batch_size=1,
             batch_format="pyarrow",  # numpy's bytes end at their last one that is not 0
             compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
-            num_cpus=1,
+            **each,
         )
         for row in data.iter_rows():
             if row["error"]:
                 raise _error(json.loads(row["error"]))
             yield row["size"]
+
+
+def actors_of(
+    cluster: Mapping[str, float], uses_gpu: bool, jobs: int | None, n_shards: int
+) -> tuple[int, dict[str, float]]:
+    """How many actors to start on a cluster's resources, and what each of them asks for."""
+    gpus = int(cluster.get("GPU", 0)) if uses_gpu else 0
+    actors = min(n_shards, jobs or gpus or int(cluster.get("CPU", 1)))
+    if not gpus:
+        return actors, {"num_cpus": 1}
+    return actors, {"num_gpus": 1 / math.ceil(actors / gpus)}  # Ray shows an actor no other GPU
 
 
 class Worker:

@@ -6,7 +6,7 @@ wins. A file holds one question a line (JSON), see `read_choices`.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -107,6 +107,7 @@ class Outcome:
     correct: list[float]
     ties: int
     values: list[list[float]] = field(default_factory=list)  # what each choice scored
+    n_cut: int = 0  # questions that the LLM's context had no room for, and that lost their beginning
 
 
 def score_choices(
@@ -122,7 +123,9 @@ def score_choices(
         context, choices = parts(item)
         pairs += [(context, choice) for choice in choices]
     scores = iter(model.loglikelihood(pairs, batch_tokens))
-    return judge(items, [[value(next(scores), normalise) for _ in item.choices] for item in items])
+    found = [[next(scores) for _ in item.choices] for item in items]
+    outcome = judge(items, [[value(score, normalise) for score in each] for each in found])
+    return replace(outcome, n_cut=sum(any(score.n_cut for score in each) for each in found))
 
 
 def judge(items: Sequence[Choice], values: list[list[float]]) -> Outcome:

@@ -22,7 +22,7 @@ from ssr_connector.evaluation.benchmarks.submission import CHALLENGE, write_subm
 from ssr_connector.evaluation.figure_names import accuracy_figures, change_figures
 from ssr_connector.evaluation.heard import HeardStore
 from ssr_connector.evaluation.hearing import Hearing
-from ssr_connector.evaluation.identity import Identities, digest
+from ssr_connector.evaluation.identity import PACKAGE, Identities, code, digest
 from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.measures import Measures, Show, word_error_changes
 from ssr_connector.evaluation.suite import TEXT_MODEL, Suite
@@ -51,8 +51,8 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
     identities, journal, folder = Identities(), None, None
     if spec.journal:
-        ears = digest([identities.ears(model), spec.config.batch_s])
-        journal = Journal(spec.journal / "results.jsonl", code=f"{__version__} {commit()}", ears=ears)
+        ears = digest([identities.ears(model), spec.config.batch_s, code()])
+        journal = Journal(spec.journal / "results.jsonl", code=code(), ears=ears)
         folder = spec.journal / "heard" / ears
         for other in folder.parent.glob("*"):
             if other != folder:  # frames of an older encoder or aligner take much room
@@ -105,6 +105,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         "example": measures.example,
         "samples": suite.samples,
         "notes": suite.left_out
+        + suite.cut
         + [f"{f}: {s['items']} of {s['of']} items, drawn with seed {s['seed']}" for f, s in suite.samples.items()]
         + [f"not heard, and left out for all systems: {reason}" for reason in rejected.values()]
         + measures.notes,
@@ -144,17 +145,18 @@ def machine() -> str:
     return f"{kind}, {torch.get_num_threads()} threads, Python {platform.python_version()}, torch {torch.__version__}"
 
 
-def commit() -> str:
-    """The commit of the code that runs, where it is a git checkout; with a mark if it was changed since."""
-    here = Path(__file__).parent
+def commit(package: Path = PACKAGE) -> str:
+    """The commit of the code that runs, where git tracks it, with a mark if it was changed since.
+
+    Else version and digest: a package installed inside somebody's repository is none of that repository's commits.
+    """
+
+    def git(*words: str) -> str:
+        run = subprocess.run(["git", *words], cwd=package, capture_output=True, text=True, check=True)
+        return run.stdout.strip()
+
     try:
-        run = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--exclude=*"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        git("ls-files", "--error-unmatch", "__init__.py")
+        return git("describe", "--always", "--dirty", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return run.stdout.strip()
+        return f"{__version__} {code(package)}"

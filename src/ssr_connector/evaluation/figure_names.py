@@ -70,22 +70,23 @@ def change_figures(
                 figures[-1] |= {"task": task, "system": name}
         for task, mode, system, condition in list(suite.outcomes):
             if system == name and name != main and mode != TEXT and (task, mode, main, condition) in suite.outcomes:
-                slug = "" if task != "storycloze" else f"_{SLUGS[mode]}"
                 where = suffix(condition)
-                keep(f"{task}{slug}_change_{name}{where}", suite.difference(task, mode, name, main, condition))
+                keep(
+                    f"{score_name(task, mode)}_change_{name}{where}",
+                    suite.difference(task, mode, name, main, condition),
+                )
     for task, mode, system, condition in list(suite.outcomes):
         if system != main or mode == TEXT:
             continue
-        slug = "" if task != "storycloze" else f"_{SLUGS[mode]}"
-        where = suffix(condition)
+        start, where = f"{score_name(task, mode)}_{main}_minus", suffix(condition)
         if (task, mode, CASCADE, condition) in suite.outcomes:
-            keep(f"{task}{slug}_{main}_minus_cascade{where}", suite.difference(task, mode, main, CASCADE, condition))
+            keep(f"{start}_cascade{where}", suite.difference(task, mode, main, CASCADE, condition))
         if (task, TEXT, TEXT_MODEL, "clean") in suite.outcomes:
             gap = suite.change((task, mode, main, condition), (task, TEXT, TEXT_MODEL, "clean"))
-            keep(f"{task}{slug}_{main}_minus_text{where}", gap)
+            keep(f"{start}_text{where}", gap)
         rivals = [s for s in baselines if s != main and (task, mode, s, condition) in suite.outcomes]
         if rivals:
             best = max(rivals, key=lambda s: sum(suite.outcomes[task, mode, s, condition]))
-            keep(f"{task}{slug}_{main}_minus_baseline{where}", suite.difference(task, mode, main, best, condition))
+            keep(f"{start}_baseline{where}", suite.difference(task, mode, main, best, condition))
             figures[-1]["baseline"] = best
     return figures

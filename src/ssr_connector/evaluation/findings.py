@@ -16,7 +16,8 @@ def findings(results: Mapping[str, Any], table: Pivot) -> list[str]:
     """What to be careful about, if anything, and up to three sentences."""
     heard = [cell for task in HEADLINES if table.main and (cell := headline(table, task, table.main))]
     sentences = [caution(table), gained(heard, table), against(results, heard, table), kept(results, table)]
-    return [sentence for sentence in sentences if sentence] or ["No task was evaluated in this run."]
+    nothing = [] if results.get("harness") else ["No task was evaluated in this run."]
+    return [sentence for sentence in sentences if sentence] or nothing
 
 
 def headline(table: Pivot, task: str, system: str) -> Cell | None:
@@ -83,13 +84,14 @@ def text_change(figures: Mapping[str, Mapping[str, Any]], table: Pivot, system: 
     for line in table.lines:
         before, after = line.cells.get("text model"), line.cells.get(system)
         if line.mode == "T" and before and after:
-            changes.append((after.value - before.value, task_name(line.task)))
+            changes.append((after.value - before.value, line.task))
     if not changes:
         return ""
     worst, task = min(changes)
     figure = figures.get(f"text_drop_{slug(system)}", {"value": worst})
+    name = task_name(figure.get("task", task))  # the figure's own: the lowest bound, not the lowest mean
     text = (
-        f"with {system} the text task that fared worst ({task}) changed by {number(figure['value'], 'points')} points"
+        f"with {system} the text task that fared worst ({name}) changed by {number(figure['value'], 'points')} points"
     )
     ci95 = read_interval(figure.get("ci95"))
     if ci95 is None:

@@ -4,6 +4,7 @@ Optional (extra `eval`): only the functions below import `lm_eval`.
 """
 
 import copy
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ class Measurement:
 
     metrics: Mapping[tuple[str, str], Measured]
     within: Mapping[str, str]
+    seconds: float = 0.0
 
 
 def as_lm(model: SSRForConditionalGeneration, batch_size: int = BATCH) -> Any:
@@ -92,6 +94,7 @@ def measure(lm: Any, tasks: Sequence[str], manager: Any, limit: int) -> Measurem
     """Run tasks on an `lm`; at most `limit` items of each, 0 for all."""
     from lm_eval import simple_evaluate
 
+    started = time.monotonic()
     found = simple_evaluate(
         lm, tasks=list(tasks), task_manager=manager, limit=limit or None, bootstrap_iters=0, log_samples=True
     )
@@ -111,7 +114,7 @@ def measure(lm: Any, tasks: Sequence[str], manager: Any, limit: int) -> Measurem
             better = found["higher_is_better"].get(task, {}).get(name)
             metrics[task, label] = Measured(float(value), mean_of(each, float(value)), len(each), better)
     within = {child: group for group, children in found["group_subtasks"].items() for child in children}
-    return Measurement(metrics, within)
+    return Measurement(metrics, within, time.monotonic() - started)
 
 
 def leaves(task: str, children: Mapping[str, Sequence[str]]) -> list[str]:
@@ -135,7 +138,7 @@ def before_and_after(
     config: EvaluationSection,
     note: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Tasks on the base LLM and on the LLM of every system: rows, items' outcomes, and notes, ready for JSON."""
+    """Tasks on the base LLM and on the LLM of every system: rows, items' outcomes, seconds, notes, ready for JSON."""
     from importlib.metadata import version
 
     from ssr_connector.base_models import load_llm
@@ -144,6 +147,7 @@ def before_and_after(
     bases: dict[str, Measurement] = {}
     rows: list[dict[str, Any]] = []
     notes, outcomes = [], {}
+    seconds: dict[str, float] = {}
     for name, path in systems.items():
         model = load_model(path)
         base = model.config.llm_name
@@ -151,17 +155,20 @@ def before_and_after(
             note("the base LLM on tasks of lm-evaluation-harness")
             plain = load_llm(base).to(best_device()) if model.config.llm_trained else model.llm
             bases[base] = measure(lm_of(plain, model.tokenizer), tasks, manager, config.items)
+            seconds[f"base LLM ({base})"] = bases[base].seconds
         after = before = bases[base]
         if model.config.llm_trained:
             note(f"the LLM of {name} on the same")
             after = measure(as_lm(model), tasks, manager, config.items)
+            seconds[name] = after.seconds
         else:
             notes.append(f"the LLM of {name} was not trained: its scores are the base's own, not measured again")
         rows += [row(name, key, before, after, config.bootstrap) for key in before.metrics]
         for system, found in (("before", before), (name, after)):
             for (task, metric), measured in found.metrics.items():
                 outcomes[f"{task} | {metric} | {system}"] = measured.outcomes
-    return {"lm_eval": version("lm_eval"), "rows": rows, "notes": notes, "outcomes": outcomes}
+    how = {"lm_eval": version("lm_eval"), "tasks": list(tasks), "items": config.items, "batch": BATCH}
+    return {**how, "seconds": seconds, "rows": rows, "notes": notes, "outcomes": outcomes}
 
 
 def row(system: str, key: tuple[str, str], before: Measurement, after: Measurement, resamples: int) -> dict[str, Any]:

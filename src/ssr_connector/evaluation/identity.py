@@ -1,5 +1,6 @@
-"""What scores follow from, as digests: the parts of models by their weights, recordings by their files."""
+"""What scores follow from, as digests: the parts of models by their weights, recordings by their files, the code."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterable
@@ -12,6 +13,8 @@ from torch import nn
 
 from ssr_connector.encoders.store import encoder_key
 from ssr_connector.model.modeling import SSRForConditionalGeneration
+
+PACKAGE = Path(__file__).parents[1]
 
 
 class Identities:
@@ -56,6 +59,16 @@ def weights(module: nn.Module) -> str:
 def tokenizer(model: SSRForConditionalGeneration) -> list[Any]:
     """The LLM's tokens, and those that every text begins with."""
     return [model.tokenizer.backend_tokenizer.to_str(), model.prefix_ids]
+
+
+@functools.cache
+def code(package: Path = PACKAGE) -> str:
+    """Of a package's files, uncommitted changes and compiled parts among them; taken once a process."""
+    found = hashlib.blake2b(digest_size=12)
+    for path in sorted(p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+        content = path.read_bytes()
+        found.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    return found.hexdigest()
 
 
 def digest(value: Any) -> str:

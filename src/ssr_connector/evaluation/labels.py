@@ -19,6 +19,7 @@ TASKS = {
     "style": ("Style", "how a recording is said, after recordings of every label"),
     "tales": ("Tales", "which of four endings follows a small tale, told in one of several languages"),
     "storycloze_whole": ("StoryCloze, whole stories", "a story with its own ending against one with another"),
+    "storycloze_topic": ("tStoryCloze, whole stories", "a story with its own ending against one with another story's"),
     "salmon": ("SALMon", "a recording against one whose speaker, mood, room or background does not fit"),
     "pairs": ("Pairs", "a recording against one that is worse, as a table says"),
     "blimp_original": ("BLiMP, 67 paradigms", "a grammatical sentence against an ungrammatical one, written"),

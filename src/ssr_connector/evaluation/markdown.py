@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ssr_connector.evaluation.findings import findings
+from ssr_connector.evaluation.harness_table import HEADINGS, harness_origin, harness_rows
 from ssr_connector.evaluation.labels import interval, number, system_name, task_name, with_unit
 from ssr_connector.evaluation.pivot import Cell, Line, Pivot, pivot, read_interval
 from ssr_connector.files import replace_file
@@ -15,12 +16,13 @@ def write_markdown(results: Mapping[str, Any], path: Path) -> None:
 
     Raises ValueError where two rows are about the same score.
     """
-    scores = pivot(results.get("rows", ()))
+    scores = pivot(results.get("rows", ()), results.get("baselines", ()))
     figures = [[f"`{f['name']}`", valued(f), str(f["n"])] for f in results.get("figures", ())]
     quality = [[q["measure"], system_name(q["system"]), valued(q), str(q["n"])] for q in results.get("quality", ())]
     parts = [f"# {results.get('title') or 'Evaluation'}", origin(results), *findings(results, scores)]
     for title, body in (
-        ("Scores: per cent right (95 % interval)", score_tables(scores)),
+        ("Scores: per cent right (95 % interval), ties, seconds", score_tables(scores)),
+        ("Text tasks of lm-evaluation-harness", harness_part(results.get("harness"))),
         ("Quality", table(["", "system", "value (95 % interval)", "n"], quality)),
         ("Figures by name", table(["name", "value (95 % interval)", "n"], figures)),
         ("Notes", "\n".join(f"- {note}" for note in results.get("notes", ()))),
@@ -39,7 +41,7 @@ def origin(results: Mapping[str, Any]) -> str:
 
 
 def score_tables(scores: Pivot) -> str:
-    """A table for each task: systems down, modes and conditions across; per cent right and its 95 % interval."""
+    """A table for each task: systems down, modes and conditions across; per cent right with interval, ties, seconds."""
     tables = []
     for task in dict.fromkeys(line.task for line in scores.lines):
         lines = [line for line in scores.lines if line.task == task]
@@ -50,6 +52,13 @@ def score_tables(scores: Pivot) -> str:
     return "\n\n".join(tables)
 
 
+def harness_part(found: Mapping[str, Any] | None) -> str:
+    """Text tasks before and after training, and how they were run."""
+    if not found:
+        return ""
+    return "\n\n".join([harness_origin(found), table(HEADINGS, harness_rows(found)), *found["notes"]])
+
+
 def counts(line: Line) -> str:
     """How many items the systems were scored on."""
     found = sorted({cell.n for cell in line.cells.values()})
@@ -57,10 +66,11 @@ def counts(line: Line) -> str:
 
 
 def score(cell: Cell | None) -> str:
-    """`88.1 (84.9–91.0)`."""
+    """`88.1 (84.9–91.0), ties 0.5 %, 12.0 s`."""
     if cell is None:
         return ""
-    return number(cell.value) + (f" ({interval(cell.ci95)})" if cell.ci95 else "")
+    value = number(cell.value) + (f" ({interval(cell.ci95)})" if cell.ci95 else "")
+    return ", ".join([value, *cell.asides])
 
 
 def valued(row: Mapping[str, Any]) -> str:

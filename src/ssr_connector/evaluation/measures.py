@@ -1,7 +1,8 @@
 """Figures from transcribed speech: closeness to text embeddings, word errors, boundaries, density."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ssr_connector.evaluation.example import draw_example
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.identity import Identities, digest
 from ssr_connector.evaluation.journal import Journal
-from ssr_connector.evaluation.stats import Estimate, clustered_median, mean
+from ssr_connector.evaluation.stats import MANY_SPEAKERS, Estimate, by_speaker, clustered_median, clustered_ratio
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Speech
 
@@ -39,6 +40,9 @@ class Measures:
         self.aligner = hearing.bundle.aligner.title
         self.cuts = {c.id: c for c in read_cuts(cuts)} if cuts else {}
         self.texts = speech_texts(self.cuts.values(), hearing.bundle.text_form)
+        said = {key: next(iter(cut.supervisions), None) for key, cut in self.cuts.items()}
+        self.speakers = {key: (s and s.speaker) or "" for key, s in said.items()}
+        self.languages = {key: quality.language_code(s and s.language) for key, s in said.items()}
         self.rows: list[dict[str, Any]] = []
         self.figures: list[dict[str, Any]] = []
         self.density: list[dict[str, Any]] = []
@@ -59,12 +63,41 @@ class Measures:
             self.notes.append(
                 f"{len(keys) - len(self.forced)} test cuts are too short for their transcript to be forced"
             )
+        for language, n in sorted(Counter(self.languages[k] for k in keys).items()):
+            self.notes.append(f"word errors: {n} test cuts taken as {language}, {quality.rules(language)}")
 
-    def keep(self, figure: str, measure: str, system: str, estimate: Estimate, unit: str) -> None:
+    def keep(
+        self,
+        figure: str,
+        measure: str,
+        system: str,
+        estimate: Estimate,
+        unit: str,
+        voices: Mapping[str, float] | None = None,
+    ) -> None:
         """One line of the table, and one figure."""
         values = {"value": estimate.value, "n": estimate.n, "ci95": estimate.ci95, "unit": unit}
-        self.rows.append({"measure": measure, "system": system, **values})
+        self.rows.append({"measure": measure, "system": system, **values, "voices": voices or {}})
         self.figures.append({"name": figure, **values})
+
+    def clusters(self, keys: Iterable[str]) -> list[str]:
+        """What is drawn together for the intervals of these utterances."""
+        names = list(keys)
+        return by_speaker([self.speakers[key] for key in names], names)
+
+    def ratio(self, sums: Mapping[str, float], weights: Sequence[float] | None = None) -> Estimate:
+        """Σ sums / Σ weights over utterances."""
+        return clustered_ratio(list(sums.values()), self.clusters(sums), self.config.bootstrap, weights)
+
+    def voices(self, sums: Mapping[str, float], weights: Sequence[float]) -> dict[str, float]:
+        """The same ratio of each speaker, where there are several and too few to be drawn."""
+        totals: dict[str, list[float]] = {}
+        for (key, value), weight in zip(sums.items(), weights, strict=True):
+            total = totals.setdefault(self.speakers[key], [0.0, 0.0])
+            total[0] += value
+            total[1] += weight
+        names = sorted(totals.keys() - {""})
+        return {v: totals[v][0] / totals[v][1] for v in names if totals[v][1]} if 1 < len(names) < MANY_SPEAKERS else {}
 
     def keep_ratio(
         self,
@@ -77,7 +110,7 @@ class Measures:
     ) -> None:
         """A figure that is Σ sums / Σ weights over utterances, kept one by one too: so it can be paired."""
         self.items[figure] = {"ids": list(sums), "sums": list(sums.values()), "weights": list(weights)}
-        self.keep(figure, measure, system, mean(list(sums.values()), self.config.bootstrap, weights), unit)
+        self.keep(figure, measure, system, self.ratio(sums, weights), unit, self.voices(sums, weights))
 
     def add(self, name: str, model: SSRForConditionalGeneration, detailed: bool) -> None:
         """Measure one system, or look it up; `detailed` adds what is the aligner's and the connector's own."""
@@ -119,7 +152,7 @@ class Measures:
     def _measure(self, name: str, model: SSRForConditionalGeneration, detailed: bool) -> None:
         speech = self.hearing.speech(model, self.cuts)
         keys = sorted(speech)
-        seconds = [self.hearing.heard[k].duration_s for k in keys]
+        seconds = [self.hearing.heard[key].duration_s for key in keys]
         rate = self.hearing.bundle.encoder.clock.rate_hz
         if detailed:
             self.density.append({"system": "encoder frames", "positions_per_s": rate})
@@ -133,7 +166,7 @@ class Measures:
                 keys,
                 [speech[k].alignment.text for k in keys],
             )
-        rate_of = mean([len(speech[k].vectors) for k in keys], self.config.bootstrap, seconds)
+        rate_of = self.ratio({key: len(speech[key].vectors) for key in keys}, seconds)
         values = {"n": rate_of.n, "ci95": rate_of.ci95}
         self.density.append({"system": name, "positions_per_s": rate_of.value, **values})
         self.figures.append({"name": f"positions_per_s_{name}", "value": rate_of.value, **values, "unit": "/s"})
@@ -158,18 +191,22 @@ class Measures:
         written = quality.transcribe(model, [speech[k] for k in keys], beams=self.config.beams, examples=shown)
         system, how = (f"{name}_{len(shown)}_shot", f", {len(shown)} examples") if shown else (name, "")
         self._words(f"asr_wer_{system}", f"word error rate, prompted LLM{how}", name, keys, written)
-        counted = [quality.character_errors(self.texts[k], text) for k, text in zip(keys, written, strict=True)]
-        resamples, share = self.config.bootstrap, self.config.hallucination
-        if sum(n for _, n in counted):
-            rate = mean([errors for errors, _ in counted], resamples, [n for _, n in counted]).scaled(100)
-            self.keep(f"asr_cer_{system}", f"character error rate, prompted LLM{how}", name, rate, "%")
-        invented = [float(quality.hallucinates(e, share)) for e in self.errors[f"asr_wer_{system}"]]
+        counted = {
+            key: quality.character_errors(self.texts[key], text, self.languages[key])
+            for key, text in zip(keys, written, strict=True)
+        }
+        share, lengths = self.config.hallucination, [n for _, n in counted.values()]
+        if sum(lengths):
+            percent = {key: 100.0 * errors for key, (errors, _) in counted.items()}
+            measure = f"character error rate, prompted LLM{how}"
+            self.keep_ratio(f"asr_cer_{system}", measure, name, percent, lengths, "%")
+        errors_of = zip(keys, self.errors[f"asr_wer_{system}"], strict=True)
+        invented = {key: 100.0 * quality.hallucinates(errors, share) for key, errors in errors_of}
         measure = f"hallucinations (inserted words above {100 * share:g} % of those said), prompted LLM{how}"
-        self.keep(f"asr_hallucination_{system}", measure, name, mean(invented, resamples).scaled(100), "%")
+        self.keep_ratio(f"asr_hallucination_{system}", measure, name, invented, [1] * len(keys), "%")
 
     def _closeness(self, name: str, model: SSRForConditionalGeneration, best: Mapping[str, Speech]) -> None:
         forced = self.hearing.speech(model, best, self.forced)
-        resamples = self.config.bootstrap
         sums = {k: quality.closeness(model, s) for k, s in forced.items() if len(s.alignment)}
         n_tokens = [len(c) for c, _ in sums.values()]
         if sums:
@@ -178,15 +215,15 @@ class Measures:
             errors_of = {k: float(e.sum()) for k, (_, e) in sums.items()}
             self.keep_ratio("squared_error", "squared error, forced", name, errors_of, n_tokens)
         references = {k: model.tokenize(self.texts[k])[0] for k in best}
-        cosines = [quality.paired_closeness(model, best[k], references[k]) for k in best]
+        cosines = {k: quality.paired_closeness(model, best[k], references[k]) for k in best}
         measure = "cosine to text embeddings, best path, paired by edit distance"
-        if any(len(c) for c in cosines):  # else nothing was heard of anything
-            paired = mean([float(c.sum()) for c in cosines], resamples, [len(c) for c in cosines])
-            self.keep("cosine_best_path", measure, name, paired, "")
+        n_pairs = [len(c) for c in cosines.values()]
+        if any(n_pairs):  # else nothing was heard of anything
+            paired = {k: float(c.sum()) for k, c in cosines.items()}
+            self.keep_ratio("cosine_best_path", measure, name, paired, n_pairs)
         lengths = [len(r) for r in references.values()]
-        wrong = [abs(len(s.alignment) - n) for s, n in zip(best.values(), lengths, strict=True)]
-        length_error = mean(wrong, resamples, lengths).scaled(100)
-        self.keep("length_error", "error in the number of tokens, best path", name, length_error, "%")
+        wrong = {k: 100.0 * abs(len(best[k].alignment) - n) for k, n in zip(references, lengths, strict=True)}
+        self.keep_ratio("length_error", "error in the number of tokens, best path", name, wrong, lengths, "%")
         for figure, measure, heard in (
             ("embedding_wer_forced", "embedding word error rate, forced", forced),
             ("embedding_wer", "embedding word error rate, best path", best),
@@ -203,20 +240,23 @@ class Measures:
                 of_cuts[key] = [abs(d) for d in found]
         if not of_cuts:
             return
-        per_cut = list(of_cuts.values())
-        counts = [len(d) for d in per_cut]
+        counts = [len(d) for d in of_cuts.values()]
         totals = {key: 1000 * sum(d) for key, d in of_cuts.items()}
         measure = "word boundary error, forced: mean"
         self.keep_ratio("word_boundary_error_ms", measure, self.aligner, totals, counts, "ms")
-        median = clustered_median([[1000 * x for x in d] for d in per_cut], self.config.bootstrap)
+        drawn: dict[str, list[float]] = {}
+        for cluster, differences in zip(self.clusters(of_cuts), of_cuts.values(), strict=True):
+            drawn.setdefault(cluster, []).extend(1000 * d for d in differences)
+        median = clustered_median(list(drawn.values()), self.config.bootstrap)
         self.keep("word_boundary_error_median_ms", "word boundary error, forced: median", self.aligner, median, "ms")
         for limit in (20, 50, 100):
-            within = mean([sum(x <= limit / 1000 for x in d) for d in per_cut], self.config.bootstrap, counts)
+            within = {key: 100.0 * sum(x <= limit / 1000 for x in d) for key, d in of_cuts.items()}
             figure, measure = f"word_boundary_within_{limit}ms", f"word boundaries within {limit} ms, forced"
-            self.keep(figure, measure, self.aligner, within.scaled(100), "%")
+            self.keep_ratio(figure, measure, self.aligner, within, counts, "%")
 
     def _words(self, figure: str, measure: str, system: str, keys: list[str], hypotheses: list[str]) -> None:
-        errors = [quality.word_errors(self.texts[k], h) for k, h in zip(keys, hypotheses, strict=True)]
+        pairs = zip(keys, hypotheses, strict=True)
+        errors = [quality.word_errors(self.texts[k], h, self.languages[k]) for k, h in pairs]
         counts = [e.words for e in errors]
         self.errors[figure] = errors
         if sum(counts):
@@ -234,7 +274,8 @@ def word_error_changes(
         after = measures.errors.get(f"asr_wer_{name}")
         if name != main and before and after:
             change = [a.errors - b.errors for a, b in zip(after, before, strict=True)]
-            estimate = mean(change, resamples, [b.words for b in before]).scaled(100)
+            clusters = measures.clusters(measures.items[f"asr_wer_{main}"]["ids"])
+            estimate = clustered_ratio(change, clusters, resamples, [b.words for b in before]).scaled(100)
             values = {"value": estimate.value, "n": estimate.n, "ci95": estimate.ci95, "unit": "points"}
             figures.append({"name": f"asr_wer_change_{name}", **values})
     return figures

@@ -13,6 +13,7 @@ from ssr_connector.evaluation.labels import (
     WRITTEN_AS,
     family,
     in_order,
+    number,
     system_name,
     task_name,
 )
@@ -33,10 +34,17 @@ class Cell:
     n: int
     ci95: tuple[float, float] | None
     chance: float | None
-    ties: float  # percent of the items
+    ties: float | None  # percent of the items
+    seconds: float | None  # that scoring took
     groups: Mapping[str, float]
     voices: Mapping[str, float]
     family: str  # what kind of system it is
+
+    @property
+    def asides(self) -> list[str]:
+        """Ties and seconds in words, where they are known."""
+        ties = [] if self.ties is None else [f"ties {number(self.ties)} %"]
+        return ties if self.seconds is None else [*ties, f"{number(self.seconds, 's')} s"]
 
     @property
     def at_chance(self) -> bool:
@@ -127,7 +135,8 @@ def read_cell(row: Mapping[str, Any], baselines: Container[str] = ()) -> Cell:
         n=row["n"],
         ci95=read_interval(row.get("ci95")),
         chance=row.get("chance"),
-        ties=row.get("ties") or 0.0,
+        ties=row.get("ties"),
+        seconds=row.get("seconds"),
         groups=row.get("groups") or {},
         voices=row.get("voices") or {},
         family=family(system, baselines),

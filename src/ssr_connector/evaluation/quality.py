@@ -1,6 +1,7 @@
 """How close speech vectors come to text embeddings, and how many words are wrong."""
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.processing import prompt_ids
 from ssr_connector.model.sequence import Speech
+
+UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})  # written without spaces between words
+THREE_LETTERS = {"eng": "en", "cmn": "zh", "zho": "zh", "jpn": "ja", "tha": "th"}
 
 
 @dataclass(frozen=True)
@@ -21,24 +26,45 @@ class WordErrors:
     insertions: int = 0
 
 
+def language_code(name: str | None) -> str:
+    """`de` of "de", "de-AT" or "German"; English where nothing is said."""
+    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
+
+    first = re.split(r"[-_]", (name or "en").strip().lower())[0]
+    return TO_LANGUAGE_CODE.get(first) or THREE_LETTERS.get(first, first)
+
+
 @functools.cache
-def normaliser() -> Any:
-    """Whisper's English text normaliser, the field's standard before word error rates."""
+def normaliser(language: str) -> Any:
+    """Whisper's text normalisers, the field's standard before error rates: its English one, or that of all others.
+
+    Where words are not parted by spaces, characters are, so that each counts as a word.
+    """
+    from whisper_normalizer.basic import BasicTextNormalizer
     from whisper_normalizer.english import EnglishTextNormalizer
 
-    return EnglishTextNormalizer()
+    if language == "en":
+        return EnglishTextNormalizer()
+    return BasicTextNormalizer(split_letters=language in UNSPACED, preserve_marks=True)
 
 
-def normalised(text: str) -> list[str]:
+def rules(language: str) -> str:
+    """How texts of a language are compared, for the notes of a result."""
+    if language == "en":
+        return "by Whisper's English normaliser"
+    return f"by Whisper's basic normaliser{', every character a word' if language in UNSPACED else ''}"
+
+
+def normalised(text: str, language: str = "en") -> list[str]:
     """The words of a text as they are compared."""
-    return [w for w in normaliser()(text).split() if any(c.isalnum() for c in w)]
+    return [w for w in normaliser(language)(text).split() if any(c.isalnum() for c in w)]
 
 
-def word_errors(reference: str, hypothesis: str) -> WordErrors:
+def word_errors(reference: str, hypothesis: str, language: str = "en") -> WordErrors:
     """Substitutions, deletions and insertions after normalisation."""
     import jiwer
 
-    spoken, written = normalised(reference), normalised(hypothesis)
+    spoken, written = normalised(reference, language), normalised(hypothesis, language)
     if not spoken:
         return WordErrors(len(written), 0, len(written))
     counts = jiwer.process_words(" ".join(spoken), " ".join(written))
@@ -46,11 +72,12 @@ def word_errors(reference: str, hypothesis: str) -> WordErrors:
     return WordErrors(errors, len(spoken), counts.insertions)
 
 
-def character_errors(reference: str, hypothesis: str) -> tuple[int, int]:
+def character_errors(reference: str, hypothesis: str, language: str = "en") -> tuple[int, int]:
     """Errors in characters after the same normalisation, and the characters of the reference; a space is one."""
     from rapidfuzz.distance import Levenshtein
 
-    spoken, written = " ".join(normalised(reference)), " ".join(normalised(hypothesis))
+    space = "" if language in UNSPACED else " "
+    spoken, written = (space.join(normalised(text, language)) for text in (reference, hypothesis))
     return int(Levenshtein.distance(spoken, written)), len(spoken)
 
 
@@ -104,16 +131,16 @@ def transcribe(
     beams: int = 1,
     examples: Sequence[tuple[Speech, str]] = (),
 ) -> list[str]:
-    """What the LLM writes when asked to transcribe: at most twice as many tokens as were heard, and a few.
+    """The first line that the LLM writes when asked to transcribe: at most twice as many tokens as heard, and a few.
 
     Greedy, or the best of so many beams. `examples` are recordings with their transcripts, laid out as the objective
-    `transcribe` does and an empty line after each, that come before every recording; then a transcript ends with its
-    first line, since a text LLM would go on.
+    `transcribe` does and an empty line after each, that come before every recording. What comes after the first line is
+    no transcript: an LLM that was not taught to end goes on.
     """
     from ssr_connector.model.sequence import Piece, Sequences
 
     texts: dict[int, str] = {}
-    prompt = Piece.text(model.tokenize(model.config.transcribe_prompt)[0])
+    prompt = Piece.text(prompt_ids(model.tokenizer, model.config.transcribe_prompt))
     start_of_all = [Piece.text(model.prefix_ids)]
     for speech, text in examples:
         start_of_all += [Piece.speech(speech), prompt, Piece.text(model.tokenize(f" {text}\n\n")[0])]
@@ -132,6 +159,5 @@ def transcribe(
             pad_token_id=model.tokenizer.pad_token_id or model.tokenizer.eos_token_id,
         )
         written = model.tokenizer.batch_decode(out, skip_special_tokens=True)
-        texts |= {i: text.strip() for i, text in zip(chosen, written, strict=True)}
-    found = [texts[i] for i in range(len(heard))]
-    return [t.partition("\n")[0].rstrip() for t in found] if examples else found
+        texts |= {i: text.strip().partition("\n")[0].rstrip() for i, text in zip(chosen, written, strict=True)}
+    return [texts[i] for i in range(len(heard))]

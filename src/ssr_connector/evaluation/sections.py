@@ -6,6 +6,7 @@ from typing import Any
 
 from ssr_connector.evaluation.figures import GOOD_COSINE, bars_figure, curves_figure, example_figure, scores_figure
 from ssr_connector.evaluation.findings import findings
+from ssr_connector.evaluation.harness_table import HEADINGS, harness_origin, harness_rows
 from ssr_connector.evaluation.labels import MODES, SYSTEMS, TASKS, interval, number, system_name, task_name, with_unit
 from ssr_connector.evaluation.page import Html, definitions, details, element, join, section, table
 from ssr_connector.evaluation.pivot import Cell, Line, Pivot, read_interval
@@ -35,7 +36,8 @@ def score_table(scores: Pivot) -> Html:
         for line in scores.lines
     ]
     intro = (
-        "Percent right; below each, its 95 % interval and the number of items. Every spoken score is from audio alone"
+        "Percent right; below each, its 95 % interval, the number of items, ties among their best answers, and the "
+        "seconds that scoring took. Every spoken score is from audio alone"
     )
     intro += ", but for the oracle alignment." if "oracle alignment" in scores.systems else "."
     used = [
@@ -58,13 +60,11 @@ def chance_text(line: Line) -> str:
 
 
 def score_cell(cell: Cell | None) -> Html | str:
-    """Value, interval, n; marked where it is no better than guessing, and where there were ties."""
+    """Value, interval, n, ties, seconds; marked where it is no better than guessing."""
     if cell is None:
         return ""
     small = [interval(cell.ci95)] if cell.ci95 else []
-    small.append(f"n {cell.n}")
-    if cell.ties:
-        small.append(f"ties {number(cell.ties)} %")
+    small += [f"n {cell.n}", *cell.asides]
     lines = [element("small", text) for text in small]
     if cell.at_chance:
         lines.append(element("small", "at chance", "chance"))
@@ -140,8 +140,35 @@ def quality(results: Results) -> Html:
         for row in results.get("quality", ())
     ]
     return section(
-        "Quality of the connector and its alignment", table(["", "system", "value", "95 % interval", "n"], rows)
+        "Quality of the connector and its alignment",
+        table(["", "system", "value", "95 % interval", "n"], rows),
+        quality_by_voice(results),
     )
+
+
+def quality_by_voice(results: Results) -> Html:
+    """The same of each voice, where there are too few of them to be drawn for intervals."""
+    found = [row for row in results.get("quality", ()) if row.get("voices")]
+    names = list(dict.fromkeys(name for row in found for name in row["voices"]))
+    rows = [
+        [
+            row["measure"],
+            system_name(row["system"]),
+            *(with_unit(row["voices"][n], row.get("unit", "")) if n in row["voices"] else "" for n in names),
+        ]
+        for row in found
+    ]
+    return details("By voice", table(["", "system", *names], rows))
+
+
+def harness(results: Results) -> Html:
+    """Text tasks of lm-evaluation-harness, before and after training."""
+    found = results.get("harness")
+    if not found:
+        return Html()
+    notes = element("ul", join(element("li", line) for line in found["notes"])) if found["notes"] else ""
+    rows = table(HEADINGS, harness_rows(found))
+    return section("Text tasks of lm-evaluation-harness", element("p", harness_origin(found), "quiet"), rows, notes)
 
 
 def row_interval(row: Mapping[str, Any]) -> str:
@@ -242,4 +269,4 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-ORDER: Sequence[Any] = (example, quality, density, curves, cost, figures, following, notes, configuration)
+ORDER: Sequence[Any] = (example, harness, quality, density, curves, cost, figures, following, notes, configuration)

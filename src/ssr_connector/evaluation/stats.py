@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 BLOCK = 1_000_000  # draws at once
+MANY_SPEAKERS = 20  # with fewer, intervals over speakers say nothing; voices are shown singly
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,34 @@ def mean(values: Sequence[float], resamples: int, weights: Sequence[float] | Non
     return Estimate(value, len(x), (float(low), float(high)))
 
 
+def by_speaker(speakers: Sequence[str], otherwise: Sequence[str]) -> list[str]:
+    """What is drawn together for intervals: a speaker's items where enough speak, else what stands at `otherwise`."""
+    if len(set(speakers) - {""}) < MANY_SPEAKERS:
+        return list(otherwise)
+    return [speaker or other for speaker, other in zip(speakers, otherwise, strict=True)]
+
+
+def clustered_ratio(
+    sums: Sequence[float], clusters: Sequence[str], resamples: int, weights: Sequence[float] | None = None
+) -> Estimate:
+    """Σ sums / Σ weights over items, its interval by drawing whole clusters; `n` is the number of items."""
+    above: dict[str, float] = {}
+    below: dict[str, float] = {}
+    shares = [1.0] * len(sums) if weights is None else weights
+    for value, cluster, share in zip(sums, clusters, shares, strict=True):
+        above[cluster] = above.get(cluster, 0.0) + value
+        below[cluster] = below.get(cluster, 0.0) + share
+    estimate = mean(list(above.values()), resamples, list(below.values()))
+    return Estimate(estimate.value, len(sums), estimate.ci95)
+
+
 def clustered_mean(
     values: Sequence[float], clusters: Sequence[str], resamples: int, weights: Sequence[float] | None = None
 ) -> Estimate:
     """Mean over items, its interval by drawing whole clusters; `n` is the number of items, or the sum of `weights`."""
-    sums: dict[str, float] = {}
-    counts: dict[str, float] = {}
     shares = [1.0] * len(values) if weights is None else weights
-    for value, cluster, share in zip(values, clusters, shares, strict=True):
-        sums[cluster] = sums.get(cluster, 0.0) + share * value
-        counts[cluster] = counts.get(cluster, 0.0) + share
-    estimate = mean(list(sums.values()), resamples, list(counts.values()))
+    sums = [share * value for value, share in zip(values, shares, strict=True)]
+    estimate = clustered_ratio(sums, clusters, resamples, shares)
     return Estimate(estimate.value, round(sum(shares)), estimate.ci95)
 
 

@@ -16,10 +16,11 @@ from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.identity import Identities, digest, versions
 from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.sample import sample
-from ssr_connector.evaluation.stats import Estimate, clustered_mean, paired_difference
+from ssr_connector.evaluation.stats import Estimate, by_speaker, clustered_mean, paired_difference
 from ssr_connector.evaluation.style import with_shown
 from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT, Task
 from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.scoring import max_positions
 from ssr_connector.model.sequence import Speech
 
 Note = Callable[[str], None]
@@ -27,7 +28,6 @@ Hears = Callable[[], dict[str, Speech]]
 Key = tuple[str, str, str, str]  # task, mode, system, condition
 
 TEXT_MODEL, CASCADE, ORACLE = "text model", "hard cascade", "oracle alignment"
-MANY_SPEAKERS = 20  # with fewer, intervals over speakers say nothing; voices are shown singly
 OTHER_AUDIO, NO_CONTEXT = "another item's audio", "no context"
 
 
@@ -65,6 +65,7 @@ class Suite:
     scores: dict[Key, list[list[float]]] = field(default_factory=dict)  # of every choice
     groups: dict[Key, dict[str, Estimate]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)  # tasks and modes that their files have nothing for, and why
+    cut: list[str] = field(default_factory=list)  # rows with items that were too long for the LLM, and how many
     samples: dict[str, dict[str, Any]] = field(default_factory=dict)  # by file: which of its items these are
     _items: dict[str, list[Choice]] = field(default_factory=dict)
     _scorable: list[tuple[str, Task]] | None = None
@@ -151,12 +152,17 @@ class Suite:
         def work() -> dict[str, Any]:
             started = time.monotonic()
             outcome = score_choices(model, items, parts, TASKS[task].normalise, self.config.batch_tokens)
-            return {"values": outcome.values, "seconds": time.monotonic() - started}
+            seconds = time.monotonic() - started
+            return {"values": outcome.values, "cut": outcome.n_cut, "seconds": seconds}
 
         if self.journal is None:
             found = work()
         else:
             found = self.journal.recall(self.key(model, task, mode, system, condition), work)
+        if found["cut"]:
+            where = f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}"
+            limit = f"the {max_positions(model.llm)} positions of the LLM: they lost the beginning of their contexts"
+            self.cut.append(f"{where}: {found['cut']} of {len(items)} items are longer than {limit}")
         self.keep(judge(items, found["values"]), items, task, mode, system, condition, found["seconds"])
 
     def key(
@@ -336,9 +342,8 @@ def with_examples(items: list[Choice], shots: int, path: Path) -> list[Choice]:
 
 def clusters_of(items: Sequence[Choice], spoken: bool) -> list[str]:
     """What is drawn together for intervals: a speaker's items where enough speak, else items with the same question."""
-    if spoken and len({i.speaker for i in items} - {""}) >= MANY_SPEAKERS:
-        return [i.speaker or i.id for i in items]
-    return [i.cluster or i.id for i in items]
+    questions = [i.cluster or i.id for i in items]
+    return by_speaker([i.speaker for i in items], questions) if spoken else questions
 
 
 def weights_of(task: Task, items: Sequence[Choice]) -> list[float]:
@@ -351,6 +356,10 @@ def weights_of(task: Task, items: Sequence[Choice]) -> list[float]:
 
 
 def rotated(items: Sequence[Choice]) -> list[str]:
-    """For each item the context audio of an item half-way round the list, which tells another story."""
-    half = len(items) // 2
-    return [items[(i + half) % len(items)].context.audio for i in range(len(items))]
+    """For each item the context audio of an item half-way round the list, or of the next that asks something else."""
+    n, questions = len(items), [i.cluster or i.id for i in items]
+    places = []
+    for k, question in enumerate(questions):
+        ahead = [(k + n // 2 + step) % n for step in range(n)]
+        places.append(next((place for place in ahead if questions[place] != question), ahead[0]))
+    return [items[place].context.audio for place in places]

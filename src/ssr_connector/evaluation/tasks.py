@@ -38,6 +38,7 @@ TASKS: dict[str, Task] = {
     "tales": Task("tales.jsonl", (TEXT, SPEECH_TO_TEXT), "mean"),  # of the study `languages` alone
     # of `ssr import-benchmark` alone
     "storycloze_whole": Task("storycloze_whole.jsonl", (TEXT, SPEECH), "mean"),
+    "storycloze_topic": Task("storycloze_topic.jsonl", (TEXT, SPEECH), "mean"),
     "salmon": Task("salmon.jsonl", (SPEECH,), "mean"),
     "pairs": Task("pairs.jsonl", (SPEECH,), "sum"),
     "blimp_original": Task("blimp.jsonl", (TEXT,), "sum"),
@@ -113,8 +114,8 @@ def before(item: Choice, hear: Callable[[Spoken], T]) -> list[T | str]:
 
 
 def after(context: str, text: str) -> str:
-    """A continuation: with a space before it, unless it begins the text."""
-    return f" {text}" if context else text
+    """A continuation: with a space before it, unless it begins the text; of nothing heard there is nothing to score."""
+    return f" {text}" if context and text else text
 
 
 def lack(task: Task, mode: str, items: list[Choice]) -> str:

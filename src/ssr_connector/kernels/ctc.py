@@ -43,7 +43,8 @@ def ctc_forced_align(
         blank: the label between labels.
 
     Raises:
-        ValueError: shapes or lengths do not fit, a target is the blank or no label, or a score that matters is NaN.
+        ValueError: shapes or lengths do not fit, a target is the blank or no label, or a score that matters is NaN or
+            +inf.
 
     """
     log_probs = checked_scores(log_probs)
@@ -58,11 +59,13 @@ def ctc_forced_align(
     ids, real = targets.numpy(), np.arange(L) < labels.numpy()[:, None]
     if (real & ((ids < 0) | (ids >= V) | (ids == blank))).any():
         raise ValueError(f"targets must lie in 0 … {V - 1} and not be the blank, {blank}")
-    if on_gpu(log_probs):
+    device = log_probs.device
+    if on_gpu(log_probs, 2 * L + 1):
         from ssr_connector.kernels import gpu
 
         return CTCPath(*gpu.ctc_forced_align(log_probs, targets, frames, labels, blank))
 
+    log_probs = log_probs.cpu()
     starts, ends = torch.zeros(B, L, dtype=torch.long), torch.zeros(B, L, dtype=torch.long)
     scores, status = torch.zeros(B, L), torch.zeros(B, dtype=torch.uint8)
     if native.library() is None:
@@ -78,7 +81,8 @@ def ctc_forced_align(
             *(starts, ends, scores, status),
         )
     refuse_not_a_number(status)
-    return CTCPath(starts, ends, scores, status == native.Status.ALIGNED)
+    feasible = status == native.Status.ALIGNED
+    return CTCPath(starts.to(device), ends.to(device), scores.to(device), feasible.to(device))
 
 
 def _slowly(
@@ -86,7 +90,7 @@ def _slowly(
 ) -> native.Status:
     """One item by the reference: log_probs [T, V], targets [L]; fills starts, ends and scores [≥ L]."""
     used = log_probs[:, [*targets.tolist(), blank]]
-    if bool(used.isnan().any()):
+    if not bool((used < torch.inf).all()):
         return native.Status.NOT_A_NUMBER
     path = reference.ctc_forced_align(log_probs.double().numpy(), targets.tolist(), blank)
     if path is None:

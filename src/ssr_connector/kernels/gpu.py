@@ -1,7 +1,9 @@
 """MAS and CTC for CUDA tensors, in Triton. One program an item goes through its frames; nothing leaves the device.
 
 Both are the best path through a chain of states from which one stays, goes one further or, where that is allowed, two.
-Scores are float32 sums as in the compiled kernels, and ties fall the same way: stay before step before skip.
+Scores are float32 sums from which the best one is taken off now and then, as in the compiled kernels, and ties fall the
+same way: stay before step before skip. The way back takes a byte for every frame and state, some 15 GB for an hour of
+speech: what has no room goes to the processor (`inputs.on_gpu`).
 """
 
 import torch
@@ -13,6 +15,7 @@ from ssr_connector.kernels.inputs import refuse_not_a_number
 from ssr_connector.kernels.native import Status
 
 BLOCK = 1024  # states at once
+REBASE_FRAMES = 256  # over an hour of frames scores would else grow until float32 tells them apart no longer
 _PAD = 2  # scores of minus infinity in front of the first state
 
 
@@ -21,7 +24,7 @@ def _viterbi(  # type: ignore[no-untyped-def]
     log_probs, item_stride, frame_stride, label_stride,
     labels, skips, n_frames, n_states, row, n_starts, n_ends,
     scores, steps, frames, path, status,
-    BLOCK: tl.constexpr, PAD: tl.constexpr,
+    BLOCK: tl.constexpr, PAD: tl.constexpr, REBASE_FRAMES: tl.constexpr,
 ):  # fmt: skip
     """Fill path [B, T] with states and status [B], from labels and skips [B, row] of the states."""
     item = tl.program_id(0).to(tl.int64)
@@ -31,8 +34,12 @@ def _viterbi(  # type: ignore[no-untyped-def]
     width = row + PAD
     lanes = tl.arange(0, BLOCK)
     odd = tl.zeros([BLOCK], tl.int32)
+    best_of_all = tl.full([BLOCK], float("-inf"), tl.float32)  # of the frame before
     t = T * 0
     while t < T:
+        base = tl.max(best_of_all, 0)
+        base = tl.where((t % REBASE_FRAMES == 0) & (base > float("-inf")), base, 0.0)
+        best_of_all = tl.full([BLOCK], float("-inf"), tl.float32)
         before = scores + (item * 2 + (t + 1) % 2) * width
         after = scores + (item * 2 + t % 2) * width
         first = S * 0
@@ -41,17 +48,19 @@ def _viterbi(  # type: ignore[no-untyped-def]
             real = s < S
             label = tl.load(labels + item * row + s, mask=real, other=0)
             emission = tl.load(emissions + t * frame_stride + label * label_stride, mask=real, other=0.0)
-            odd |= (emission != emission).to(tl.int32)
-            stay = tl.load(before + PAD + s, mask=real, other=float("-inf"))
-            one = tl.load(before + PAD + s - 1, mask=real, other=float("-inf"))
+            odd |= tl.where(emission < float("inf"), 0, 1)
+            stay = tl.load(before + PAD + s, mask=real, other=float("-inf")) - base
+            one = tl.load(before + PAD + s - 1, mask=real, other=float("-inf")) - base
             skip = tl.load(skips + item * row + s, mask=real, other=0)
-            two = tl.load(before + PAD + s - 2, mask=real & (skip != 0), other=float("-inf"))
+            two = tl.load(before + PAD + s - 2, mask=real & (skip != 0), other=float("-inf")) - base
             step = (one > stay).to(tl.int8)
             best = tl.maximum(stay, one)
             step = tl.where(two > best, 2, step).to(tl.int8)
             best = tl.maximum(best, two)
             best = tl.where(t == 0, tl.where(s < n_starts, 0.0, float("-inf")), best)
-            tl.store(after + PAD + s, best + emission, mask=real)
+            best += emission
+            best_of_all = tl.maximum(best_of_all, tl.where(real, best, float("-inf")))
+            tl.store(after + PAD + s, best, mask=real)
             tl.store(steps + (item * frames + t) * row + s, step, mask=real)
             first += BLOCK
         tl.debug_barrier()
@@ -89,7 +98,7 @@ def best_states(
         States [B, T], -1 where there is none, and feasible [B] bool.
 
     Raises:
-        ValueError: a score that matters is not a number.
+        ValueError: a score that matters is NaN or +inf.
 
     """
     B, T, _ = log_probs.shape
@@ -105,6 +114,7 @@ def best_states(
         *(n_frames.to(device), n_states.to(device), S, n_starts, n_ends, scores, steps, T, path, status),
         BLOCK=BLOCK,
         PAD=_PAD,
+        REBASE_FRAMES=REBASE_FRAMES,
     )
     refuse_not_a_number(status)
     return path, status == Status.ALIGNED

@@ -1,14 +1,33 @@
 """Checks that all kernels share: bad input is an error here, and never a wrong path or a crash in compiled code."""
 
+import logging
+
 import torch
 from torch import Tensor
 
 from ssr_connector.kernels.native import Status
 
+MOST_STEPS = 2**32  # bytes of the way back on a device: 4 GiB, for MAS 44 minutes of speech, for CTC 31
 
-def on_gpu(log_probs: Tensor) -> bool:
-    """Whether the Triton kernels take it."""
-    return log_probs.is_cuda
+
+def on_gpu(log_probs: Tensor, states: int) -> bool:
+    """Whether the Triton kernels take it: CUDA tensors [B, T, N] for whose way back through the states there is room.
+
+    The others go to the processor, whose kernels keep less, and that is logged.
+    """
+    items, frames, _ = log_probs.shape
+    return log_probs.is_cuda and has_room(items, frames, states)
+
+
+def has_room(items: int, frames: int, states: int) -> bool:
+    """Whether a device keeps the way back of so many padded items; logs where not."""
+    size = items * frames * states
+    if size > MOST_STEPS:
+        logging.getLogger(__name__).warning(
+            "aligning %d × %d frames with %d states on the processor: on the GPU it would take %.0f GiB",
+            *(items, frames, states, size / 2**30),
+        )
+    return size <= MOST_STEPS
 
 
 def checked_scores(log_probs: Tensor) -> Tensor:
@@ -42,5 +61,5 @@ def refuse_not_a_number(status: Tensor) -> None:
 
 
 def not_a_number(item: int) -> ValueError:
-    """The error for an item with NaN among its scores."""
-    return ValueError(f"the log_probs of item {item} hold values that are not numbers (NaN)")
+    """The error for an item with NaN or plus infinity among its scores."""
+    return ValueError(f"the log_probs of item {item} hold values that are no scores (NaN or +inf)")

@@ -21,26 +21,28 @@ def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_l
         frames than labels, or only paths of probability 0) has nothing but zeros.
 
     Raises:
-        ValueError: shapes or lengths do not fit, or a score that matters is not a number.
+        ValueError: shapes or lengths do not fit, or a score that matters is NaN or +inf.
 
     """
     log_probs = checked_scores(log_probs)
     B, T, N = log_probs.shape
     frames, labels = check_lengths("speech", speech_lengths, B, T), check_lengths("text", text_lengths, B, N)
-    if on_gpu(log_probs):
+    device = log_probs.device
+    if on_gpu(log_probs, N):
         from ssr_connector.kernels import gpu
 
         return gpu.monotonic_alignment_search(log_probs, frames, labels)
+    log_probs = log_probs.cpu()
     if native.library() is None:
         durations = torch.zeros(B, N, dtype=torch.long)
         for i, (n, m) in enumerate(zip(frames.tolist(), labels.tolist(), strict=True)):
             item = log_probs[i, :n, :m].numpy().astype(np.float64)
-            if np.isnan(item).any():
+            if not (item < np.inf).all():
                 raise not_a_number(i)
             found = reference.monotonic_alignment_search(item)
             if found is not None:
                 durations[i, :m] = torch.tensor(found, dtype=torch.long)
-        return durations
+        return durations.to(device)
     durations, status = torch.empty(B, N, dtype=torch.long), torch.empty(B, dtype=torch.uint8)
     strides = log_probs.stride()
     native.call(
@@ -49,4 +51,4 @@ def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_l
         *(frames, labels, durations, N, status),
     )
     refuse_not_a_number(status)
-    return durations
+    return durations.to(device)

@@ -24,4 +24,4 @@ def segment_pool(frames: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
     first = (starts + T * torch.arange(B, device=starts.device)[:, None]).flatten()
     index = torch.arange(int(sizes.sum()), device=starts.device) + (first - offsets).repeat_interleave(sizes)
     pooled = F.embedding_bag(index, frames.reshape(B * T, D), offsets, mode="mean")
-    return pooled.view(B, -1, D)
+    return pooled.view(*starts.shape, D)

@@ -1,6 +1,7 @@
 """Checkpoints of the model: what was trained, and the names of the base models. Safetensors only; all or nothing."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,14 +9,17 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from ssr_connector.aligners import unknown_keys
 from ssr_connector.aligners.bundle import MODEL_CONFIG, MODEL_WEIGHTS
 from ssr_connector.base_models import load_llm, load_tokenizer, relative, resolve
+from ssr_connector.connectors import CONNECTORS, ConnectorConfig
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.errors import UserError
 from ssr_connector.files import replace_folder, write_tensors
 from ssr_connector.model.adapter import ADAPTERS, add_adapter
 from ssr_connector.model.configuration import SSRConfig
-from ssr_connector.weights import drop_shared, load_exactly
+from ssr_connector.model.llm_identity import check_identity, llm_identity
+from ssr_connector.weights import drop_shared, load_exactly, refuse_newer
 
 if TYPE_CHECKING:
     from ssr_connector.model.modeling import SSRForConditionalGeneration
@@ -58,6 +62,7 @@ def load(cls: type["SSRForConditionalGeneration"], path: str | Path, **kwargs: A
         raise UserError(f"{path / MODEL_CONFIG} is damaged; use an older checkpoint") from error
     if config.model_type != SSRConfig.model_type or not config.connector:
         raise UserError(f"{path} holds a {config.model_type!r}, not an SSR-Connector")
+    refuse_newer(path / MODEL_CONFIG, [*unknown_connector(config.connector), *unknown_keys(config.aligner)])
     config.encoder_name, config.llm_name = (resolve(n, path) for n in (config.encoder_name, config.llm_name))
     model = build(cls, config, **kwargs)
     try:
@@ -67,6 +72,15 @@ def load(cls: type["SSRForConditionalGeneration"], path: str | Path, **kwargs: A
     load_exactly(model, state, path / MODEL_WEIGHTS, lambda key: is_kept(key, config))
     model.eval()
     return model
+
+
+def unknown_connector(values: dict[str, Any]) -> list[str]:
+    """What in the values of a checkpoint no connector here reads, its type included."""
+    known = {field.name for field in fields(ConnectorConfig)}
+    kind = values.get("type", ConnectorConfig.type)
+    return [f"connector.{key}" for key in values if key not in known] + (
+        [] if kind in CONNECTORS else [f"connector.type {kind!r}"]
+    )
 
 
 def build(
@@ -85,9 +99,13 @@ def build(
         if expected and width != expected:
             raise UserError(f"the {what} {name} is {width} wide, but this checkpoint was trained with {expected}")
     config.encoder_width, config.llm_width = encoder.width, llm.get_input_embeddings().embedding_dim
+    tokenizer = load_tokenizer(config.llm_name)
+    identity = llm_identity(llm, tokenizer)
+    check_identity(config.llm_name, config.llm_identity, identity)
+    config.llm_identity = identity
     if config.adapter:
         llm = add_adapter(llm, **config.adapter)
-    model = cls(config, encoder, llm, load_tokenizer(config.llm_name))
+    model = cls(config, encoder, llm, tokenizer)
     n_tokens = llm.get_input_embeddings().num_embeddings
     some = torch.arange(0, n_tokens, -(-n_tokens // SCALE_TOKENS))
     model.connector.match_scale(model.embed_tokens(some))

@@ -77,13 +77,18 @@ class SSRProcessor:
     def _ids(self, prompt: str) -> list[int]:
         ids: list[int] = []
         for k, piece in enumerate(prompt.split(SPEECH)):
-            ids += [SPEECH_ID] * (k > 0) + self.tokenizer(piece, add_special_tokens=False)["input_ids"]
+            ids += [SPEECH_ID] * (k > 0) + prompt_ids(self.tokenizer, piece)
         return ids
 
     def batch_decode(self, token_ids: Any, **kwargs: Any) -> list[str]:
         """Texts of generated tokens, special ones left out."""
         decoded: list[str] = self.tokenizer.batch_decode(token_ids, **{"skip_special_tokens": True, **kwargs})
         return decoded
+
+
+def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
+    """Tokens of what is asked, without BOS or EOS; unlike data it may name special tokens, as instructed LLMs want."""
+    return list(tokenizer(prompt, add_special_tokens=False)["input_ids"])
 
 
 def prefix_ids(tokenizer: Any) -> list[int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ssr_connector.errors import UserError
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
 from ssr_connector.types import Waveform
 
@@ -22,10 +23,11 @@ SHARED_FROM = 32  # positions; a shorter context is cheaper to repeat, in a batc
 
 @dataclass(frozen=True)
 class Score:
-    """Sum of a continuation's token log-probabilities, and how many tokens."""
+    """Sum of a continuation's token log-probabilities, over how many tokens, and what of its context was cut."""
 
     total: float
     n_tokens: int
+    n_cut: int = 0  # positions of the context that the LLM had no room for
 
     @property
     def mean(self) -> float:
@@ -43,7 +45,7 @@ class _Body:
     @property
     def n_positions(self) -> int:
         """How many the LLM is given."""
-        return sum(len(p.tokens) for p in self.pieces)
+        return _length(self.pieces)
 
 
 def score_pairs(
@@ -52,10 +54,14 @@ def score_pairs(
     """Score (context, continuation) pairs in batches of similar length, at most `batch_tokens` positions each.
 
     Pairs that differ in their last token alone (the letters of a multiple choice), or in nothing, go through the LLM
-    once; so does a context of `SHARED_FROM` positions or more that several pairs begin with.
+    once; so does a context of `SHARED_FROM` positions or more that several pairs begin with. What is longer than the
+    LLM's context loses the beginning of its own, as in lm-evaluation-harness; see `Score.n_cut`. Raises UserError where
+    a continuation alone is too long.
     """
     heard = _listen_once(model, pairs)
-    rows = [_pieces(model, context, continuation, heard) for context, continuation in pairs]
+    whole = [_pieces(model, context, continuation, heard) for context, continuation in pairs]
+    limit = max_positions(model.llm)
+    rows = [fitted(row, limit) for row in whole]
     bodies: dict[tuple[object, ...], _Body] = {}
     places: list[tuple[_Body, int] | None] = []  # of each row; None: it has nothing to score
     for row in rows:
@@ -75,10 +81,44 @@ def score_pairs(
     rest = [body for body in distinct if id(body) not in found]
     found |= zip(map(id, rest), _score_alone(model, rest, batch_tokens), strict=True)
     counts = [sum(len(p.tokens) for p in row if p.scored) for row in rows]
+    cut = [_length(long) - _length(row) for long, row in zip(whole, rows, strict=True)]
     return [
-        Score(found[id(place[0])][place[1]], n) if place else Score(0.0, 0)
-        for place, n in zip(places, counts, strict=True)
+        Score(found[id(place[0])][place[1]], n, n_cut) if place else Score(0.0, 0, n_cut)
+        for place, n, n_cut in zip(places, counts, cut, strict=True)
     ]
+
+
+def max_positions(llm: Any) -> int | None:
+    """The longest sequence that an LLM was made for; None where its configuration sets no limit."""
+    return getattr(llm.config.get_text_config(), "max_position_embeddings", None)
+
+
+def fitted(row: list[Piece], limit: int | None) -> list[Piece]:
+    """A row without the beginning of its context, behind the first piece (the prefix), where it is too long otherwise.
+
+    Its last token takes no position, since nothing is predicted from it. Raises UserError where there is no room for
+    what is scored.
+    """
+    excess = 0 if limit is None else _length(row) - 1 - limit
+    if excess <= 0:
+        return row
+    first, *others = row
+    kept = [first]
+    for piece in others:
+        n = 0 if piece.scored else min(excess, len(piece.tokens))
+        vectors = None if piece.vectors is None else piece.vectors[n:]
+        kept.append(Piece(piece.tokens[n:], vectors, piece.scored))
+        excess -= n
+    if excess or not _length(kept[: _n_context(kept)]):
+        n_scored = sum(len(p.tokens) for p in row if p.scored)
+        raise UserError(
+            f"an answer of {n_scored} tokens is too long for the LLM, which takes {limit}: leave its item out"
+        )
+    return kept
+
+
+def _length(row: Iterable[Piece]) -> int:
+    return sum(len(piece.tokens) for piece in row)
 
 
 def _score_alone(model: "SSRForConditionalGeneration", bodies: Sequence[_Body], batch_tokens: int) -> list[list[float]]:
@@ -198,7 +238,7 @@ def _sharing(bodies: Sequence[_Body]) -> Iterable[list[_Body]]:
     groups: dict[tuple[object, ...], list[_Body]] = {}
     for body in bodies:
         n = _n_context(body.pieces)
-        if sum(len(p.tokens) for p in body.pieces[:n]) >= SHARED_FROM:
+        if _length(body.pieces[:n]) >= SHARED_FROM:
             groups.setdefault(_key(body.pieces[:n]), []).append(body)
     return [members for members in groups.values() if len(members) > 1]
 
@@ -227,7 +267,8 @@ def _pieces(
         # before the seam are the continuation's, since tokens hold the space before a word.
         head, whole = model.tokenize(context[0].rstrip())[0], model.tokenize(context[0] + continuation[0])[0]
         split = len(head)
-        return begun(model, [Piece.text(model.prefix_ids + whole[:split]), Piece.text(whole[split:], scored=True)])
+        texts = [Piece.text(model.prefix_ids), Piece.text(whole[:split]), Piece.text(whole[split:], scored=True)]
+        return begun(model, texts)
     pieces = [Piece.text(model.prefix_ids)]
     for parts, scored in ((context, False), (continuation, True)):
         for part in parts:

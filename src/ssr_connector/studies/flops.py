@@ -27,7 +27,7 @@ def flops_of_step(recipe: Recipe, model: Path) -> int:
     cuts, texts = load_cuts(recipe.data.train, config.text_form)
     alignments = read_fitting(paths_of(recipe.data.alignments), texts, trained.tokenize, clock)
     speech = speech_batches(recipe, cuts, source, texts, alignments)
-    batch = Batch(speech.read(next(speech.plan(0)), epoch=0)(), None)
+    batch = Batch(next(speech.epoch(0)), None)
     weights = recipe.training.objectives
     built = build_objectives(trained, recipe.training, None)
     student = Student(trained, [Weighted(name, weight, built[name]) for name, weight in weights.items()])

@@ -11,7 +11,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from ssr_connector.aligners.words import word_key
+from ssr_connector.data.words import word_key
 from ssr_connector.encoders.log_mel import LogMel
 from ssr_connector.units import FrameClock
 

@@ -14,12 +14,14 @@ import torch
 from lhotse import MonoCut
 from torch import Tensor
 
+from ssr_connector.data.audio import AudioError
 from ssr_connector.data.augment import Augmentation, perturbed_s
 from ssr_connector.data.packing import PackedText
-from ssr_connector.encoders.source import FrameSource
+from ssr_connector.encoders.source import FrameSource, UnreadableError
 from ssr_connector.errors import UserError
 from ssr_connector.model.sequence import Speech
 from ssr_connector.training.prefetch import prefetched
+from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Alignment, Frames
 
 
@@ -66,6 +68,7 @@ class SpeechBatches:
         rank: int = 0,
         world_size: int = 1,
         augmentation: Augmentation | None = None,
+        unreadable: Unreadable | None = None,
     ) -> None:
         shortest = augmentation.shortest if augmentation else lambda cut: cut
         self.lengths = Lengths()
@@ -82,7 +85,14 @@ class SpeechBatches:
         self.n_left_out = len(cuts) - len(usable)
         self.cuts, self.source, self.transcripts, self.alignments = cuts, source, transcripts, alignments
         self.batch_s, self.seed, self.rank, self.world_size = batch_s, seed, rank, world_size
-        self.augmentation = augmentation
+        self.augmentation, self.unreadable = augmentation, unreadable
+
+    def epoch(self, number: int, workers: int = 0) -> Generator[SpeechBatch]:
+        """The batches of an epoch that have a recording that can be read; to be closed where workers read them."""
+        with contextlib.closing(prefetched(partial(self.read, epoch=number), self.plan(number), workers)) as ready:
+            for make in ready:
+                if (batch := make()) is not None:
+                    yield batch
 
     def plan(self, epoch: int) -> Iterator[list[str]]:
         """The ids of each batch; it is their durations at the epoch's speeds that fill one."""
@@ -103,21 +113,42 @@ class SpeechBatches:
         for group in sampler:  # where processes outnumber what is left, lhotse hands some out twice, renamed
             yield [c.id if c.id in self.cuts else re.sub(r"_dup\d+$", "", c.id) for c in group]
 
-    def groups(self, epoch: int) -> Iterator[list[Any]]:
-        """The cuts of each batch, as they are."""
-        return ([self.cuts[i] for i in ids] for ids in self.plan(epoch))
+    def read(self, ids: Sequence[str], epoch: int) -> Callable[[], SpeechBatch | None]:
+        """Read some cuts as an epoch hears them, in any thread; what it returns makes their batch, in the main one.
 
-    def read(self, ids: Sequence[str], epoch: int) -> Callable[[], SpeechBatch]:
-        """Read some cuts as an epoch hears them, in any thread; what it returns makes the batch, with the encoder."""
-        ids, cuts = list(ids), [self.cuts[i] for i in ids]
+        That names those that cannot be read; None stands for a batch of nothing else. It takes the encoder once for
+        every other batch: processes that divide its weights must run it equally often. Raises UnreadableError where
+        there is no table to name recordings in.
+        """
+        cuts = [self.cuts[i] for i in ids]
+        change = None if self.augmentation is None else partial(self.augmentation, epoch)
+        table = self.unreadable
+        errors: Mapping[str, AudioError] = {}
+        frames: Callable[[], Frames] | None = None
+        try:
+            frames = self.source.read(cuts, change)
+        except UnreadableError as error:
+            if table is None:
+                raise
+            errors = error.errors
+            cuts = [cut for cut in cuts if cut.id not in errors]
+            if cuts:
+                frames = self.source.read(cuts, change)
+        ids = [i for i in ids if i not in errors]
         found = [] if self.alignments is None else [self.alignments[i] for i in ids]
         transcripts = [self.transcripts[i] for i in ids]
-        if self.augmentation is None:
-            frames = self.source.read(cuts)
-            return lambda: SpeechBatch(ids, frames(), transcripts, found)
-        speeds = [self.augmentation.speed(i, epoch) for i in ids]
-        changed = self.source.read(cuts, partial(self.augmentation, epoch))
-        return lambda: at_speeds(SpeechBatch(ids, changed(), transcripts, found), speeds)
+        speeds = None if self.augmentation is None else [self.augmentation.speed(i, epoch) for i in ids]
+
+        def made() -> SpeechBatch | None:
+            if table is not None:
+                for key, reason in errors.items():
+                    table.add(key, str(reason))
+            if frames is None:
+                return None
+            batch = SpeechBatch(ids, frames(), transcripts, found)
+            return batch if speeds is None else at_speeds(batch, speeds)
+
+        return made
 
 
 @dataclass(frozen=True)
@@ -176,6 +207,12 @@ class TextBatches:
             missing -= len(rows[-1])
         return torch.cat(rows)
 
+    def once(self, most_tokens: int) -> Iterator[Tensor]:
+        """Every block of a text once, for one process alone; of a long text so many tokens, the same ones each time."""
+        n = min(self.text.first_blocks, max(1, most_tokens // self.text.block))
+        for step, first in enumerate(range(0, n, self.per_batch)):
+            yield self.batch(step)[: n - first]
+
 
 class Batches:
     """Speech, text, or both in every step; `workers` threads read the speech of the next ones."""
@@ -186,21 +223,34 @@ class Batches:
         self.speech, self.text, self.workers = speech, text, workers
 
     def from_position(self, step: int, epoch: int, index: int, n: int | None = None) -> Generator[Placed]:
-        """Batches, beginning at a position: `n` of them, or for ever; to be closed."""
+        """Batches, beginning at a position: `n` of them, or for ever; to be closed.
+
+        Those that have no recording that can be read are passed over, and others are read for them.
+        """
+        end = None if n is None else step + n
         if self.speech is None:
             for k in range(n) if n is not None else itertools.count():
                 yield epoch, index + k, Batch(None, self._text(step + k))
             return
-        speech = self.speech
+        speech, heard = self.speech, index > 0  # anything of this epoch
 
-        def read(group: tuple[int, int, list[str]]) -> tuple[int, int, Callable[[], SpeechBatch]]:
+        def read(group: tuple[int, int, list[str]]) -> tuple[int, int, Callable[[], SpeechBatch | None]]:
             epoch, index, ids = group
             return epoch, index, speech.read(ids, epoch)
 
-        groups = itertools.islice(groups_from(speech, epoch, index), n)
-        with contextlib.closing(prefetched(read, groups, self.workers)) as ready:
-            for k, (number, at, batch) in enumerate(ready):
-                yield number, at, Batch(batch(), self._text(step + k))
+        groups = groups_from(speech, epoch, index)
+        while end is None or step < end:
+            wanted = itertools.islice(groups, None if end is None else end - step)
+            with contextlib.closing(prefetched(read, wanted, self.workers)) as ready:
+                for number, at, make in ready:
+                    if number != epoch:
+                        if not heard:
+                            raise UserError("no recording can be read; rejected.tsv beside the run says why of each")
+                        epoch, heard = number, False
+                    if (batch := make()) is not None:
+                        heard = True
+                        yield number, at, Batch(batch, self._text(step))
+                        step += 1
 
     def _text(self, step: int) -> Tensor | None:
         return None if self.text is None else self.text.batch(step)

@@ -1,4 +1,4 @@
-"""State of a training run on disk: weights, optimiser, position. Atomic, and without pickle.
+"""State of a training run on disk: weights, buffers, optimiser, position. Atomic, and without pickle.
 
 A sharded run writes one file of safetensors a process, each with its rows of every tensor; any number of processes can
 go on from it, sharded or not. Random numbers need no place in it: they follow from the seed and the step
@@ -44,6 +44,20 @@ def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
     return {k: p for k, p in module.named_parameters() if p.requires_grad}
 
 
+def learnt_buffers(module: nn.Module) -> dict[str, Tensor]:
+    """Buffers, by name, of parts that learn: what they follow in training, or were fitted to, is part of them.
+
+    Not those that a module computes anew and does not save.
+    """
+    return {
+        f"{prefix}.{name}" if prefix else name: buffer
+        for prefix, part in module.named_modules()
+        if any(p.requires_grad for p in part.parameters())
+        for name, buffer in part.named_buffers(recurse=False)
+        if name not in part._non_persistent_buffers_set
+    }
+
+
 def owners(optimizers: Sequence[torch.optim.Optimizer]) -> dict[int, torch.optim.Optimizer]:
     """Which optimiser moves a parameter, by its `id`."""
     return {id(p): o for o in optimizers for group in o.param_groups for p in group["params"]}
@@ -69,6 +83,8 @@ def save_state(
         return
     place = folder / f"step-{at.step:08d}"
     n_files = state.num_processes if sharded else 1
+    if state.is_main_process:  # they are divided nowhere
+        tensors |= {f"buffer/{name}": buffer for name, buffer in learnt_buffers(module).items()}
     with common_folder(place) if sharded else replace_folder(place) as new:
         file = new / file_name(state.process_index, n_files)
         write_tensors(file, {k: local(v).cpu().contiguous() for k, v in tensors.items()})
@@ -104,6 +120,7 @@ def load_state(folder: Path, module: nn.Module, optimizers: Sequence[torch.optim
             at = Position(**kept)
             state = Rows([opened.enter_context(safe_open(found[-1] / name, "pt")) for name in names])
             take_up(state, trainable(module), owners(optimizers), found[-1])
+            take_up_buffers(state, learnt_buffers(module), found[-1])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{found[-1]} is damaged ({error}); remove it to go on from the one before") from error
     return at
@@ -121,11 +138,15 @@ class Rows:
         shapes = [file.get_slice(key).get_shape() for file in self.files]
         return (sum(s[0] for s in shapes), *shapes[0][1:]) if shapes[0] else ()
 
+    def undivided(self, key: str) -> Tensor:
+        """What the first file has, for all."""
+        tensor: Tensor = self.files[0].get_tensor(key)
+        return tensor
+
     def read(self, key: str, like: Tensor) -> Tensor:
         """The rows that `like` holds here; numbers are the same in every file."""
         if not self.shape(key):
-            number: Tensor = self.files[0].get_tensor(key)
-            return number
+            return self.undivided(key)
         wanted, first = rows(like), 0
         parts = []
         for file in self.files:
@@ -158,3 +179,14 @@ def take_up(
                 local(whole).copy_(value)
                 value = whole
             owner[id(target)].state[target][entry] = value
+
+
+def take_up_buffers(state: Rows, buffers: dict[str, Tensor], place: Path) -> None:
+    """Fill buffers; checkpoints of older versions have none. Raises UserError where one has another shape."""
+    for key in state.keys:
+        if key.startswith("buffer/"):
+            name = key.removeprefix("buffer/")
+            stored, buffer = state.undivided(key), buffers.get(name)
+            if buffer is None or buffer.shape != stored.shape:
+                raise UserError(f"{place} is of another model (it differs in {name}); start in another folder")
+            buffer.copy_(stored)

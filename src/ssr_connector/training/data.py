@@ -19,8 +19,11 @@ from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training.batches import SpeechBatches, TextBatches
 from ssr_connector.training.processes import processes
 from ssr_connector.training.rehearsal import REHEARSAL, SELF, write_rehearsal
+from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Alignment
 from ssr_connector.units import FrameClock
+
+TOKENISED = 1000  # utterances, from all over a corpus, on which another tokenizer is looked for
 
 
 def load_cuts(manifests: Paths, text_form: Form) -> tuple[OnDisk[Any], OnDisk[str]]:
@@ -85,15 +88,15 @@ def checked(
     where: str, alignments: Iterable[tuple[str, Alignment]], transcripts: Mapping[str, str], tokenize: Tokenize
 ) -> Iterator[tuple[str, Alignment]]:
     """The same, of these transcripts and others. Raises UserError as `check_alignments` does, when it comes to it."""
-    tokens_checked = False
+    n, apart = 0, max(1, len(transcripts) // TOKENISED)
     for key, alignment in alignments:
         if key in transcripts:
             text = transcripts[key]
             if alignment.text != text:
                 raise UserError(f"{where}: {key} is aligned to other words than {text!r}; run `ssr align` again")
-            if not tokens_checked and list(alignment.token_ids) != tokenize(text)[0]:
+            if n % apart == 0 and list(alignment.token_ids) != tokenize(text)[0]:
                 raise UserError(f"{where} was made with another tokenizer than that of this LLM; run `ssr align` again")
-            tokens_checked = True
+            n += 1
         yield key, alignment
 
 
@@ -104,17 +107,27 @@ def speech_batches(
     texts: Mapping[str, str],
     alignments: Mapping[str, Alignment] | None,
     augmentation: Augmentation | None = None,
+    unreadable: Unreadable | None = None,
+    alone: bool = False,
 ) -> SpeechBatches:
-    """Batches as the recipe wants them, for this process among all."""
+    """Batches as the recipe wants them, for this process among all; `alone`: all of them, as one process has them.
+
+    Recordings that cannot be read are named in `unreadable`; without it they are an error.
+    """
     state, batch_s = processes(), recipe.training.batch_s
-    rank, world_size = state.process_index, state.num_processes
-    return SpeechBatches(cuts, source, texts, alignments, batch_s, recipe.seed, rank, world_size, augmentation)
+    rank, world_size = (0, 1) if alone else (state.process_index, state.num_processes)
+    return SpeechBatches(
+        cuts, source, texts, alignments, batch_s, recipe.seed, rank, world_size, augmentation, unreadable
+    )
 
 
 def text_batches(
-    recipe: Recipe, model: SSRForConditionalGeneration, path: str, record_in: Path | None = None
+    recipe: Recipe, model: SSRForConditionalGeneration, path: str, record_in: Path | None = None, alone: bool = False
 ) -> TextBatches:
-    """Documents, each with its BOS and EOS, packed; a file, if one is given, keeps the places in a long text."""
+    """Documents, each with its BOS and EOS, packed; a file, if one is given, keeps the places in a long text.
+
+    For this process among all; `alone`: all of them, as one process has them.
+    """
     if not path:
         raise UserError("the objective `text` needs text data: --data.text FILE (one document a line, or JSON lines)")
     if path == SELF:
@@ -132,4 +145,5 @@ def text_batches(
         return model.prefix_ids + model.tokenize(document)[0] + model.end_ids
 
     text = PackedText(documents, encode, section.text_block, record, window_tokens)
-    return TextBatches(text, section.batch_tokens, recipe.seed, state.process_index, state.num_processes)
+    rank, world_size = (0, 1) if alone else (state.process_index, state.num_processes)
+    return TextBatches(text, section.batch_tokens, recipe.seed, rank, world_size)

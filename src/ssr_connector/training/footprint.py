@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 
+GIB = 2**30
 _COLLECT_EVERY = 20  # operations, of which a layer has some hundred
 
 

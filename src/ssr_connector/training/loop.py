@@ -5,6 +5,7 @@ import json
 import math
 import os
 import signal
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,11 +25,13 @@ from ssr_connector.training.checkpoint import Position, load_state, save_state, 
 from ssr_connector.training.objectives import ContinueLikeText, Objective, PredictLikeText
 from ssr_connector.training.processes import anywhere, on_cpu
 from ssr_connector.training.retention import TextGuard
+from ssr_connector.training.room import Room, described
 from ssr_connector.training.sharding import full, is_sharded, shard, unshard
 from ssr_connector.types import Logged
 
 Progress = Callable[[int, int, Logged], None]
 METRICS, SUMMARY, BAD_BATCHES = "metrics.jsonl", "training.json", "bad_batches.jsonl"
+MOST_SKIPPED, MOST_SKIPPED_SHARE = 10, 0.1  # steps: a run that skips more than both is not spoilt by single recordings
 
 
 @dataclass(frozen=True)
@@ -135,30 +138,37 @@ def train(
     guard = None
     if config.max_text_drop is not None and evaluate:
         guard = TextGuard(out / "allowed", student, config.max_text_drop)
-        if not guard.begun:
-            guard.begin(measured(accelerator, student, evaluate)["dev_text"])
-    student.train()
     figures: Logged = log.last if log else {}
     started, first = time.monotonic(), at.step
     n_left = (config.steps - at.step) * config.accumulate
     stream = batches.from_position(at.batches // world, at.epoch, at.index // world, n_left)
-    bad = BadBatches(out / BAD_BATCHES, config.bad_batches == "skip", accelerator.process_index)
+    bad = BadBatches(out / BAD_BATCHES, config.bad_batches == "skip", accelerator.process_index, at.step)
+    padding: list[float] = []  # of each step
     stop = asked = False
+    room = Room(student)
     try:
-        with contextlib.closing(stream), deferred_interrupt() as interrupted:
+        with room, contextlib.closing(stream), deferred_interrupt() as interrupted:
+            if guard and evaluate and not guard.begun:
+                room.enter(at.step, "the development data")
+                guard.begin(measured(accelerator, student, evaluate)["dev_text"])
+            student.train()
             while at.step < config.steps and not asked and not stop:
+                room.enter(at.step, "the next batch, read and encoded")
                 drawn = [next(stream) for _ in range(config.accumulate)]
+                room.enter(at.step, *(described(batch) for _, _, batch in drawn))
                 torch.manual_seed(step_seed(seed, at.step, accelerator.process_index))
                 try:
                     figures = one_step(accelerator, model, optimizer, [batch for _, _, batch in drawn], config, at.step)
                 except NotFiniteError as error:
                     bad.add(at.step, error)
                     figures = {}
+                padding += [figures["padding"]] if "padding" in figures else []
                 epoch, index, _ = drawn[-1]
                 at = Position(at.step + 1, epoch, (index + 1) * world, at.batches + config.accumulate * world)
                 last = at.step == config.steps
                 evaluated = evaluate and (last or (config.evaluate_every and at.step % config.evaluate_every == 0))
                 if evaluate and evaluated:
+                    room.enter(at.step, "the development data")
                     figures |= measured(accelerator, student, evaluate)
                     student.train()
                     if guard and not guard.allows(at, figures["dev_text"]):
@@ -176,6 +186,12 @@ def train(
             log.close()
     if sharded:
         unshard(student.learner)
+    if batches.speech and batches.speech.unreadable is not None:
+        accelerator.wait_for_everyone()
+        figures |= {"unreadable": float(len(batches.speech.unreadable))}
+    figures |= {"skipped_steps": float(len(bad.skipped))}
+    if padding:
+        figures |= {"padding_this_run": statistics.fmean(padding)}
     if log:
         done = {"seconds_this_run": time.monotonic() - started, "steps_this_run": at.step - first}
         write_json(out / SUMMARY, {"steps": at.step, **done, **figures})
@@ -187,20 +203,18 @@ def one_step(
 ) -> Logged:
     """Forward and backward on each batch, one update; what to log, as means over the batches of all processes.
 
-    Raises NotFiniteError, before anything is spoilt, where the loss or a gradient is none; UserError where memory
-    does not suffice.
+    Raises NotFiniteError, before anything is spoilt, where the loss or a gradient is none.
     """
     set_learning_rate(optimizer, learning_rate(config, step))
     total: Logged = {}
     for k, batch in enumerate(batches):
         last = k == len(batches) - 1
         with contextlib.nullcontext() if last else accelerator.no_sync(model):
-            try:
-                with accelerator.autocast():
-                    loss, figures = model(batch)
-                accelerator.backward(loss / len(batches))
-            except RuntimeError as error:
-                raise (out_of_memory(step) if is_out_of_memory(error) else error) from error
+            with accelerator.autocast():
+                loss, figures = model(batch)
+            accelerator.backward(loss / len(batches))
+        if batch.speech is not None:
+            figures |= {"padding": batch.speech.frames.padding}
         for name, value in figures.items():
             total[name] = total.get(name, 0.0) + value / len(batches)
     total = averaged(accelerator, total)
@@ -222,35 +236,33 @@ class NotFiniteError(Exception):
 
 
 class BadBatches:
-    """Lists the batches that gave no number, and stops the run unless they may be skipped."""
+    """Lists the batches that gave no number, and stops the run unless they may be skipped, or where they are many."""
 
-    def __init__(self, path: Path, skip: bool, rank: int) -> None:
+    def __init__(self, path: Path, skip: bool, rank: int, begins_at: int) -> None:
         self.path, self.skip, self.rank = path, skip, rank
+        lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+        listed = [json.loads(line) for line in lines if line.endswith("\n")]
+        self.skipped = {line["step"] for line in listed if line.get("skipped") and line["step"] < begins_at}
 
     def add(self, step: int, error: NotFiniteError) -> None:
         """Raises UserError where the run is to stop."""
+        line = {"step": step, "rank": self.rank, "what": str(error), "skipped": self.skip, "ids": error.ids}
         with self.path.open("a") as file:
-            file.write(json.dumps({"step": step, "rank": self.rank, "what": str(error), "ids": error.ids}) + "\n")
+            file.write(json.dumps(line) + "\n")
         if not self.skip:
             among = f" on the utterances {', '.join(error.ids)}" if error.ids else ""
             raise UserError(
-                f"step {step}: {error}{among}; lower training.lr, take the bad recording out, or set "
-                "--training.bad_batches skip (the same command goes on from the last checkpoint)"
+                f"step {step}: {error}{among}; the same command with --training.bad_batches skip goes on from the last "
+                "checkpoint without this batch; a lower training.lr, or data without the bad recording, is a new run: "
+                "another --out"
             )
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device or the machine had no room."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def out_of_memory(step: int) -> UserError:
-    """What to change, in the order of what it costs."""
-    return UserError(
-        f"step {step}: out of memory; halve --training.batch_s and double --training.accumulate (the same step in two "
-        "halves), set --training.gradient_checkpointing true, --llm.dtype bfloat16 or --training.adapter lora, or, on "
-        "several GPUs, --training.sharding fsdp; `ssr plan` shows what each takes"
-    )
+        self.skipped.add(step)
+        n = len(self.skipped)
+        if n > MOST_SKIPPED and n > MOST_SKIPPED_SHARE * (step + 1):
+            raise UserError(
+                f"step {step}: {error}; {n} of {step + 1} steps were skipped for that ({self.path} lists them), which "
+                "single recordings do not explain: begin anew in another --out with a lower training.lr"
+            )
 
 
 def averaged(accelerator: Any, figures: Logged) -> Logged:

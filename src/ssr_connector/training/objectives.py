@@ -16,9 +16,11 @@ from ssr_connector.connectors import CIFConnector
 from ssr_connector.errors import UserError
 from ssr_connector.model.adapter import without_adapter
 from ssr_connector.model.modeling import SSRForConditionalGeneration
+from ssr_connector.model.processing import prompt_ids
 from ssr_connector.model.scoring import begun
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
 from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
+from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.processes import anywhere
 from ssr_connector.types import Logged, Segments
 
@@ -120,7 +122,7 @@ class Transcribe:
     """
 
     def __init__(self, model: SSRForConditionalGeneration, prompt: str) -> None:
-        self.model, self.prompt = model, model.tokenize(prompt)[0]
+        self.model, self.prompt = model, prompt_ids(model.tokenizer, prompt)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Mean over tokens."""
@@ -157,20 +159,26 @@ class ContinueLikeText:
     How connectors that cannot be distilled token by token are taught (Ultravox, AudioChatLlama).
     """
 
-    def __init__(self, model: SSRForConditionalGeneration, teacher: Teacher, new_tokens: int = 16) -> None:
+    def __init__(
+        self,
+        model: SSRForConditionalGeneration,
+        teacher: Teacher,
+        new_tokens: int = 16,
+        written: Continuations | None = None,
+    ) -> None:
         self.model, self.teacher, self.new_tokens = model, teacher, new_tokens
-        self._written: dict[str, list[int]] = {}  # greedy, so that a resumed run writes the same again
+        self.written = written or Continuations()
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Mean over the continuation's tokens."""
         speech = spoken(batch)
         contexts = [Piece.text(self.model.prefix_ids + self.model.tokenize(t)[0]) for t in speech.transcripts]
         with torch.no_grad(), self.teacher.as_it_was() as llm:
-            missing = [i for i, key in enumerate(speech.ids) if key not in self._written]
+            missing = [i for i, key in enumerate(speech.ids) if key not in self.written]
             if anywhere(bool(missing)):  # a sharded LLM is run by all processes at once
                 asked = missing or [0]
                 self._write(llm, [speech.ids[i] for i in asked], [contexts[i] for i in asked])
-            endings = [Piece.text(self._written[key], scored=True) for key in speech.ids]
+            endings = [Piece.text(self.written[key], scored=True) for key in speech.ids]
             pairs = [[c, e] for c, e in zip(contexts, endings, strict=True)]
             teacher = scored_log_probs(llm, pairs)
         start = Piece.text(self.model.prefix_ids)
@@ -192,8 +200,8 @@ class ContinueLikeText:
                 eos_token_id=eos,
                 pad_token_id=eos,  # what stands after an EOS is cut off below
             )
-        for key, row in zip(keys, new.tolist(), strict=True):
-            self._written.setdefault(key, row[: row.index(eos) + 1] if eos in row else row)
+        rows = [row[: row.index(eos) + 1] if eos in row else row for row in new.tolist()]
+        self.written.add(dict(zip(keys, rows, strict=True)))
 
 
 class TextLM:
@@ -346,22 +354,25 @@ TEACHERS = {"continuation", "text_kl"}  # objectives that hold the LLM as it was
 
 
 def build_objectives(
-    model: SSRForConditionalGeneration, config: TrainingSection, text: TextBatches | None
+    model: SSRForConditionalGeneration,
+    config: TrainingSection,
+    text: TextBatches | None,
+    written: Continuations | None = None,
 ) -> dict[str, Objective]:
     """The objectives that a stage names; those that hold the LLM as it was share one teacher."""
     teacher = None
     if TEACHERS & set(config.objectives):
         teacher = Teacher(model.llm, has_additions="llm" in config.train and config.adapter != "none")
-    return {name: OBJECTIVES[name](model, config, text, teacher) for name in config.objectives}
+    return {name: OBJECTIVES[name](model, config, text, written, teacher) for name in config.objectives}
 
 
 OBJECTIVES: dict[str, Any] = {
     "distil": lambda model, c, *_: Distil(model, c),
     "speech_lm": lambda model, *_: SpeechLM(model),
     "transcribe": lambda model, c, *_: Transcribe(model, c.transcribe_prompt),
-    "continuation": lambda model, _, __, teacher: ContinueLikeText(model, teacher),
+    "continuation": lambda model, _, __, written, teacher: ContinueLikeText(model, teacher, written=written),
     "text": lambda model, *_: TextLM(model),
     "quantity": lambda model, *_: Quantity(model),
-    "text_kl": lambda model, _, __, teacher: PredictLikeText(model, teacher),
-    "ewc": lambda model, c, text, _: ElasticWeights(model, text, c.ewc_batches),
+    "text_kl": lambda model, _, __, ___, teacher: PredictLikeText(model, teacher),
+    "ewc": lambda model, c, text, *_: ElasticWeights(model, text, c.ewc_batches),
 }

@@ -8,14 +8,13 @@ from torch import nn
 
 from ssr_connector.config import Recipe, TrainingSection, paths_of
 from ssr_connector.model.embeddings import TextEmbeddings
-from ssr_connector.training.footprint import Footprint, pretend
+from ssr_connector.training.footprint import GIB, Footprint, pretend
 from ssr_connector.training.objectives import TEACHERS
 from ssr_connector.training.run import inherit
 from ssr_connector.training.sharding import units
 from ssr_connector.training.stand_in import Parts, Speech, assemble, fuse_attention, new_llm, of_step
 from ssr_connector.training.trial import LENGTHS, try_out
 
-GIB = 2**30
 CONTEXT_BYTES = int(0.7 * GIB)  # of CUDA, its libraries and the allocator's rounding
 ACTIVATIONS = "activations at the peak"
 WHOLE_FLOPS = 5e11  # a step that is tried out with the whole LLM: some ten seconds on a core

@@ -47,6 +47,6 @@ def check_guard(max_text_drop: float | None, evaluate_every: int, has_text: bool
     """Raise UserError where a limit is set that nothing would watch."""
     if max_text_drop is not None and not (evaluate_every and has_text):
         raise UserError(
-            "training.max_text_drop needs what it is watched by: an LLM that learns, --data.dev, --data.dev_text FILE "
-            "and --training.evaluate_every STEPS"
+            "training.max_text_drop needs what it is watched by: an LLM that learns, --data.dev_text FILE and "
+            "--training.evaluate_every STEPS"
         )

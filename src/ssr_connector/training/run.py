@@ -20,11 +20,13 @@ from ssr_connector.training.checkpoint import checkpoints
 from ssr_connector.training.loop import SUMMARY
 
 RECIPE = "recipe.json"
-# Where a run lies, how often it reports and who does what do not change what it computes: half the processes take the
-# same steps with twice the batches each.
+# Where a run lies, how often it reports, what it keeps in memory and who does what do not change what it computes: half
+# the processes take the same steps with twice the batches each. What to do about a bad batch may be decided when one
+# is there.
 FREE = (
-    "out", "evaluation", "tiny", "training.log_every", "training.checkpoint_every", "training.keep_checkpoints",
-    "training.sharding", "training.accumulate", "training.compile", *(f"training.{key}" for key in HOW),
+    "out", "evaluation", "tiny", "training.log_every", "training.evaluate_every", "training.checkpoint_every",
+    "training.keep_checkpoints", "training.sharding", "training.accumulate", "training.compile",
+    "training.gradient_checkpointing", "training.bad_batches", *(f"training.{key}" for key in HOW),
 )  # fmt: skip
 
 
@@ -38,7 +40,8 @@ def open_run(out: Path, recipe: Recipe) -> bool:
         changed = [d for d in differences(saved_recipe(out), wanted) if not d.startswith(FREE)]
         if changed:
             raise UserError(
-                f"{out} holds a run of another recipe ({'; '.join(changed)}); choose another --out or remove it"
+                f"{out} holds a run of another recipe ({'; '.join(changed)}); choose another --out, or take this back "
+                "to go on with it"
             )
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RECIPE, wanted)

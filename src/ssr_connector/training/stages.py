@@ -1,9 +1,10 @@
 """The three stages, each put together from a recipe: aligner, distill (the connector), finetune (the LLM)."""
 
+import contextlib
 import dataclasses
 import importlib.util
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from ssr_connector.aligners import Material, TrainableAligner, Unalignable, aligner_class
-from ssr_connector.aligners.bundle import read_aligner, save_aligner
+from ssr_connector.aligners.bundle import check_made_for, read_aligner, save_aligner
 from ssr_connector.aligners.words import end_differences_s, timed_words
 from ssr_connector.base_models import Tokenize, load_tokenizer, offset_tokenize
 from ssr_connector.config import LLMSection, Recipe, TrainingSection, paths_of
@@ -26,7 +27,8 @@ from ssr_connector.model.checkpoint import build
 from ssr_connector.model.compilation import compile_layers
 from ssr_connector.model.embeddings import load_embeddings
 from ssr_connector.model.memory import checkpoint_gradients
-from ssr_connector.training.batches import Batches
+from ssr_connector.training.batches import Batch, Batches, SpeechBatches, TextBatches
+from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.data import (
     augmentation_of,
     check_alignments,
@@ -35,16 +37,20 @@ from ssr_connector.training.data import (
     speech_batches,
     text_batches,
 )
+from ssr_connector.training.fitted import Fitted
 from ssr_connector.training.learning import let_learn
 from ssr_connector.training.loop import Progress, Student, Weighted, train
 from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM, build_objectives, needs_llm
 from ssr_connector.training.processes import processes
 from ssr_connector.training.rehearsal import REHEARSAL, SELF
 from ssr_connector.training.retention import check_guard
-from ssr_connector.training.run import inherit, open_run
+from ssr_connector.training.run import inherit, is_begun, open_run
 from ssr_connector.training.sharding import is_sharded
+from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Logged
 from ssr_connector.units import FrameClock
+
+DEV_TEXT_TOKENS = 1 << 16  # of a long data.dev_text: enough to see a hundredth of a nat
 
 
 def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
@@ -63,15 +69,17 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     others = read_fitting([Path(section.boundaries)], transcripts, tokenize, clock) if section.boundaries else None
-    everything = speech_batches(recipe, cuts, source, transcripts, others)
+    unreadable = Unreadable(out, is_begun(out))
+    everything = speech_batches(recipe, cuts, source, transcripts, others, None, unreadable, alone=True)
     material = Material(
         transcripts.values(),
         tokenize,
         width,
         clock,
-        lambda: (source.frames(group) for group in everything.groups(0)),
+        lambda: (batch.frames for batch in everything.epoch(0)),
         recipe.seed,
         n_mixed(encoder.layer),
+        Fitted(out),
     )
     try:
         aligner = aligner_class(section.type).untrained(section, material)
@@ -81,14 +89,15 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     fitting, infeasible = fitting_cuts(cuts, transcripts, aligner, tokenize, clock, fastest)
     write_rejected(out / "infeasible.tsv", infeasible)
     student = Student(aligner, [Weighted(section.type, 1.0, AlignerLoss(aligner, tokenize))])
-    batches = speech_batches(recipe, cuts.only(fitting), source, transcripts, others, augmentation)
+    fitting_ones = cuts.only(fitting)
+    batches = speech_batches(recipe, fitting_ones, source, transcripts, others, augmentation, unreadable)
     config = recipe.training
     figures = train(student, Batches(batches, None, config.workers), config, out, recipe.seed, progress)
     figures |= {"left_out": float(batches.n_left_out), "infeasible": float(len(infeasible))}
     aligner.eval().cpu()
-    if recipe.data.dev:
-        figures |= fit_delay(recipe, aligner, source, tokenize, clock)
     if processes().is_main_process:
+        if recipe.data.dev:
+            figures |= fit_delay(recipe, aligner, source, tokenize, clock, unreadable)
         ears = (encoder.name, encoder.layer, recipe.llm.name, section.text_form, encoder.padded)
         save_aligner(out / "aligner", aligner, *ears)
     return figures | layer_shares(aligner, encoder.layer)
@@ -118,16 +127,24 @@ def fitting_cuts(
 
 
 def fit_delay(
-    recipe: Recipe, aligner: TrainableAligner, source: FrameSource, tokenize: Tokenize, clock: FrameClock
+    recipe: Recipe,
+    aligner: TrainableAligner,
+    source: FrameSource,
+    tokenize: Tokenize,
+    clock: FrameClock,
+    unreadable: Unreadable,
 ) -> Logged:
-    """Set the aligner's delay to the median one of words in the development data, where their times are known."""
+    """Set the aligner's delay to the median one of words in the development data, where their times are known.
+
+    All of that data: for the process that saves the aligner.
+    """
     dev, texts = load_cuts(recipe.data.dev, recipe.aligner.text_form)
     delays: list[float] = []
-    for group in speech_batches(recipe, dev, source, texts, None).groups(0):
-        found = aligner.align(source.frames(group), [texts[c.id] for c in group], tokenize)
-        for cut, result in zip(group, found, strict=True):
+    for batch in speech_batches(recipe, dev, source, texts, None, None, unreadable, alone=True).epoch(0):
+        found = aligner.align(batch.frames, batch.transcripts, tokenize)
+        for key, result in zip(batch.ids, found, strict=True):
             if not isinstance(result, Unalignable):
-                delays += end_differences_s(timed_words(result, clock), known_words(cut))
+                delays += end_differences_s(timed_words(result, clock), known_words(dev[key]))
     if not delays:
         return {}
     aligner.set_delay(statistics.median(delays), clock)
@@ -159,6 +176,8 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     ):
         if ours != its:
             raise UserError(f"{recipe.training.aligner} was trained with {what} {its}, not {ours}; give --{what} {its}")
+    ears = (recipe.encoder.name, recipe.encoder.layer, recipe.encoder.padded)
+    check_made_for(Path(recipe.training.aligner), aligner, made_for, ears, recipe.llm.name)
     how = weights(recipe.llm)
     if needs_llm(recipe.training):
         model = build(SSRForConditionalGeneration, config, **how)
@@ -248,28 +267,30 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     cuts, transcripts = load_cuts(recipe.data.train, model.config.text_form)
     folders = paths_of(recipe.data.alignments)
     alignments = read_fitting(folders, transcripts, model.tokenize, clock)
-    speech = speech_batches(recipe, cuts, source, transcripts, alignments, augmentation)
+    unreadable = Unreadable(out, is_begun(out))
+    speech = speech_batches(recipe, cuts, source, transcripts, alignments, augmentation, unreadable)
     text = None
     if {"text", "ewc"} & set(config.objectives):
         text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
-    built = build_objectives(model, config, text)
+    written = Continuations(out, is_begun(out)) if "continuation" in config.objectives else None
+    built = build_objectives(model, config, text, written)
     objectives = [Weighted(name, weight, built[name]) for name, weight in config.objectives.items()]
     student = Student(model, objectives)
     if config.compile:
         compile_layers([model.connector, model.llm, *student.teachers], processes().device)
-    evaluate, watched = None, False
-    if recipe.data.dev:
+    on_speech = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
+    on_text = [Weighted("text", config.objectives.get("text", 0.0), TextLM(model))]
+    held_out = dev_text = None
+    if recipe.data.dev and on_speech:
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
         check_alignments(", ".join(map(str, folders)), alignments, dev_texts, model.tokenize)
-        held_out = speech_batches(recipe, dev, source, dev_texts, alignments)
-        measured = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
-        dev_text = None
-        if recipe.data.dev_text and "llm" in config.train:
-            dev_text = text_batches(recipe, model, recipe.data.dev_text)
-            measured.append(Weighted("text", config.objectives.get("text", 0.0), TextLM(model)))
-        evaluate = DevLoss(student, measured, Batches(held_out, dev_text, config.workers), len(list(held_out.plan(0))))
-        watched = dev_text is not None
-    check_guard(config.max_text_drop, config.evaluate_every, watched)
+        held_out = speech_batches(recipe, dev, source, dev_texts, alignments, None, unreadable)
+    if recipe.data.dev_text and "llm" in config.train:
+        dev_text = text_batches(recipe, model, recipe.data.dev_text, alone=True)
+    check_guard(config.max_text_drop, config.evaluate_every, dev_text is not None)
+    evaluate = None
+    if held_out or dev_text:
+        evaluate = DevLoss(student, held_out, on_speech, dev_text, on_text, config.workers)
     figures = train(student, Batches(speech, text, config.workers), config, out, recipe.seed, progress, evaluate)
     malformed = text.text.malformed if text else []
     if malformed:
@@ -326,16 +347,41 @@ def check_sharding(recipe: Recipe) -> None:
 
 
 class DevLoss:
-    """Means of objectives' figures over the development data."""
+    """Means of figures over the development data: of objectives on its speech, and of others on its text."""
 
-    def __init__(self, student: Student, objectives: Sequence[Weighted], batches: Batches, n_batches: int) -> None:
-        self.student, self.objectives, self.batches, self.n_batches = student, objectives, batches, n_batches
+    def __init__(
+        self,
+        student: Student,
+        speech: SpeechBatches | None,
+        of_speech: Sequence[Weighted],
+        text: TextBatches | None,
+        of_text: Sequence[Weighted],
+        workers: int,
+    ) -> None:
+        self.student, self.workers = student, workers
+        self.speech, self.of_speech, self.text, self.of_text = speech, of_speech, text, of_text
 
+    @torch.no_grad()
     def __call__(self) -> Logged:
-        """Each figure averaged over the batches."""
+        """Speech is divided among the processes; each hears all text, of which little tells much."""
+        figures: Logged = {}
+        if self.speech is not None:
+            with contextlib.closing(self.speech.epoch(0, self.workers)) as heard:
+                figures |= self.means(((1, Batch(batch, None)) for batch in heard), self.of_speech)
+        if self.text is not None:
+            read = ((len(rows), Batch(None, rows)) for rows in self.text.once(DEV_TEXT_TOKENS))
+            found = self.means(read, self.of_text)
+            figures |= found | {"loss": found["loss"] + figures.get("loss", 0.0)}
+        return figures
+
+    def means(self, batches: Iterable[tuple[int, Batch]], objectives: Sequence[Weighted]) -> Logged:
+        """Each figure over batches, by their weights."""
         totals: Logged = {}
-        with torch.no_grad():
-            for _, _, batch in self.batches.from_position(0, 0, 0, self.n_batches):
-                for name, value in self.student(batch, self.objectives)[1].items():
-                    totals[name] = totals.get(name, 0.0) + value / self.n_batches
-        return totals
+        total = 0
+        for weight, batch in batches:
+            total += weight
+            for name, value in self.student(batch, objectives)[1].items():
+                totals[name] = totals.get(name, 0.0) + weight * value
+        if not total:
+            raise UserError("no recording of data.dev can be read; rejected.tsv beside the run says why of each")
+        return {name: value / total for name, value in totals.items()}

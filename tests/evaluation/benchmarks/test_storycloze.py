@@ -3,7 +3,8 @@ import pytest
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks.conversion import read_benchmark
 from ssr_connector.evaluation.benchmarks.layout import Options
-from ssr_connector.evaluation.benchmarks.storycloze import SPOKEN_FILE, WRITTEN_FILE, read
+from ssr_connector.evaluation.benchmarks.storycloze import SPOKEN_FILE, TOPIC_FILE, WRITTEN_FILE, read
+from ssr_connector.evaluation.tasks import TASKS, TEXT, lack
 
 HEADER = (
     "InputStoryid,InputSentence1,InputSentence2,InputSentence3,InputSentence4,"
@@ -44,9 +45,9 @@ def test_whole_stories_are_paired_by_their_id(tmp_path, record):
     (tmp_path / "tSC" / "0_u-1_incorrect.txt").write_text("He ran.\nThe cat slept.")
     layout = read(tmp_path, Options())
     assert layout.rejected == []
-    items = {i.id: i for i in layout.questions[SPOKEN_FILE]}
-    assert list(items) == ["sSC/u-1", "sSC/u-2", "tSC/u-1"]
-    true, random = items["sSC/u-1"], items["tSC/u-1"]
+    true, other = layout.questions[SPOKEN_FILE]
+    (random,) = layout.questions[TOPIC_FILE]
+    assert (true.id, other.id, random.id) == ("sSC/u-1", "sSC/u-2", "tSC/u-1")
     assert (true.group, random.group) == ("true", "random")
     assert true.cluster == random.cluster == "u-1"
     assert true.context.text == true.context.audio == ""
@@ -89,9 +90,22 @@ def test_a_folder_above_says_what_the_endings_are_and_a_bad_text_is_named(tmp_pa
     spoken(tmp_path, record, "mine", "0_a_correct.wav", "0_a_incorrect.wav")
     (tmp_path / "mine" / "0_a_correct.txt").write_bytes(b"caf\xe9")
     layout = read(tmp_path, Options())
-    assert {i.id: i.group for i in layout.questions[SPOKEN_FILE]} == {"mine/a": "", "wav/a": "random"}
-    assert [i.group for i in read(tmp_path / "tStoryCloze", Options()).questions[SPOKEN_FILE]] == ["random"]
+    assert {i.id: i.group for i in layout.questions[SPOKEN_FILE]} == {"mine/a": ""}
+    assert {i.id: i.group for i in layout.questions[TOPIC_FILE]} == {"tStoryCloze/wav/a": "random"}
+    assert [i.group for i in read(tmp_path / "tStoryCloze", Options()).questions[TOPIC_FILE]] == ["random"]
     assert [r.id for r in layout.remarks] == ["mine", "mine/0_a_correct.txt"]
+
+
+def test_both_spoken_tests_are_kept_and_the_one_whose_texts_are_known_can_be_read(tmp_path, record):
+    write(tmp_path)
+    for folder in ("sSC/wav", "tSC/wav"):
+        spoken(tmp_path, record, folder, "0_u-1_correct.wav", "0_u-1_incorrect.wav")
+    found = read_benchmark("storycloze", tmp_path, Options())
+    assert found.rejected == []
+    assert [i.id for i in found.questions[SPOKEN_FILE]] == ["sSC/wav/u-1"]
+    assert [i.id for i in found.questions[TOPIC_FILE]] == ["tSC/wav/u-1"]
+    assert lack(TASKS["storycloze_whole"], TEXT, found.questions[SPOKEN_FILE]) == ""
+    assert lack(TASKS["storycloze_topic"], TEXT, found.questions[TOPIC_FILE]) == "not every choice is written down"
 
 
 def test_a_story_that_comes_twice_is_not_lost_silently(tmp_path):

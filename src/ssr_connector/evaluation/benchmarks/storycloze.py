@@ -3,7 +3,8 @@
 The CSV has InputStoryid, InputSentence1 to 4, RandomFifthSentenceQuiz1 and 2, and AnswerRightEnding (1 or 2). The
 spoken versions are folders (published as sSC and tSC) of recordings `INDEX_STORYID_correct.wav` and
 `INDEX_STORYID_incorrect.wav`, each a whole story with its ending, perhaps with its text beside it (.txt). What is
-compared there are whole utterances: two choices without a context, in a task of their own.
+compared there are whole utterances: two choices without a context, in tasks of their own. tSC is one by itself, for the
+written test does not have its wrong endings.
 
 The naming is as reported, the recordings were not at hand. The two of a story are found by its id, so that it does not
 matter whether they share the index.
@@ -18,7 +19,7 @@ from ssr_connector.evaluation.benchmarks.layout import Benchmark, Layout, Option
 from ssr_connector.evaluation.benchmarks.rows import Row, columns_of, read_rows
 from ssr_connector.evaluation.choice import Choice, Spoken
 
-WRITTEN_FILE, SPOKEN_FILE = "storycloze.jsonl", "storycloze_whole.jsonl"
+WRITTEN_FILE, SPOKEN_FILE, TOPIC_FILE = "storycloze.jsonl", "storycloze_whole.jsonl", "storycloze_topic.jsonl"
 SENTENCES = tuple(f"InputSentence{k}" for k in range(1, 5))
 ENDINGS = ("RandomFifthSentenceQuiz1", "RandomFifthSentenceQuiz2")
 COLUMNS = ("InputStoryid", *SENTENCES, *ENDINGS, "AnswerRightEnding")
@@ -46,14 +47,16 @@ def read(source: Path, options: Options) -> Layout:
         layout.add(WRITTEN_FILE, item)
         stories.setdefault(item.id, item)
     for folder in sorted({p.parent for p in recordings}):
-        found = pairs([p for p in recordings if p.parent == folder], layout)
+        name = folder.name if folder == source else folder.relative_to(source).as_posix()
+        found = pairs([p for p in recordings if p.parent == folder], name, layout)
         kind = kind_of(folder, source)
         if not kind and found:
-            layout.remark(folder.name, "a folder that is neither sSC nor tSC: its scores are not parted by endings")
+            layout.remark(name, "a folder that is neither sSC nor tSC: its scores are not parted by endings")
         for key in sorted(found, key=in_sequence):
-            layout.add(SPOKEN_FILE, spoken_story(key, found[key], kind, stories, layout))
-        for name in sorted(stories.keys() - {key.partition(" ")[0] for key in found}):
-            layout.remark(name, f"a story without recordings in {folder.name}")
+            item = spoken_story(key, found[key], name, kind, stories, layout)
+            layout.add(TOPIC_FILE if kind == RANDOM else SPOKEN_FILE, item)
+        for story in sorted(stories.keys() - {key.partition(" ")[0] for key in found}):
+            layout.remark(story, f"a story without recordings in {name}")
     return layout
 
 
@@ -78,14 +81,14 @@ def written_story(name: str, row: Row) -> Choice:
     return Choice(name, TRUE, context, endings, int(row["AnswerRightEnding"]) - 1)
 
 
-def pairs(recordings: Iterable[Path], layout: Layout) -> dict[str, Pair]:
+def pairs(recordings: Iterable[Path], folder: str, layout: Layout) -> dict[str, Pair]:
     """The right and the wrong recording of every story, by its id; and by its index, where a story has several."""
     stories: dict[str, list[tuple[str, str, Path]]] = {}
     for path in recordings:
         match = RECORDING.fullmatch(path.name)
         if match is None:
             reason = "a recording that is not called INDEX_STORY_correct or INDEX_STORY_incorrect"
-            layout.reject(f"{path.parent.name}/{path.name}", reason)
+            layout.reject(f"{folder}/{path.name}", reason)
         else:
             stories.setdefault(match[2], []).append((match[1], match[3].lower(), path))
     found: dict[str, Pair] = {}
@@ -113,7 +116,7 @@ def kind_of(folder: Path, source: Path) -> str:
     return ""
 
 
-def spoken_story(key: str, pair: Pair, kind: str, stories: dict[str, Choice], layout: Layout) -> Choice:
+def spoken_story(key: str, pair: Pair, folder: str, kind: str, stories: dict[str, Choice], layout: Layout) -> Choice:
     """Two whole stories; with their words where a text file or, for true negatives, the written test has them."""
     story = key.partition(" ")[0]
     known = stories.get(story)
@@ -125,12 +128,14 @@ def spoken_story(key: str, pair: Pair, kind: str, stories: dict[str, Choice], la
         try:
             texts[k] = " ".join(path.read_text(encoding="utf-8-sig").split()) if path.is_file() else texts[k]
         except UnicodeDecodeError:
-            layout.remark(f"{path.parent.name}/{path.name}", "a text that is not UTF-8: it is not used")
+            layout.remark(f"{folder}/{path.name}", "a text that is not UTF-8: it is not used")
     choices = tuple(Spoken(text, str(path)) for text, path in zip(texts, pair, strict=True))
-    name = f"{pair[0].parent.name}/{key}"
-    return Choice(name, kind, Spoken(""), choices, 0, cluster=story)
+    return Choice(f"{folder}/{key}", kind, Spoken(""), choices, 0, cluster=story)
 
 
 BENCHMARK = Benchmark(
-    "StoryCloze's CSV, folders sSC and tSC of recordings, or both", ("storycloze", "storycloze_whole"), read, ("split",)
+    "StoryCloze's CSV, folders sSC and tSC of recordings, or both",
+    ("storycloze", "storycloze_whole", "storycloze_topic"),
+    read,
+    ("split",),
 )

@@ -28,7 +28,7 @@ LETTERS = string.ascii_uppercase
 PROMPT = " The answer is:"
 BUILD, WORDS = "build.json", "words.ctm"
 UNSPOKEN = "not spoken"
-TASK_NAMES = ("spoken_mmlu", "spoken_mmlu_text_options", "spoken_multiple_choice", "spoken_sentences")
+TASK_NAMES = ("spoken_mmlu", "spoken_mmlu_text_options", "storycloze", "spoken_multiple_choice", "spoken_sentences")
 
 
 @dataclass(frozen=True)
@@ -165,9 +165,9 @@ def items_of(
     speaker = voice or "command"
     if not question.lettered:
         context, choices = (heard[0], heard[1:]) if question.text else (Spoken(""), heard)
-        file = TASKS["spoken_multiple_choice" if question.text else "spoken_sentences"].file
-        prompt = PROMPT if question.text.endswith("?") else ""
-        yield file, choice(question, context, choices, prompt, speaker)
+        task = question.task or ("spoken_multiple_choice" if question.text else "spoken_sentences")
+        prompt = PROMPT if question.text.endswith("?") and task != "storycloze" else ""
+        yield TASKS[task].file, choice(question, context, choices, prompt, speaker)
         return
     letters = [Spoken(letter) for letter in LETTERS[: len(question.options)]]
     examples = [f"{read_out(ended(t), o)}{PROMPT} {LETTERS[a]}\n\n" for t, o, a in question.examples]

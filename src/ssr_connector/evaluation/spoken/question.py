@@ -1,7 +1,7 @@
 """A written question before it is read out, of any benchmark that `ssr import-benchmark` reads for reading.
 
-Three kinds: a question with lettered options (MMLU), a question whose answers are compared as they stand (ARC, PIQA …),
-and sentences of which one is right (BLiMP, Winograd), where nothing is asked.
+Three kinds: a question with lettered options (MMLU), a question whose answers are compared as they stand (ARC, PIQA …,
+the beginning of a story), and sentences of which one is right (BLiMP, Winograd), where nothing is asked.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssr_connector.evaluation.benchmarks import blimp, mmlu, multiple_choice
+from ssr_connector.evaluation.benchmarks import blimp, mmlu, multiple_choice, storycloze
 from ssr_connector.evaluation.benchmarks.layout import Layout, Options
 from ssr_connector.evaluation.choice import Choice
 
@@ -29,6 +29,7 @@ class Question:
     written: str = ""  # the whole prompt as it is read
     examples: tuple[tuple[str, tuple[str, ...], int], ...] = ()
     kinds: tuple[str, ...] = ()
+    task: str = ""  # of `ssr evaluate`, where its kind does not say which
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,16 @@ def read_multiple_choice(source: Path, options: Options) -> tuple[list[Question]
     return [compared(item) for items in layout.questions.values() for item in items], layout
 
 
+def read_storycloze(source: Path, options: Options) -> tuple[list[Question], Layout]:
+    """The stories of the CSV."""
+    layout = storycloze.read(source, options)
+    stories = layout.questions.get(storycloze.WRITTEN_FILE, [])
+    return [
+        Question(s.id, s.group, s.context.text, tuple(c.text for c in s.choices), s.answer, task="storycloze")
+        for s in stories
+    ], layout
+
+
 def compared(item: Choice) -> Question:
     """A question without what tells a reader where it begins and ends; options that it lists become its answers."""
     text, options = item.context.text, tuple(c.text for c in item.choices)
@@ -77,6 +88,7 @@ def compared(item: Choice) -> Question:
 
 SOURCES = {
     "speech-mmlu": Source(read_mmlu, ("split", "shots", "header")),
+    "speech-storycloze": Source(read_storycloze, ("split",)),
     "speech-blimp": Source(read_blimp),
     "speech-multiple-choice": Source(read_multiple_choice),
 }

@@ -193,7 +193,12 @@ def _unit(match: re.Match[str]) -> str:
 
 
 def _span(match: re.Match[str]) -> str:
-    return f"{number(match[1], may_be_year=True)} to {number(match[2], may_be_year=True)}"
+    """A range is written closely, or with a dash from less to more, or of years; else it is a subtraction."""
+    first, dash, second = match["first"], match["dash"], match["second"]
+    low, high = (float(digits.replace(",", "")) for digits in (first, second))
+    years = all(digits.isdigit() and int(digits) in YEARS for digits in (first, second))
+    is_range = len(dash) == 1 or (low < high and ("–" in dash or years))
+    return f"{number(first, may_be_year=True)} {'to' if is_range else 'minus'} {number(second, may_be_year=True)}"
 
 
 def _clock(match: re.Match[str]) -> str:
@@ -237,6 +242,8 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"(?<![\w.])({_either(ABBREVIATIONS)})(?!\w)", lambda m: ABBREVIATIONS[m[1]]),
     _rule(r"\bNos?\. ?(?=\d)|#(?=\d)", "number "),
     _rule(rf"\b({MONARCHS}) (I{{2,3}}|IV|VI{{0,3}}|IX|X[IV]{{1,3}})\b", lambda m: f"{m[1]} the {_of_roman(m[2])}"),
+    _rule(rf"\b({MONARCHS}) I\b(?= of\b|[,.;:?])", r"\1 the first"),
+    _rule(r"\b(World War|Class|Grade|Phase|Photosystem|Schedule|Stage|Title|Type) I\b(?!')", r"\1 one"),
     _rule(rf"\b({'|'.join(sorted(ROMAN, key=len, reverse=True))})\b(?!-)", lambda m: number(str(ROMAN[m[1]]))),
     _rule(r"\bI\b(?= only\b|,? (?:and|or) (?:two|three|four)\b|, (?:two|three)\b)", "one"),  # I and III
     _rule(r"(?<![\w.,)-])[-−–](?=[$£€¥]\d)", "minus "),
@@ -247,7 +254,12 @@ RULES: tuple[Rule, ...] = (
     _rule(r"\b(\d{1,2}):([0-5]\d)(?=\s*(?:A M|P M|[ap]m|AM|PM|o'clock)\b)", _clock),
     _rule(r"\b(\d+) ?: ?(\d+)\b", _ratio),
     _rule(r"(?<![\w./])(\d+)/(\d+)(?![\w/])", _fraction),
-    _rule(rf"(?<![\w.,/-])({NUMBER}) ?[-–] ?({NUMBER})(?= ?(?:{_either(UNITS)})?(?![\w/-]))", _span),
+    _rule(
+        rf"(?<![\w.,/-])(?P<first>{NUMBER})(?P<dash> ?[-–] ?)(?P<second>{NUMBER})(?= ?(?:{_either(UNITS)})?(?![\w/-]))",
+        _span,
+    ),
+    _rule(r"(?<=\d) ?[x×] ?(?=\d+ (?:matri|table|grid|factorial))", " by "),
+    _rule(r"(?<=\d) ?x ?(?=\d)", " × "),
     _rule(rf"(?<![\w.,)-])[-−–](?={NUMBER})", "minus "),
     _rule(rf"(?<![\w.])(?P<n>{NUMBER})[ -]?(?P<unit>{_either(UNITS)})(?![\w/°])", _unit),
     _rule(r"(?<=[a-z]) ?(%|°C|°F|°|mm ?Hg|mg|kg|km|cm)(?!\w)", lambda m: f" {UNITS[m[1]]}"),  # after a range

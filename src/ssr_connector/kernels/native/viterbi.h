@@ -77,8 +77,9 @@ inline float highest(const float* scores, int64_t n) {
   return found;
 }
 
+// Or plus infinity: paths through it cannot be told from one another.
 inline bool not_a_number(const float* scores, int64_t n) {
-  return std::any_of(scores, scores + n, [](float score) { return score != score; });
+  return !std::all_of(scores, scores + n, [](float score) { return score < std::numeric_limits<float>::infinity(); });
 }
 
 // Takes the best score off all: over an hour of frames they would else grow until float32 tells them apart no longer.

@@ -1,0 +1,136 @@
+"""Runs of `ssr demo` that differ in their seed, side by side: what RESULTS.md shows of recipes/tiny-full.yaml.
+
+    for seed in 0 1 2; do ssr demo --config tiny-full --out runs/full-$seed --seed $seed; done
+    python benchmarks/seeds.py runs/full-*
+
+Per cent right as the mean over runs (lowest to highest); then the figures that have a target, of each run with its 95 %
+interval over items, and minutes of each stage.
+"""
+
+import argparse
+import json
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+COLUMNS = {  # task, mode, condition: what stands above it
+    ("storycloze", "S→T", "clean"): "StoryCloze S→T",
+    ("storycloze", "S→T", "5 dB"): "the same at 5 dB",
+    ("storycloze", "S", "clean"): "StoryCloze S",
+    ("spoken_mmlu_cloze", "S→T", "clean"): "spoken MMLU, cloze",
+    ("spoken_mmlu_cloze", "S→T", "5 dB"): "the same at 5 dB",
+    ("spoken_mmlu", "S→T", "clean"): "spoken MMLU, letters",
+}
+TARGETS = {  # figure: what issue 2 asks for
+    "storycloze_text": "≥ 95",
+    "blimp_text": "≥ 90",
+    "mmlu_text": "≥ 90",
+    "storycloze_s2t_ssr_minus_text": "≥ −5",
+    "spoken_mmlu_ssr_minus_text": "≥ −5",
+    "spoken_mmlu_cloze_ssr_minus_text": "≥ −5",
+    "storycloze_s2t_stack": "above chance (50)",
+    "storycloze_s2t_ssr_minus_stack": "≥ 10",
+    "storycloze_s2t_ssr_minus_stack_5db": "",
+    "spoken_mmlu_ssr_minus_stack": "≥ 20",
+    "spoken_mmlu_cloze_ssr_minus_stack": "≥ 20",
+    "storycloze_s2t_ssr_minus_cascade": "not worse",
+    "storycloze_s2t_ssr_minus_cascade_5db": "better",
+    "storycloze_s_ssr_minus_cascade": "",
+    "spoken_mmlu_cloze_ssr_minus_cascade": "not worse",
+    "spoken_mmlu_cloze_ssr_minus_cascade_5db": "better",
+    "storycloze_s2t_wrong_audio": "50 ± 3",
+    "embedding_wer_forced": "",
+    "embedding_wer": "≤ 8",
+    "cosine": "",
+    "ctc_wer": "",
+    "word_boundary_error_ms": "≤ 30",
+    "text_drop_vanilla": "a loss",
+    "text_drop_multitask": "> −1",
+    "spoken_mmlu_change_multitask": "> −1",
+    "spoken_mmlu_cloze_change_multitask": "> −1",
+    "asr_wer_stage1": "",
+    "asr_wer_stage2": "",
+    "asr_wer_change_multitask": "a gain",
+    "storycloze_s_change_multitask": "a gain",
+}
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="a folder that `ssr demo` has finished")
+    runs = [json.loads((run / "results.json").read_text(encoding="utf-8")) for run in parser.parse_args().runs]
+    print(", ".join(f"seed {run['seed']} at {run['commit']}" for run in runs))
+    for table in (scores(runs), targets(runs), minutes(runs)):
+        print(f"\n{table}")
+
+
+def scores(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Per cent right by system: of one run with its interval, of several the mean and the range."""
+    found: dict[str, dict[tuple[str, str, str], list[Mapping[str, Any]]]] = {}
+    for row in (row for run in runs for row in run["rows"]):
+        mode = "S→T" if row["system"] == "text model" else row["mode"]  # its ceiling
+        found.setdefault(row["system"], {}).setdefault((row["task"], mode, row["condition"]), []).append(row)
+    lines = [["", *COLUMNS.values()]]
+    lines += [[system, *(cell(rows.get(key, [])) for key in COLUMNS)] for system, rows in found.items()]
+    lines.append(["chance", *(chance(key, found.values()) for key in COLUMNS)])
+    return table(lines)
+
+
+def cell(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The scores of one system, of all runs."""
+    if not rows:
+        return ""
+    values = [row["value"] for row in rows]
+    return in_words(values[0], rows[0]["ci95"]) if len(rows) == 1 else in_words(statistics.mean(values), span(values))
+
+
+def chance(
+    key: tuple[str, str, str], found: Iterable[Mapping[tuple[str, str, str], Sequence[Mapping[str, Any]]]]
+) -> str:
+    """Of a column."""
+    return next((f"{rows[key][0]['chance']:.0f}" for rows in found if key in rows), "")
+
+
+def targets(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Every figure that has a target, run by run."""
+    known = [{figure["name"]: figure for figure in run["figures"]} for run in runs]
+    lines = [["", *(f"seed {run['seed']}" for run in runs), "n", "target"]]
+    for name, target in TARGETS.items():
+        figures = [figures[name] for figures in known if name in figures]
+        if len(figures) == len(runs):
+            cells = [in_words(figure["value"], figure["ci95"], figure["unit"]) for figure in figures]
+            lines.append([f"`{name}`", *cells, str(figures[0]["n"]), target])
+    return table(lines)
+
+
+def minutes(runs: Sequence[Mapping[str, Any]]) -> str:
+    """What each stage took."""
+    spent = [{row["stage"]: row["seconds"] for row in run["cost"]} for run in runs]
+    lines = [["minutes", *(f"seed {run['seed']}" for run in runs)]]
+    lines += [[stage, *(f"{seconds.get(stage, 0) / 60:.1f}" for seconds in spent)] for stage in spent[0]]
+    lines.append(["in all", *(f"{run['elapsed_s'] / 60:.1f}" if "elapsed_s" in run else "" for run in runs)])
+    return table(lines)
+
+
+def span(values: Sequence[float]) -> tuple[float, float]:
+    """From the lowest to the highest."""
+    return min(values), max(values)
+
+
+def in_words(value: float, bounds: Sequence[float] | None, unit: str = "%") -> str:
+    """A value with its bounds."""
+    digits = 1 if unit else 3
+    around = f" ({bounds[0]:.{digits}f} to {bounds[1]:.{digits}f})" if bounds else ""
+    return f"{value:.{digits}f}{around}"
+
+
+def table(lines: Sequence[Sequence[str]]) -> str:
+    """In Markdown; the first line is the head."""
+    rows = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([rows[0], f"|{'---|' * len(lines[0])}", *rows[1:]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Out of memory, wherever in a run it happens: said in one place, with what was held and what was being done."""
+
+from types import TracebackType
+from typing import Self
+
+import torch
+from torch import nn
+
+from ssr_connector.errors import UserError
+from ssr_connector.training.batches import Batch
+from ssr_connector.training.footprint import GIB
+from ssr_connector.training.sharding import local
+
+SAID_BY = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")  # as plain RuntimeErrors
+
+
+class Room:
+    """What a run holds and does; errors of memory inside it leave it as UserError, others as they are."""
+
+    def __init__(self, student: nn.Module) -> None:
+        self.student = student
+        self.step, self.doing = 0, ""
+
+    def enter(self, step: int, *doing: str) -> None:
+        """Take note of what comes."""
+        self.step, self.doing = step, " and ".join(doing)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and is_out_of_memory(error):
+            raise UserError(self.message()) from error
+
+    def message(self) -> str:
+        """What to change: first what a run may go on with, then, in the order of what it costs, what is another run."""
+        parameters = list(self.student.parameters())
+        weights = sum(local(p.detach()).numel() * p.element_size() for p in parameters)
+        # A gradient and AdamW's two moments for each that learns, in float32.
+        learning = 12 * sum(local(p.detach()).numel() for p in parameters if p.requires_grad)
+        return (
+            f"step {self.step}: out of memory on {self.doing} (weights take {weights / GIB:.2f} GiB, gradients and "
+            f"AdamW's state {learning / GIB:.2f}); the same command with --training.gradient_checkpointing true, or, "
+            "on several GPUs, with --training.sharding fsdp, goes on from the last checkpoint; in another --out: halve "
+            "--training.batch_s and double --training.accumulate (the same step in two halves), --llm.dtype bfloat16, "
+            "--training.precision bf16, --training.adapter lora; `ssr plan` shows what each takes"
+        )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or the machine had no room."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in SAID_BY)
+
+
+def described(batch: Batch) -> str:
+    """What a batch holds."""
+    parts = []
+    if (speech := batch.speech) is not None:
+        seconds = int(speech.frames.lengths.sum()) * speech.frames.clock.frame_s
+        tokens = sum(len(a) for a in speech.alignments)
+        parts.append(f"{len(speech.ids)} recordings of {seconds:.0f} s in all, with {tokens} tokens")
+    if batch.text is not None:
+        parts.append(f"{batch.text.numel()} tokens of text")
+    return ", ".join(parts)
