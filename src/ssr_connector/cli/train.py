@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.training import stages
     from ssr_connector.training.loop import BAD_BATCHES
     from ssr_connector.training.run import inherited
+    from ssr_connector.training.stages import INFEASIBLE
     from ssr_connector.training.unreadable import REJECTED
 
     console = Console(highlight=False, markup=False)
@@ -76,10 +77,19 @@ def run(args: argparse.Namespace) -> int:
     for name, what, listed in (
         ("unreadable", "recordings could not be read and were left out", REJECTED),
         ("skipped_steps", "steps were skipped, as their loss or gradient was no number", BAD_BATCHES),
+        ("infeasible", "recordings are too short for their transcripts and were left out", INFEASIBLE),
         ("malformed_text", "lines of text were left out", "malformed_text.tsv"),
     ):
         if figures.get(name):
             console.print(f"{figures[name]:.0f} {what} ({Path(recipe.out) / listed} lists them)", soft_wrap=True)
+    if "delay_frames" in figures:
+        console.print(
+            f"word ends lay {figures['delay_frames']:+.0f} frames off in data.dev: the aligner's delay", soft_wrap=True
+        )
+    elif args.stage == "aligner" and figures:
+        console.print(
+            "the aligner's delay was not fitted: data.dev has no word times (ssr prepare --words)", soft_wrap=True
+        )
     if "padding_this_run" in figures:
         console.print(f"{figures['padding_this_run']:.0%} of the frames of a batch were padding", soft_wrap=True)
     result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")

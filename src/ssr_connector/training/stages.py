@@ -50,6 +50,7 @@ from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Logged
 from ssr_connector.units import FrameClock
 
+INFEASIBLE = "infeasible.tsv"  # recordings that are too short for their transcripts, beside the run
 DEV_TEXT_TOKENS = 1 << 16  # of a long data.dev_text: enough to see a hundredth of a nat
 
 
@@ -87,7 +88,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
         raise UserError(f"aligner.type: {error}") from error
     fastest = augmentation.fastest if augmentation else 1.0
     fitting, infeasible = fitting_cuts(cuts, transcripts, aligner, tokenize, clock, fastest)
-    write_rejected(out / "infeasible.tsv", infeasible)
+    write_rejected(out / INFEASIBLE, infeasible)
     student = Student(aligner, [Weighted(section.type, 1.0, AlignerLoss(aligner, tokenize))])
     fitting_ones = cuts.only(fitting)
     batches = speech_batches(recipe, fitting_ones, source, transcripts, others, augmentation, unreadable)
