@@ -33,10 +33,12 @@ def main() -> None:
     rng = np.random.default_rng(0)
     seconds = rng.normal(6.6, 2.2, args.recordings).clip(1.1, 10.1).round(2)
     cuts = [MonoCut(f"u{i}", 0, float(s), 0) for i, s in enumerate(seconds)]
+    named = {c.id: c for c in cuts}
+    planned = SpeechBatches(named, Everything(), {}, None, BATCH_S, 0).plan(0)
     n = round(BATCH_S / seconds.mean())
     order = rng.permutation(len(cuts))
     plans = {
-        "by duration": list(SpeechBatches(cuts, Everything(), {}, None, BATCH_S, 0).plan(0)),
+        "by duration": [[named[i] for i in ids] for ids in planned],
         f"{n} at random": [[cuts[i] for i in order[k : k + n]] for k in range(0, len(cuts), n)],
     }
     shape = {"hidden_size": WIDTH, "intermediate_size": 688, "num_attention_heads": 4, "num_key_value_heads": 2}

@@ -18,6 +18,7 @@ import yaml
 from ssr_connector.errors import UserError
 
 SHIPPED = Path(__file__).parent / "recipes"  # the repository's recipes/, to which it is a link
+HOW = ("workers",)  # keys of `training` that change how fast a run is, and are in no key of what follows from a recipe
 Paths = tuple[str, ...] | str  # one path; or several, as a YAML list or parted by commas
 
 
@@ -146,6 +147,7 @@ class TrainingSection:
     distil_layer: int = 0  # compare hidden states of the frozen LLM after so many layers; 0: its input embeddings
     transcribe_prompt: str = "\nTranscript:"
     precision: Literal["no", "bf16"] = "no"
+    workers: int = 2  # threads of each process that read the next batches while a step is taken; 0: none
     bad_batches: Literal["stop", "skip"] = "stop"  # those whose loss or gradient is no number; they are listed
     log_every: int = 10
     evaluate_every: int = 0  # 0: at the end only

@@ -5,7 +5,7 @@ from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.supervision import AlignmentItem
 
 from ssr_connector.config import AugmentSection
-from ssr_connector.data.augment import Augmentation, Noise, find_recordings
+from ssr_connector.data.augment import Augmentation, Noise, find_recordings, perturbed, perturbed_s
 from ssr_connector.data.noise import active_power
 from ssr_connector.errors import UserError
 from ssr_connector.types import Waveform
@@ -88,7 +88,10 @@ def test_all_factors_of_speed_come_and_their_lengths_are_lhotses(speech):
         recording = Recording("r", [], RATE, n, n / RATE)
         for key in IDS[:12]:
             cut = MonoCut(key, 0.0, n / RATE, 0, recording=recording)
-            assert len(change(0, key, part).samples) == change.at_speed(cut, 0).num_samples
+            speed = change.speed(key, 0)
+            other = perturbed(cut, speed)
+            assert len(change(0, key, part).samples) == other.num_samples
+            assert perturbed_s(cut.duration, RATE, speed) == other.duration
 
 
 def test_the_pitch_rises_with_the_speed():
@@ -102,7 +105,7 @@ def test_a_cut_keeps_its_id_and_its_times_are_scaled_to_the_sample():
     words = [AlignmentItem("a", 0.25, 0.5), AlignmentItem("b", 1.1, 0.55)]
     supervision = SupervisionSegment("x", "r", 0.0, 2.2, text="a b", alignment={"word": words})
     cut = MonoCut("x", 0.55, 2.2, 0, [supervision], recording=Recording("r", [], RATE, 4 * RATE, 4.0))
-    heard = Augmentation(AugmentSection(speed=(1.1,)), 0).at_speed(cut, 0)
+    heard = perturbed(cut, 1.1)
     assert (heard.id, heard.duration, heard.start) == ("x", 2.0, 0.5)
     found = [(w.start, w.duration) for w in heard.supervisions[0].alignment["word"]]
     for (start, duration), word in zip(found, words, strict=True):

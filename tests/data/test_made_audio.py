@@ -2,20 +2,24 @@
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from lhotse import AudioSource, MonoCut, Recording
-from lhotse.audio.backend import get_current_audio_backend
+from lhotse.audio.backend import LibsndfileBackend, get_current_audio_backend
 from lhotse.utils import fastcopy
 
 from ssr_connector.aligners.base import Unalignable
 from ssr_connector.aligners.word_corpus import align_cuts, align_one, word_aligner
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cuts import cut_audio, read_cuts
+from ssr_connector.data.made_audio import make_audio
 from ssr_connector.errors import UserError
 
 RATE = 8_000
@@ -102,6 +106,42 @@ def test_what_lhotse_cannot_make_is_a_reason(tmp_path: Path, sound: MonoCut) -> 
         with pytest.raises(AudioError, match=reason):
             cut_audio(cut)
     assert get_current_audio_backend() is backend
+
+
+@dataclass
+class Waiting:
+    """A cut that says when it is read, and is read on when it may be."""
+
+    says: Event
+    waits: Event
+    id: str = "x"
+    sampling_rate: int = RATE
+    backend: Any = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_audio(self) -> Any:
+        self.says.set()
+        assert self.waits.wait(10)
+        self.backend = get_current_audio_backend()
+        return np.zeros((1, RATE))
+
+
+def test_a_thread_that_is_done_leaves_the_one_backend_to_the_others() -> None:
+    before = get_current_audio_backend()
+    begun, other_begun, done = Event(), Event(), Event()
+    first, second = Waiting(begun, other_begun), Waiting(other_begun, done)
+    with ThreadPoolExecutor(2) as pool:
+        ends = pool.submit(make_audio, first, RATE)
+        assert begun.wait(10)
+        goes_on = pool.submit(make_audio, second, RATE)
+        ends.result()
+        done.set()
+        goes_on.result()
+    assert isinstance(first.backend, LibsndfileBackend)
+    assert isinstance(second.backend, LibsndfileBackend)
+    assert get_current_audio_backend() is before
 
 
 def test_lines_that_are_no_cuts_are_named(tmp_path: Path, sound: MonoCut) -> None:

@@ -1,5 +1,6 @@
 """From arms to steps: what is shared, what is not, and how budgets are met."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,10 @@ def test_an_untrained_encoder_is_made_first_and_heard_at_the_recipe_s_layer(pipe
     assert pipeline.frames(named).before == ()
     assert "facebook/hubert-base-ls960#9" in pipeline.frames(named).inputs
     assert pipeline.hears(named)["encoder.name"] == "facebook/hubert-base-ls960"
+
+
+def test_how_fast_a_run_is_is_in_no_key(pipeline_of):
+    one, other = Arm("a", "A"), Arm("b", "B", connector={"training.workers": 0})
+    pipeline = pipeline_of(one, other)
+    assert pipeline.connector(one, 0).key == pipeline.connector(other, 0).key
+    assert "workers" not in json.dumps(pipeline.base.training("distill", []).inputs)

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ from ssr_connector.data.augment import Augmentation
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.data.documents import Documents
 from ssr_connector.data.packing import WINDOW_TOKENS, PackedText
-from ssr_connector.encoders.source import UnreadableError
+from ssr_connector.encoders.source import UnreadableError, frame_source
 from ssr_connector.errors import UserError
 from ssr_connector.training.batches import Batches, SpeechBatch, SpeechBatches, TextBatches
 from ssr_connector.training.unreadable import Unreadable
@@ -22,14 +23,14 @@ class Source:
     """Counts what is read."""
 
     def __init__(self, without=()):
-        self.read, self.without = [], without
+        self.asked, self.without = [], without
 
     def has(self, cut):
         return cut.id not in self.without
 
-    def frames(self, cuts):
-        self.read += [c.id for c in cuts]
-        return SimpleNamespace(ids=[c.id for c in cuts])
+    def read(self, cuts, change=None):
+        self.asked += [c.id for c in cuts]
+        return lambda: SimpleNamespace(ids=[c.id for c in cuts])
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +45,15 @@ def many(cuts):
 
 
 def speech(cuts, batch_s=7.0, seed=0, source=None, **kwargs):
-    return SpeechBatches(cuts, source or Source(), {c.id: c.id for c in cuts}, None, batch_s, seed, **kwargs)
+    return SpeechBatches(by_id(cuts), source or Source(), {c.id: c.id for c in cuts}, None, batch_s, seed, **kwargs)
+
+
+def by_id(cuts):
+    return {c.id: c for c in cuts}
 
 
 def plan(batches, epoch):
-    return [[c.id for c in group] for group in batches.plan(epoch)]
+    return list(batches.plan(epoch))
 
 
 @pytest.mark.parametrize("which", ["cuts", "many"])
@@ -56,9 +61,9 @@ def test_every_cut_comes_once_an_epoch_within_batch_s(which, request):
     cuts = request.getfixturevalue(which)
     batches = speech(cuts)
     for epoch in (0, 1):
-        groups = list(batches.plan(epoch))
-        assert sorted(c.id for g in groups for c in g) == sorted(c.id for c in cuts)
-        assert all(sum(c.duration for c in g) <= 7.0 for g in groups)
+        groups = plan(batches, epoch)
+        assert sorted(i for g in groups for i in g) == sorted(c.id for c in cuts)
+        assert all(sum(batches.cuts[i].duration for i in g) <= 7.0 for g in groups)
         assert len(groups) < len(cuts) / 2
 
 
@@ -71,13 +76,12 @@ def test_the_plan_follows_from_seed_and_epoch(which, request):
     assert plan(first, 3) != plan(speech(cuts, seed=6), 3)
 
 
-def test_skipping_drops_the_first_and_reads_nothing_of_them(many):
-    batches = speech(many, source=Source())
-    whole = [b.ids for b in batches.epoch(2)]
+def test_going_on_reads_nothing_of_what_was_before(many):
+    whole = [b.ids for b in speech(many).epoch(2)]
     source = Source()
-    rest = [b.ids for b in speech(many, source=source).epoch(2, skip=3)]
-    assert rest == whole[3:]
-    assert source.read == [i for group in rest for i in group]
+    stream = Batches(speech(many, source=source), None).from_position(3, 2, 3, len(whole) - 3)
+    assert [b.speech.ids for _, _, b in stream] == whole[3:]
+    assert source.asked == [i for group in whole[3:] for i in group]
 
 
 def test_processes_share_the_cuts(many):
@@ -89,11 +93,11 @@ def test_processes_share_the_cuts(many):
 def test_cuts_without_frames_or_alignment_are_counted(cuts):
     source = Source(without={cuts[0].id})
     alignments = {c.id: "aligned" for c in cuts[:5]}
-    batches = SpeechBatches(cuts, source, {c.id: "" for c in cuts}, alignments, 7.0, 0)
-    assert [c.id for c in batches.cuts] == [c.id for c in cuts[1:5]]
+    batches = SpeechBatches(by_id(cuts), source, {c.id: "" for c in cuts}, alignments, 7.0, 0)
+    assert batches.lengths.ids == [c.id for c in cuts[1:5]]
     assert batches.n_left_out == len(cuts) - 4
     with pytest.raises(UserError, match="no utterance is left"):
-        SpeechBatches(cuts, source, {}, {}, 7.0, 0)
+        SpeechBatches(by_id(cuts), source, {}, {}, 7.0, 0)
 
 
 class EncodedSource(Source):
@@ -102,40 +106,42 @@ class EncodedSource(Source):
     def has(self, cut):
         return cut.duration > 0.3
 
-    def frames(self, cuts, change=None):
+    def read(self, cuts, change=None):
         rate, lengths = 16_000, []
         for cut in cuts:
             recording = Waveform(np.ones(round(cut.duration * rate), np.float32), rate)
             lengths.append(len((change(cut.id, recording) if change else recording).samples) // 320)
-        return Frames(torch.zeros(len(cuts), max(lengths), 1), torch.tensor(lengths), FrameClock(rate, 320, 160.0))
+        frames = Frames(torch.zeros(len(cuts), max(lengths), 1), torch.tensor(lengths), FrameClock(rate, 320, 160.0))
+        return lambda: frames
 
 
-def test_recordings_that_cannot_be_read_are_named_once_and_the_rest_is_heard(cuts, tmp_path):
+@pytest.mark.parametrize("workers", [0, 2])
+def test_recordings_that_cannot_be_read_are_named_once_and_the_rest_is_heard(workers, cuts, tmp_path):
     class Damaged(EncodedSource):
-        def frames(self, cuts, change=None):
+        def read(self, cuts, change=None):
             errors = {c.id: AudioError(f"{c.id}.wav", "empty file", "record it again") for c in cuts if c.id in bad}
             if errors:
                 raise UnreadableError(errors)
-            return super().frames(cuts, change)
+            return super().read(cuts, change)
 
     def made():
         batches = speech(cuts, source=Damaged(), unreadable=Unreadable(tmp_path, goes_on=True))
-        return batches, Batches(batches, None)
+        return batches, Batches(batches, None, workers)
 
     bad = set()
     groups = plan(speech(cuts), 0)
     bad = {groups[0][0], *groups[1]}  # one among others, and a whole batch
     first, stream = made()
-    walk = stream.from_position(0, 0, 0)
-    heard = [next(walk) for _ in range(2 * len(groups))]
+    heard = list(stream.from_position(0, 0, 0, 2 * len(groups)))
+    assert len(heard) == 2 * len(groups)  # others are read for a batch without any recording
     of_epoch = [(index, batch.speech.ids) for epoch, index, batch in heard if epoch == 0]
     assert of_epoch == [(k, [i for i in g if i not in bad]) for k, g in enumerate(groups) if k != 1]
     assert len(first.unreadable) == len(bad)
     table = (tmp_path / "rejected.tsv").read_text().splitlines()
     assert sorted(table[1:]) == sorted(f"{i}\t{i}.wav: empty file; record it again" for i in bad)
     _, again = made()  # goes on behind the first batch
-    walk = again.from_position(1, 0, 1)
-    assert [next(walk)[2].speech.ids for _ in heard[1:]] == [batch.speech.ids for _, _, batch in heard[1:]]
+    rest = again.from_position(1, 0, 1, len(heard) - 1)
+    assert [(e, k, b.speech.ids) for e, k, b in rest] == [(e, k, b.speech.ids) for e, k, b in heard[1:]]
     assert len(Unreadable(tmp_path, goes_on=True)) == len(bad)
     with pytest.raises(UnreadableError, match="empty file"):
         list(speech(cuts, source=Damaged()).epoch(0))
@@ -159,8 +165,8 @@ def test_at_other_speeds_alignments_fit_and_batches_hold_what_they_may(many):
     augmentation = Augmentation(AugmentSection(speed=(0.8, 1.0, 1.25)), 0)
 
     def batches(**kwargs):
-        texts = {c.id: "" for c in many}
-        return SpeechBatches(many, EncodedSource(), texts, alignments, 7.0, 0, augmentation=augmentation, **kwargs)
+        named, texts = by_id(many), {c.id: "" for c in many}
+        return SpeechBatches(named, EncodedSource(), texts, alignments, 7.0, 0, augmentation=augmentation, **kwargs)
 
     speeds, sums = {}, []
     for batch in batches().epoch(1):
@@ -175,7 +181,8 @@ def test_at_other_speeds_alignments_fit_and_batches_hold_what_they_may(many):
     assert set(speeds) == {c.id for c in many}
     assert max(sums) <= 7.0
     whole = [(b.ids, b.alignments) for b in batches().epoch(1)]
-    assert [(b.ids, b.alignments) for b in batches().epoch(1, skip=3)] == whole[3:]
+    rest = Batches(batches(), None).from_position(3, 1, 3, len(whole) - 3)
+    assert [(b.speech.ids, b.speech.alignments) for _, _, b in rest] == whole[3:]
     ranks = [batches(rank=rank, world_size=2) for rank in (0, 1)]
     shared = {i: a for r in ranks for b in r.epoch(1) for i, a in zip(b.ids, b.alignments, strict=True)}
     assert shared == {i: a for ids, found in whole for i, a in zip(ids, found, strict=True)}
@@ -185,7 +192,7 @@ def test_cuts_that_would_be_too_short_or_too_long_at_a_speed_are_seen_before(man
     def batches(*speed, cuts=many):
         augmentation = Augmentation(AugmentSection(speed=speed), 0)
         texts = {c.id: "" for c in cuts}
-        return SpeechBatches(cuts, EncodedSource(), texts, None, 2.0, 0, augmentation=augmentation)
+        return SpeechBatches(by_id(cuts), EncodedSource(), texts, None, 2.0, 0, augmentation=augmentation)
 
     assert batches(0.8, 1.0).n_left_out == 0
     assert batches(1.0, 1.9).n_left_out == sum(c.duration / 1.9 <= 0.3 for c in many) > 0
@@ -240,12 +247,16 @@ def test_too_little_text_is_an_error(tmp_path):
 class Epochs:
     """Stands for SpeechBatches with three batches an epoch."""
 
-    def epoch(self, number, skip=0):
-        return iter([SpeechBatch([f"{number}.{k}"], None, [], []) for k in range(skip, 3)])
+    def plan(self, epoch):
+        return iter([[f"{epoch}.{k}"] for k in range(3)])
+
+    def read(self, cuts, epoch):
+        return lambda: SpeechBatch(cuts, None, [], [])
 
 
-def test_positions_go_on_where_they_were(tmp_path):
-    batches = Batches(Epochs(), text_batches(tmp_path, 40, 10, 0))
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_positions_go_on_where_they_were(workers, tmp_path):
+    batches = Batches(Epochs(), text_batches(tmp_path, 40, 10, 0), workers)
 
     def take(n, *position):
         stream = batches.from_position(*position)
@@ -260,11 +271,51 @@ def test_positions_go_on_where_they_were(tmp_path):
 
 def test_an_epoch_without_batches_is_an_error():
     class Nothing:
-        def epoch(self, number, skip=0):
+        def plan(self, epoch):
             return iter(())
 
     with pytest.raises(UserError, match="no batch"):
         next(Batches(Nothing(), None).from_position(0, 0, 0))
+
+
+def test_workers_change_no_batch(cuts, tiny_encoder):
+    """Real recordings, each changed at random, through the encoder."""
+    source, _, clock = frame_source([], tiny_encoder, None)
+    section = AugmentSection(speed=(0.9, 1.0, 1.1), reverb="generated", noise="generated")
+    texts, alignments = {c.id: c.id for c in cuts}, {c.id: along(c, clock) for c in cuts}
+
+    def heard(workers):
+        batches = SpeechBatches(by_id(cuts), source, texts, alignments, 7.0, 3, augmentation=Augmentation(section, 3))
+        return [(e, k, b.speech) for e, k, b in Batches(batches, None, workers).from_position(1, 0, 1, 12)]
+
+    alone = heard(0)
+    assert {e for e, _, _ in alone} >= {0, 1}
+    for workers in (1, 2):
+        for (*position, ours), (*other, theirs) in zip(alone, heard(workers), strict=True):
+            assert position == other
+            assert (ours.ids, ours.transcripts, ours.alignments) == (theirs.ids, theirs.transcripts, theirs.alignments)
+            assert torch.equal(ours.frames.values, theirs.frames.values)
+
+
+def along(cut, clock):
+    """One token over all of a recording."""
+    n = clock.boundary_at(cut.duration)
+    return Alignment("x", (0,), (0,), (n,), ((0, 1),), n)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_bad_recording_is_an_error_where_its_turn_is(workers, cuts, tiny_encoder, tmp_path):
+    source, _, _ = frame_source([], tiny_encoder, None)
+    batches = SpeechBatches(by_id(cuts), source, {c.id: "" for c in cuts}, None, 4.0, 0)
+    groups = plan(batches, 0)
+    (tmp_path / "bad.wav").write_bytes(b"no sound")
+    cut = batches.cuts[groups[2][0]]
+    bad = cut.recording = deepcopy(cut.recording)
+    bad.sources[0].source = str(tmp_path / "bad.wav")
+    stream = Batches(batches, None, workers).from_position(0, 0, 0)
+    assert [next(stream)[2].speech.ids for _ in range(2)] == groups[:2]
+    with pytest.raises(AudioError, match=r"bad\.wav: not audio; give WAV, FLAC"):
+        next(stream)
 
 
 def test_a_text_is_read_once_and_a_long_one_to_the_same_bound(tmp_path):

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -5,17 +7,21 @@ from ssr_connector.config import TrainingSection
 from ssr_connector.connectors import CIFConnector, Connector, ConnectorConfig, build_connector
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.model.adapter import add_adapter
 from ssr_connector.model.sequence import Sequences
 from ssr_connector.training import objectives
 from ssr_connector.training.batches import Batch
+from ssr_connector.training.loop import Student, Weighted
 from ssr_connector.training.objectives import (
     ContinueLikeText,
     Distil,
     PredictLikeText,
     Quantity,
     SpeechLM,
+    Teacher,
     TextLM,
     Transcribe,
+    build_objectives,
     document_positions,
 )
 from ssr_connector.types import Frames, Segments, SpeechEmbeds
@@ -128,7 +134,7 @@ def test_transcribe_without_an_eos_ends_with_the_text(model, batch):
 
 def test_continuation_kl_is_zero_where_speech_is_its_text(model, batch):
     plant(model)
-    objective = ContinueLikeText(model, new_tokens=6)
+    objective = ContinueLikeText(model, Teacher(model.llm), new_tokens=6)
     loss, _ = objective(batch)
     assert loss.item() == pytest.approx(0, abs=1e-5)
     model.connector.shift = 0.3
@@ -138,7 +144,7 @@ def test_continuation_kl_is_zero_where_speech_is_its_text(model, batch):
 
 def test_continuations_are_written_once_and_end_with_eos(model, batch, monkeypatch):
     plant(model)
-    objective = ContinueLikeText(model, new_tokens=6)
+    objective = ContinueLikeText(model, Teacher(model.llm), new_tokens=6)
     objective(batch)
     written = {key: objective.written[key] for key in "ab"}
     assert all(len(ids) <= 6 for ids in written.values())
@@ -151,8 +157,8 @@ def test_continuations_are_written_once_and_end_with_eos(model, batch, monkeypat
 def test_the_teacher_is_the_llm_as_it_was(model, batch, kind):
     plant(model)
     model.llm.requires_grad_(True)
-    objective = kind(model)
-    assert objective.teacher is not model.llm
+    objective = kind(model, Teacher(model.llm))
+    assert objective.teacher.llm is not model.llm
     before, _ = objective(batch)
     assert before.item() == pytest.approx(0, abs=1e-5)
     with torch.no_grad():
@@ -161,7 +167,40 @@ def test_the_teacher_is_the_llm_as_it_was(model, batch, kind):
     after, _ = objective(batch.to(batch.speech.frames.values.device))
     assert after.item() > 1e-4  # a teacher that learnt along would agree
     model.llm.requires_grad_(False)
-    assert kind(model).teacher is model.llm  # no copy of what does not learn
+    assert Teacher(model.llm).llm is model.llm  # no copy of what does not learn
+
+
+@pytest.mark.parametrize("adapter", ["lora", "dora", "ia3", "bottleneck"])
+def test_an_llm_with_additions_teaches_itself_as_a_copy_would(model, batch, adapter):
+    copied = copy.deepcopy(model.llm).requires_grad_(False)
+    model.llm = add_adapter(model.llm, adapter, 4, 8.0)
+    learning = [p for p in model.llm.parameters() if p.requires_grad]
+    learning[0].requires_grad_(False)  # as `training.freeze` does
+    for parameter in learning:
+        torch.nn.init.normal_(parameter, std=0.3)
+    config = TrainingSection(objectives={"text_kl": 1, "continuation": 1}, train=("llm",), adapter=adapter)
+    built = build_objectives(model, config, None)
+    student = Student(model, [Weighted(name, 1.0, objective) for name, objective in built.items()])
+    assert not list(student.teachers)
+    student.eval()
+    for name, kind in (("text_kl", PredictLikeText), ("continuation", ContinueLikeText)):
+        loss, _ = built[name](batch)
+        assert loss.item() == kind(model, Teacher(copied))(batch)[0].item() > 1e-3
+    student.train()
+    student(batch)[0].backward()
+    assert [p.requires_grad for p in learning] == [False, *[True] * (len(learning) - 1)]
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in learning)
+    assert model.llm.training
+    assert {id(p) for p in student.parameters()} == {id(p) for p in model.parameters()}
+
+
+def test_two_objectives_share_a_copy(model):
+    model.llm.requires_grad_(True)
+    config = TrainingSection(objectives={"text_kl": 1, "continuation": 1}, train=("llm",))
+    built = build_objectives(model, config, None)
+    student = Student(model, [Weighted(name, 1.0, objective) for name, objective in built.items()])
+    assert len(student.teachers) == 1
+    assert student.teachers[0] is not model.llm
 
 
 def test_text_is_scored_as_transformers_does(model):
@@ -229,7 +268,7 @@ def test_missing_data_is_said(model, make):
 
 def test_gradients_reach_the_connector_and_stop_at_the_embedding(tiny_model, batch):
     model = SSRForConditionalGeneration.from_pretrained(str(tiny_model))
-    for objective in (Distil(model, TrainingSection()), ContinueLikeText(model, 2)):
+    for objective in (Distil(model, TrainingSection()), ContinueLikeText(model, Teacher(model.llm), 2)):
         model.zero_grad()
         objective(batch)[0].backward()
         assert all(p.grad is not None for p in model.connector.parameters())

@@ -14,7 +14,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.model.adapter import ADAPTERS
 from ssr_connector.training.batches import Batch, TextBatches
-from ssr_connector.training.objectives import ElasticWeights, PredictLikeText, TextLM
+from ssr_connector.training.objectives import ElasticWeights, PredictLikeText, Teacher, TextLM
 from ssr_connector.training.stages import finetune
 
 
@@ -136,14 +136,14 @@ def speak_as_text(model):
 
 def test_the_kl_to_text_is_zero_where_speech_is_text_and_grows_as_the_llm_leaves(model, batch):
     speak_as_text(model)
-    objective = PredictLikeText(model)
+    objective = PredictLikeText(model, Teacher(model.llm))
     loss, figures = objective(batch)
     assert float(loss.detach()) == pytest.approx(0, abs=1e-6)
     assert figures == {"text_kl": pytest.approx(0, abs=1e-6)}
     with torch.no_grad():
         model.llm.lm_head.weight += 0.1 * torch.randn_like(model.llm.lm_head.weight)
     assert float(objective(batch.to("cpu"))[0].detach()) > 1e-3
-    assert not any(p.requires_grad for p in objective.teacher.parameters())
+    assert not any(p.requires_grad for p in objective.teacher.llm.parameters())
 
 
 def test_elastic_weights_hold_what_text_needs(model, tmp_path):

@@ -83,7 +83,9 @@ def test_a_run_goes_on_with_what_the_llm_wrote_before(recipe_of, monkeypatch, tm
     lines = (tmp_path / "broken" / "continuations-000.jsonl").read_text().splitlines()
     before = {key for line in lines for key in json.loads(line)}
     asked, honest = [], ContinueLikeText._write
-    monkeypatch.setattr(ContinueLikeText, "_write", lambda self, keys, c: asked.extend(keys) or honest(self, keys, c))
+    monkeypatch.setattr(
+        ContinueLikeText, "_write", lambda self, llm, keys, c: asked.extend(keys) or honest(self, llm, keys, c)
+    )
     stages.train_connector(broken, quiet)
     assert len(before) >= 12
     assert not before & set(asked)
@@ -458,9 +460,11 @@ def test_a_run_from_audio_leaves_out_a_recording_that_cannot_be_read_and_goes_on
     assert (key, "not audio" in reason) == (rows[3]["id"], True)
     with pytest.raises(StoppedError):
         stages.train_connector(recipe_of("distill", *words, out=tmp_path / "broken"), stop_at(5))
+    words.append("--training.workers=0")  # from here on
     figures = stages.train_connector(recipe_of("distill", *words, out=tmp_path / "broken"), quiet)
     assert figures["unreadable"] == 1
     assert losses(tmp_path / "broken") == losses(tmp_path / "whole")
+    assert (tmp_path / "broken" / "rejected.tsv").read_text() == (tmp_path / "whole" / "rejected.tsv").read_text()
 
 
 def test_several_layers_are_mixed_by_aligner_and_connector_from_cache_to_loaded_model(

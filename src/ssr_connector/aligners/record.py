@@ -1,9 +1,11 @@
 """Alignments on disk: JSON lines, one utterance each, behind a header that says when the frames happen."""
 
+import contextlib
+import itertools
 import json
 import math
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,26 +44,42 @@ def join_alignments(path: Path, parts: Sequence[Path]) -> None:
 
 def read_alignments(path: Path) -> tuple[FrameClock, dict[str, Alignment]]:
     """The clock and the alignments by utterance id. Raises UserError that names the line that is none."""
+    clock, alignments = open_alignments(path)
+    return clock, dict(alignments)
+
+
+def open_alignments(path: Path) -> tuple[FrameClock, Iterator[tuple[str, Alignment]]]:
+    """The same, one after another as they are read."""
     if not path.is_file():
         raise UserError(f"there are no alignments at {path}; make them with `ssr align`")
-    alignments: dict[str, Alignment] = {}
-    clock: FrameClock | None = None
     with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                if clock is None:
-                    clock = FrameClock(**row["clock"])
-                    continue
-                key, alignment = row["id"], from_dict(row)
-            except (ValueError, KeyError, TypeError) as error:
-                raise UserError(f"{path}, line {number}, is not an alignment ({error}); align again") from error
-            if key in alignments:
-                raise UserError(f"{path}, line {number}: {key} comes twice; align again")
-            alignments[key] = alignment
-    if clock is None:
+        head = lines.readline()
+    if not head:
         raise UserError(f"{path} is empty; align again")
-    return clock, alignments
+    with _errors_named(path, 1):
+        clock = FrameClock(**json.loads(head)["clock"])
+    return clock, _aligned(path)
+
+
+def _aligned(path: Path) -> Iterator[tuple[str, Alignment]]:
+    seen: set[str] = set()
+    with path.open("rb") as lines:
+        for number, line in enumerate(itertools.islice(lines, 1, None), 2):
+            with _errors_named(path, number):
+                row = json.loads(line)
+                key, alignment = row["id"], from_dict(row)
+            if key in seen:
+                raise UserError(f"{path}, line {number}: {key} comes twice; align again")
+            seen.add(key)
+            yield key, alignment
+
+
+@contextlib.contextmanager
+def _errors_named(path: Path, number: int) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}, line {number}, is not an alignment ({error}); align again") from error
 
 
 def to_dict(alignment: Alignment) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from lhotse.augmentation import Speed
-from lhotse.utils import perturb_num_samples
+from lhotse.utils import compute_num_samples, perturb_num_samples
 
 from ssr_connector.config import AugmentSection
 from ssr_connector.data.audio import inspect_audio, load_audio
@@ -43,10 +43,6 @@ class Augmentation:
     def speed(self, cut_id: str, epoch: int) -> float:
         """How many times as fast an utterance is in an epoch."""
         return float(self._rng("speed", cut_id, epoch).choice(self.section.speed)) if self.section.speed else 1.0
-
-    def at_speed(self, cut: Any, epoch: int) -> Any:
-        """The cut of an epoch as lhotse makes it, under its own id: its duration and all its times are scaled."""
-        return perturbed(cut, self.speed(cut.id, epoch))
 
     def shortest(self, cut: Any) -> Any:
         """The cut as short as it may become."""
@@ -139,6 +135,13 @@ def read_response(path: Path, rate: int) -> Samples:
 def perturbed(cut: Any, speed: float) -> Any:
     """A cut at another speed, under its own id."""
     return cut if speed == 1 else cut.perturb_speed(speed, affix_id=False)
+
+
+def perturbed_s(duration_s: float, rate: int, speed: float) -> float:
+    """The duration that lhotse gives a cut at another speed."""
+    if speed == 1:
+        return duration_s
+    return float(perturb_num_samples(compute_num_samples(duration_s, rate), speed) / rate)
 
 
 def faster(samples: Samples, speed: float, rate: int) -> Samples:

@@ -15,6 +15,7 @@ from ssr_connector.data.audio import DEFAULT_SAMPLING_RATE_HZ, AudioError, Audio
 from ssr_connector.data.entry import Entry
 from ssr_connector.data.made_audio import UNUSABLE, make_audio
 from ssr_connector.data.manifest import ManifestCuts
+from ssr_connector.data.on_disk import OnDisk
 from ssr_connector.data.shar import SharCuts, is_in_shar, is_shar, taken_out, tar_of
 from ssr_connector.data.text import Form, SpeechText
 from ssr_connector.data.words import WordTime
@@ -111,9 +112,12 @@ def read_manifests(paths: Iterable[str | Path]) -> list[Any]:
     return sorted(cuts.values(), key=lambda c: c.duration)
 
 
-def read_corpora(paths: Iterable[str | Path]) -> list[Any]:
-    """The cuts of several corpora, one after the other. Raises UserError where an id comes twice, and says where."""
-    cuts: list[Any] = []
+def read_corpora(paths: Iterable[str | Path]) -> OnDisk[Any]:
+    """The cuts of several corpora by id, one after the other. Raises UserError where an id comes twice, and where."""
+    return OnDisk(_with_ids(paths))
+
+
+def _with_ids(paths: Iterable[str | Path]) -> Iterator[tuple[str, Any]]:
     seen: dict[str, str | Path] = {}
     for path in paths:
         for cut in read_cuts(path):
@@ -121,8 +125,7 @@ def read_corpora(paths: Iterable[str | Path]) -> list[Any]:
                 where = f"{seen[cut.id]} and in {path}" if seen[cut.id] != path else f"{path} twice"
                 raise UserError(f"the id {cut.id} is in {where}: every utterance needs an id of its own")
             seen[cut.id] = path
-            cuts.append(cut)
-    return cuts
+            yield cut.id, cut
 
 
 def in_groups(
@@ -181,7 +184,12 @@ def _is_one_file(recording: Recording) -> bool:
 def speech_texts(cuts: Iterable[Any], form: Form) -> dict[str, str]:
     """The speech text of each cut, by id."""
     write = SpeechText(form)
-    return {c.id: write(" ".join(s.text or "" for s in c.supervisions)).text for c in cuts}
+    return {c.id: write(said(c)).text for c in cuts}
+
+
+def said(cut: Any) -> str:
+    """A cut's transcript as it is written."""
+    return " ".join(s.text or "" for s in cut.supervisions)
 
 
 def known_words(cut: Any) -> list[TimedWord]:

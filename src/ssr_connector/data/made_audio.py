@@ -5,7 +5,7 @@ to the network, and the name of a `.sph` file is a part of a shell's line. None 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ def make_audio(cut: Any, sampling_rate_hz: int) -> Waveform:
             if kind not in SOURCES:
                 what_to_do = "it could run or fetch anything, and is left alone: save the recording as a file"
                 raise AudioError(name, f"audio from a {kind}", what_to_do)
-        with _libsndfile():
+        with _LIBSNDFILE:
             channels = cut.load_audio()  # [channels, n], or None
         if channels is None:
             raise AudioError(name, "no recording", "give its manifest the recordings, too")
@@ -67,12 +67,27 @@ def source_types(values: Any) -> Iterator[str]:
             yield from source_types(value)
 
 
-@contextmanager
-def _libsndfile() -> Iterator[None]:
-    """The one way to read audio that starts no other program; the setting is lhotse's, and restored."""
-    before = get_current_audio_backend()
-    set_current_audio_backend("LibsndfileBackend")
-    try:
-        yield
-    finally:
-        set_current_audio_backend(before)
+class _Libsndfile:
+    """The one way to read audio that starts no other program, as long as any thread is in here.
+
+    The setting is lhotse's, for all threads, and restored when the last one leaves.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = Lock(), 0, None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = get_current_audio_backend()
+                set_current_audio_backend("LibsndfileBackend")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                set_current_audio_backend(self._before)
+
+
+_LIBSNDFILE = _Libsndfile()

@@ -1,6 +1,7 @@
 """Where the frames of cuts come from: a store of `ssr encode`, or the encoder on the fly."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,14 +33,18 @@ class FrameSource(Protocol):
     def has(self, cut: Any) -> bool:
         """Whether a cut has frames: one may be too short for the encoder."""
 
-    def frames(self, cuts: Sequence[Any], change: Change | None = None) -> Frames:
-        """Frames of a batch of cuts, of their recordings as `change` leaves them.
+    def read(self, cuts: Sequence[Any], change: Change | None = None) -> Callable[[], Frames]:
+        """Read a batch of cuts, in any thread; what it returns makes their frames, where the encoder is.
 
-        Raises UnreadableError, before anything is encoded, where recordings cannot be read.
+        Raises UnreadableError where recordings cannot be read.
         """
 
+    def frames(self, cuts: Sequence[Any], change: Change | None = None) -> Frames:
+        """Frames of a batch of cuts, of their recordings as `change` leaves them. Raises as `read` does."""
+        return self.read(cuts, change)()
 
-class StoredFrames:
+
+class StoredFrames(FrameSource):
     """Frames encoded beforehand."""
 
     def __init__(self, store: FrameStore) -> None:
@@ -49,14 +54,15 @@ class StoredFrames:
         """Whether it was encoded."""
         return cut.id in self.store
 
-    def frames(self, cuts: Sequence[Any], change: Change | None = None) -> Frames:
-        """Read by cut id."""
+    def read(self, cuts: Sequence[Any], change: Change | None = None) -> Callable[[], Frames]:
+        """By cut id."""
         if change is not None:
             raise ValueError("frames that are stored are of recordings as they were")
-        return self.store.read([cut.id for cut in cuts])
+        frames = self.store.read([cut.id for cut in cuts])
+        return lambda: frames
 
 
-class EncodedFrames:
+class EncodedFrames(FrameSource):
     """Frames encoded on the fly."""
 
     def __init__(self, encoder: Any) -> None:
@@ -66,8 +72,8 @@ class EncodedFrames:
         """Whether it is long enough."""
         return bool(self.encoder.hears(seconds_to_samples(cut.duration, self.encoder.clock.sampling_rate_hz)))
 
-    def frames(self, cuts: Sequence[Any], change: Change | None = None) -> Frames:
-        """Load the audio of each cut and encode it."""
+    def read(self, cuts: Sequence[Any], change: Change | None = None) -> Callable[[], Frames]:
+        """Load the audio of each cut, to be encoded."""
         rate = self.encoder.clock.sampling_rate_hz
         recordings: list[Waveform] = []
         errors: dict[str, AudioError] = {}
@@ -79,8 +85,7 @@ class EncodedFrames:
                 errors[cut.id] = error
         if errors:
             raise UnreadableError(errors)
-        frames: Frames = self.encoder(recordings)
-        return frames
+        return partial(self.encoder, recordings)
 
 
 def frame_source(

@@ -6,7 +6,8 @@ small network behind every layer (Houlsby et al. 2019, one a layer as in Pfeiffe
 nothing. The first three are peft's, which has no bottleneck.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -56,11 +57,14 @@ class Bottleneck(nn.Module):
     def __init__(self, width: int, rank: int) -> None:
         super().__init__()
         self.down, self.up = nn.Linear(width, rank), nn.Linear(rank, width)
+        self.off = False
         nn.init.zeros_(self.up.weight)
         nn.init.zeros_(self.up.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[…, D] → […, D]."""
+        """[…, D] → […, D]; the same while it is off."""
+        if self.off:
+            return x
         added: Tensor = self.up(nn.functional.gelu(self.down(x.to(self.down.weight.dtype))))
         return x + added.to(x.dtype)
 
@@ -81,6 +85,30 @@ ADAPTERS = {
 def add_adapter(llm: Any, type: str, rank: int, alpha: float) -> Any:
     """The LLM with trainable additions and everything else frozen."""
     return ADAPTERS[type].add(llm, rank, alpha)
+
+
+@contextlib.contextmanager
+def without_adapter(llm: Any) -> Iterator[Any]:
+    """The LLM as it was before anything was added, in evaluation mode; afterwards all is as it was.
+
+    peft's own `disable_adapter` also says which parameters learn, at both ends: that is decided elsewhere, and FSDP
+    remembers it from the first time.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    training = {module: module.training for module in llm.modules()}
+    switches = [(m, "off") for m in training if isinstance(m, Bottleneck)]
+    switches += [(m, "_disable_adapters") for m in training if isinstance(m, BaseTunerLayer)]
+    llm.eval()
+    try:
+        for module, switch in switches:
+            setattr(module, switch, True)
+        yield llm
+    finally:
+        for module, switch in switches:
+            setattr(module, switch, False)
+        for module, mode in training.items():
+            module.training = mode
 
 
 def merge_adapter(llm: Any) -> nn.Module:

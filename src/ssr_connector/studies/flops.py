@@ -16,7 +16,7 @@ def flops_of_step(recipe: Recipe, model: Path) -> int:
     from ssr_connector.training.data import load_cuts, read_fitting, speech_batches
     from ssr_connector.training.footprint import count_flops
     from ssr_connector.training.loop import Student, Weighted
-    from ssr_connector.training.objectives import OBJECTIVES
+    from ssr_connector.training.objectives import build_objectives
 
     trained = SSRForConditionalGeneration.from_pretrained(str(model))
     trained.requires_grad_(False)
@@ -26,11 +26,11 @@ def flops_of_step(recipe: Recipe, model: Path) -> int:
     source, _, clock = frame_source(paths_of(recipe.data.frames), *ears, trained.encoder)
     cuts, texts = load_cuts(recipe.data.train, config.text_form)
     alignments = read_fitting(paths_of(recipe.data.alignments), texts, trained.tokenize, clock)
-    batch = Batch(next(speech_batches(recipe, cuts, source, texts, alignments).epoch(0)), None)
+    speech = speech_batches(recipe, cuts, source, texts, alignments)
+    batch = Batch(next(speech.epoch(0)), None)
     weights = recipe.training.objectives
-    student = Student(
-        trained, [Weighted(n, w, OBJECTIVES[n](trained, recipe.training, None, None)) for n, w in weights.items()]
-    )
+    built = build_objectives(trained, recipe.training, None)
+    student = Student(trained, [Weighted(name, weight, built[name]) for name, weight in weights.items()])
     student.train()
     student(batch)
     with count_flops() as counter:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.config import Recipe, plain, to_dict
+from ssr_connector.config import HOW, Recipe, plain, to_dict
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.damage import Damage
@@ -21,7 +21,7 @@ TRIAL_SHARE = 0.15  # of the steps
 TOLERANCE = 0.02  # converged: twice the steps lower the development loss by less than this share of it
 MOST_DOUBLINGS = 2
 ELSEWHERE = {  # values that do not change what is computed, or are paths to what the keys of steps before stand for
-    "training": ("start_from", "aligner", "log_every", "checkpoint_every", "keep_checkpoints", "compile"),
+    "training": (*HOW, "start_from", "aligner", "log_every", "checkpoint_every", "keep_checkpoints", "compile"),
     "aligner": ("recogniser", "boundaries"),
     "encoder": ("name",),
     "llm": ("name",),

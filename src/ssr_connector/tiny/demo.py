@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from ssr_connector.aligners.corpus import align_cuts, finish
-from ssr_connector.config import to_dict
+from ssr_connector.config import HOW, to_dict
 from ssr_connector.files import write_json
 from ssr_connector.progress import Report, summary
 from ssr_connector.tiny.base import BATCH_S, TRAINED_ON, Base, SpeechPart
@@ -108,7 +108,7 @@ class Demo(Base):
         inputs = [
             recipe["seed"],
             recipe["aligner" if name == "aligner" else "connector"],
-            recipe["training"],
+            {key: value for key, value in recipe["training"].items() if key not in HOW},
             self.tiny.baselines.get(name),
         ]
         outputs = [self.out / name, *([self.out / "trials" / name] if choose else [])]

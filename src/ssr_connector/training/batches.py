@@ -1,21 +1,26 @@
 """Batches of speech and of text, in an order that follows from the seed, the epoch and the number of the batch."""
 
+import contextlib
+import itertools
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from lhotse import MonoCut
 from torch import Tensor
 
-from ssr_connector.data.augment import Augmentation
+from ssr_connector.data.audio import AudioError
+from ssr_connector.data.augment import Augmentation, perturbed_s
 from ssr_connector.data.packing import PackedText
 from ssr_connector.encoders.source import FrameSource, UnreadableError
 from ssr_connector.errors import UserError
 from ssr_connector.model.sequence import Speech
+from ssr_connector.training.prefetch import prefetched
 from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Alignment, Frames
 
@@ -46,12 +51,15 @@ class Batch:
         return Batch(speech, None if self.text is None else self.text.to(device))
 
 
+Placed = tuple[int, int, Batch]  # epoch, index within it, and the batch there
+
+
 class SpeechBatches:
     """Cuts in buckets of similar duration, at most `batch_s` seconds of audio each (lhotse's sampler)."""
 
     def __init__(
         self,
-        cuts: Sequence[Any],
+        cuts: Mapping[str, Any],
         source: FrameSource,
         transcripts: Mapping[str, str],
         alignments: Mapping[str, Alignment] | None,
@@ -63,83 +71,114 @@ class SpeechBatches:
         unreadable: Unreadable | None = None,
     ) -> None:
         shortest = augmentation.shortest if augmentation else lambda cut: cut
-        usable = [c for c in cuts if source.has(shortest(c)) and (alignments is None or c.id in alignments)]
+        self.lengths = Lengths()
+        for key, cut in cuts.items():
+            if (alignments is None or key in alignments) and source.has(shortest(cut)):
+                self.lengths.add(key, cut)
+        usable = self.lengths.ids
         if not usable:
             raise UserError("no utterance is left to train on: no cut has frames and an alignment")
         slowest = augmentation.slowest if augmentation else 1.0
-        too_long = [c.id for c in usable if c.duration / slowest > batch_s]
+        too_long = [k for k, s in zip(usable, self.lengths.seconds, strict=True) if s / slowest > batch_s]
         if too_long:
             raise UserError(f"{too_long[0]} alone is longer than training.batch_s={batch_s:g} s ({len(too_long)} such)")
         self.n_left_out = len(cuts) - len(usable)
-        self.cuts, self.source, self.transcripts, self.alignments = usable, source, transcripts, alignments
+        self.cuts, self.source, self.transcripts, self.alignments = cuts, source, transcripts, alignments
         self.batch_s, self.seed, self.rank, self.world_size = batch_s, seed, rank, world_size
         self.augmentation, self.unreadable = augmentation, unreadable
 
-    def epoch(self, number: int, skip: int = 0) -> Iterator[SpeechBatch | None]:
-        """Batches of an epoch, the first `skip` of them passed over without reading anything.
+    def epoch(self, number: int, workers: int = 0) -> Generator[SpeechBatch]:
+        """The batches of an epoch that have a recording that can be read; to be closed where workers read them."""
+        with contextlib.closing(prefetched(partial(self.read, epoch=number), self.plan(number), workers)) as ready:
+            for make in ready:
+                if (batch := make()) is not None:
+                    yield batch
 
-        None stands for one that has no recording that can be read.
-        """
-        for k, group in enumerate(self.plan(number)):
-            if k >= skip:
-                yield self.batch(group, number)
-
-    def plan(self, epoch: int) -> Iterator[list[Any]]:
-        """The cuts of each batch, as they are; it is their durations at the epoch's speeds that fill a batch."""
+    def plan(self, epoch: int) -> Iterator[list[str]]:
+        """The ids of each batch; it is their durations at the epoch's speeds that fill one."""
         from lhotse import CutSet
         from lhotse.dataset import DynamicBucketingSampler, SimpleCutSampler
 
         shared = {"max_duration": self.batch_s, "shuffle": True, "seed": self.seed, "drop_last": False}
         shared |= {"rank": self.rank, "world_size": self.world_size}
-        cuts = CutSet.from_cuts(self.cuts)
+        lengths = self.lengths
         if self.augmentation and self.augmentation.section.speed:
-            cuts = cuts.map(partial(self.augmentation.at_speed, epoch=epoch))
-        n_buckets = min(20, len(self.cuts) // 50)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "You are using DynamicBucketingSampler with an eagerly read CutSet")
-            if n_buckets > 1:
-                sampler = DynamicBucketingSampler(cuts, num_buckets=n_buckets, **shared)
-            else:
-                sampler = SimpleCutSampler(cuts, **shared)
+            lengths = replace(lengths, speed=partial(self.augmentation.speed, epoch=epoch))
+        n_buckets = min(20, len(lengths.ids) // 50)
+        if n_buckets > 1:
+            sampler = DynamicBucketingSampler(CutSet(lengths), num_buckets=n_buckets, **shared)
+        else:
+            sampler = SimpleCutSampler(CutSet.from_cuts(lengths), **shared)
         sampler.set_epoch(epoch)
-        known = {c.id: c for c in self.cuts}
         for group in sampler:  # where processes outnumber what is left, lhotse hands some out twice, renamed
-            yield [known[c.id if c.id in known else re.sub(r"_dup\d+$", "", c.id)] for c in group]
+            yield [c.id if c.id in self.cuts else re.sub(r"_dup\d+$", "", c.id) for c in group]
 
-    def batch(self, cuts: Sequence[Any], epoch: int) -> SpeechBatch | None:
-        """Frames and labels of those cuts that can be read, as an epoch hears them; None where there is none.
+    def read(self, ids: Sequence[str], epoch: int) -> Callable[[], SpeechBatch | None]:
+        """Read some cuts as an epoch hears them, in any thread; what it returns makes their batch, in the main one.
 
-        Raises UnreadableError where there is no table to name the others in. It takes the encoder once in any case:
-        processes that divide its weights must run it equally often.
+        That names those that cannot be read; None stands for a batch of nothing else. It takes the encoder once for
+        every other batch: processes that divide its weights must run it equally often. Raises UnreadableError where
+        there is no table to name recordings in.
         """
+        cuts = [self.cuts[i] for i in ids]
+        change = None if self.augmentation is None else partial(self.augmentation, epoch)
+        table = self.unreadable
+        errors: Mapping[str, AudioError] = {}
+        frames: Callable[[], Frames] | None = None
         try:
-            frames = self.frames(cuts, epoch)
+            frames = self.source.read(cuts, change)
         except UnreadableError as error:
-            if self.unreadable is None:
+            if table is None:
                 raise
-            for key, reason in error.errors.items():
-                self.unreadable.add(key, str(reason))
-            cuts = [cut for cut in cuts if cut.id not in error.errors]
-            if not cuts:
-                return None
-            frames = self.frames(cuts, epoch)
-        ids = [c.id for c in cuts]
+            errors = error.errors
+            cuts = [cut for cut in cuts if cut.id not in errors]
+            if cuts:
+                frames = self.source.read(cuts, change)
+        ids = [i for i in ids if i not in errors]
         found = [] if self.alignments is None else [self.alignments[i] for i in ids]
         transcripts = [self.transcripts[i] for i in ids]
-        if self.augmentation is None:
-            return SpeechBatch(ids, frames, transcripts, found)
-        speeds = [self.augmentation.speed(i, epoch) for i in ids]
-        found = [
-            alignment if speed == 1 else alignment.at_speed(speed, frames.clock, n)
-            for alignment, speed, n in zip(found, speeds, frames.lengths.tolist(), strict=False)  # or none is known
-        ]
-        return SpeechBatch(ids, frames, transcripts, found)
+        speeds = None if self.augmentation is None else [self.augmentation.speed(i, epoch) for i in ids]
 
-    def frames(self, cuts: Sequence[Any], epoch: int) -> Frames:
-        """Of some cuts, as an epoch hears them."""
-        if self.augmentation is None:
-            return self.source.frames(cuts)
-        return self.source.frames(cuts, partial(self.augmentation, epoch))
+        def made() -> SpeechBatch | None:
+            if table is not None:
+                for key, reason in errors.items():
+                    table.add(key, str(reason))
+            if frames is None:
+                return None
+            batch = SpeechBatch(ids, frames(), transcripts, found)
+            return batch if speeds is None else at_speeds(batch, speeds)
+
+        return made
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """What fills batches: lhotse's cuts without recordings, at a speed each, made whenever it is iterated."""
+
+    ids: list[str] = field(default_factory=list)
+    seconds: "array[float]" = field(default_factory=lambda: array("d"))
+    rates: "array[int]" = field(default_factory=lambda: array("I"))  # Hz; 0: no recording
+    speed: Callable[[str], float] | None = None  # of an id
+
+    def add(self, key: str, cut: Any) -> None:
+        """One more."""
+        self.ids.append(key)
+        self.seconds.append(cut.duration)
+        self.rates.append(cut.sampling_rate if cut.has_recording else 0)
+
+    def __iter__(self) -> Iterator[MonoCut]:
+        for key, seconds, rate in zip(self.ids, self.seconds, self.rates, strict=True):
+            yield MonoCut(key, 0, perturbed_s(seconds, rate, self.speed(key)) if self.speed else seconds, 0)
+
+
+def at_speeds(batch: SpeechBatch, speeds: Sequence[float]) -> SpeechBatch:
+    """The batch with its alignments, where there are any, scaled to its frames, which are at these speeds already."""
+    frames = batch.frames
+    found = [
+        alignment if speed == 1 else alignment.at_speed(speed, frames.clock, n)
+        for alignment, speed, n in zip(batch.alignments, speeds, frames.lengths.tolist(), strict=False)
+    ]
+    return replace(batch, alignments=found)
 
 
 class TextBatches:
@@ -176,32 +215,54 @@ class TextBatches:
 
 
 class Batches:
-    """Speech, text, or both in every step."""
+    """Speech, text, or both in every step; `workers` threads read the speech of the next ones."""
 
-    def __init__(self, speech: SpeechBatches | None, text: TextBatches | None) -> None:
+    def __init__(self, speech: SpeechBatches | None, text: TextBatches | None, workers: int = 0) -> None:
         if speech is None and text is None:
             raise UserError("there is nothing to train on: neither speech nor text")
-        self.speech, self.text = speech, text
+        self.speech, self.text, self.workers = speech, text, workers
 
-    def from_position(self, step: int, epoch: int, index: int) -> Iterator[tuple[int, int, Batch]]:
-        """(epoch, index within it, batch) for ever, beginning at a position."""
-        while True:
-            if self.speech is None:
-                yield epoch, index, Batch(None, self._text(step))
-                step, index = step + 1, index + 1
-                continue
-            seen, heard = index, index > 0
-            for k, speech in enumerate(self.speech.epoch(epoch, skip=index), start=index):
-                seen = k + 1
-                if speech is not None:
-                    heard = True
-                    yield epoch, k, Batch(speech, self._text(step))
-                    step += 1
-            if seen == 0:
-                raise UserError("an epoch has no batch: fewer utterances than processes")
-            if not heard:
-                raise UserError("no recording can be read; rejected.tsv beside the run says why of each")
-            epoch, index = epoch + 1, 0
+    def from_position(self, step: int, epoch: int, index: int, n: int | None = None) -> Generator[Placed]:
+        """Batches, beginning at a position: `n` of them, or for ever; to be closed.
+
+        Those that have no recording that can be read are passed over, and others are read for them.
+        """
+        end = None if n is None else step + n
+        if self.speech is None:
+            for k in range(n) if n is not None else itertools.count():
+                yield epoch, index + k, Batch(None, self._text(step + k))
+            return
+        speech, heard = self.speech, index > 0  # anything of this epoch
+
+        def read(group: tuple[int, int, list[str]]) -> tuple[int, int, Callable[[], SpeechBatch | None]]:
+            epoch, index, ids = group
+            return epoch, index, speech.read(ids, epoch)
+
+        groups = groups_from(speech, epoch, index)
+        while end is None or step < end:
+            wanted = itertools.islice(groups, None if end is None else end - step)
+            with contextlib.closing(prefetched(read, wanted, self.workers)) as ready:
+                for number, at, make in ready:
+                    if number != epoch:
+                        if not heard:
+                            raise UserError("no recording can be read; rejected.tsv beside the run says why of each")
+                        epoch, heard = number, False
+                    if (batch := make()) is not None:
+                        heard = True
+                        yield number, at, Batch(batch, self._text(step))
+                        step += 1
 
     def _text(self, step: int) -> Tensor | None:
         return None if self.text is None else self.text.batch(step)
+
+
+def groups_from(speech: SpeechBatches, epoch: int, index: int) -> Iterator[tuple[int, int, list[str]]]:
+    """(epoch, index within it, ids of the batch) for ever; of those before the position nothing is read."""
+    while True:
+        k = -1
+        for k, ids in enumerate(speech.plan(epoch)):
+            if k >= index:
+                yield epoch, k, ids
+        if k < 0:
+            raise UserError("an epoch has no batch: fewer utterances than processes")
+        epoch, index = epoch + 1, 0

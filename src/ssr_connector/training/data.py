@@ -1,17 +1,18 @@
 """What a stage is trained on, as its recipe says: cuts, alignments, and batches of speech and of text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.aligners.record import FILE, read_alignments
+from ssr_connector.aligners.record import FILE, open_alignments
 from ssr_connector.base_models import Tokenize
 from ssr_connector.config import Paths, Recipe, paths_of
 from ssr_connector.data.augment import Augmentation
-from ssr_connector.data.cuts import read_corpora, speech_texts
+from ssr_connector.data.cuts import read_corpora, said
 from ssr_connector.data.documents import Documents
+from ssr_connector.data.on_disk import OnDisk
 from ssr_connector.data.packing import WINDOW_TOKENS, PackedText, WindowRecord
-from ssr_connector.data.text import Form
+from ssr_connector.data.text import Form, SpeechText
 from ssr_connector.encoders.source import FrameSource
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
@@ -25,13 +26,14 @@ from ssr_connector.units import FrameClock
 TOKENISED = 1000  # utterances, from all over a corpus, on which another tokenizer is looked for
 
 
-def load_cuts(manifests: Paths, text_form: Form) -> tuple[list[Any], dict[str, str]]:
-    """The cuts of a manifest, or of several, and their speech text by id."""
+def load_cuts(manifests: Paths, text_form: Form) -> tuple[OnDisk[Any], OnDisk[str]]:
+    """The cuts of a manifest, or of several, and their speech text, by id."""
     paths = paths_of(manifests)
     if not paths:
         raise UserError("data.train is not given: name the cuts of `ssr prepare`, --data.train DIR/cuts.jsonl.gz")
     cuts = read_corpora(paths)
-    return cuts, speech_texts(cuts, text_form)
+    write = SpeechText(text_form)
+    return cuts, OnDisk((key, write(said(cut)).text) for key, cut in cuts.items())
 
 
 def augmentation_of(recipe: Recipe) -> Augmentation | None:
@@ -49,44 +51,58 @@ def augmentation_of(recipe: Recipe) -> Augmentation | None:
 
 def read_fitting(
     folders: Sequence[Path], transcripts: Mapping[str, str], tokenize: Tokenize, clock: FrameClock
-) -> dict[str, Alignment]:
+) -> OnDisk[Alignment]:
     """The alignments of folders of `ssr align`.
 
     Raises UserError where they were made for something else, or where two folders have one of the same id.
     """
     if not folders:
         raise UserError("data.alignments is not given: name the folder of `ssr align`, --data.alignments DIR")
-    alignments: dict[str, Alignment] = {}
+    return OnDisk(_fitting(folders, transcripts, tokenize, clock))
+
+
+def _fitting(
+    folders: Sequence[Path], transcripts: Mapping[str, str], tokenize: Tokenize, clock: FrameClock
+) -> Iterator[tuple[str, Alignment]]:
     where: dict[str, Path] = {}
     for folder in folders:
-        made_for, found = read_alignments(folder / FILE)
+        made_for, found = open_alignments(folder / FILE)
         if made_for != clock:
             raise UserError(f"the frames of {folder} happen at other times than this encoder's; run `ssr align` again")
-        for key in found.keys() & alignments.keys():
-            raise UserError(f"{key} is aligned in {where[key]} and in {folder}; leave one out")
-        check_alignments(str(folder), found, transcripts, tokenize)
-        alignments |= found
-        where |= dict.fromkeys(found, folder)
-    return alignments
+        for key, alignment in checked(str(folder), found, transcripts, tokenize):
+            if key in where:
+                raise UserError(f"{key} is aligned in {where[key]} and in {folder}; leave one out")
+            where[key] = folder
+            yield key, alignment
 
 
 def check_alignments(
     where: str, alignments: Mapping[str, Alignment], transcripts: Mapping[str, str], tokenize: Tokenize
 ) -> None:
     """Raise UserError where alignments were made for other transcripts or another tokenizer."""
-    keys = [key for key in transcripts if key in alignments]
-    for key in keys:
-        text = transcripts[key]
-        if alignments[key].text != text:
-            raise UserError(f"{where}: {key} is aligned to other words than {text!r}; run `ssr align` again")
-    for key in keys[:: max(1, len(keys) // TOKENISED)]:
-        if list(alignments[key].token_ids) != tokenize(transcripts[key])[0]:
-            raise UserError(f"{where} was made with another tokenizer than that of this LLM; run `ssr align` again")
+    for _ in checked(where, ((k, alignments[k]) for k in transcripts if k in alignments), transcripts, tokenize):
+        pass
+
+
+def checked(
+    where: str, alignments: Iterable[tuple[str, Alignment]], transcripts: Mapping[str, str], tokenize: Tokenize
+) -> Iterator[tuple[str, Alignment]]:
+    """The same, of these transcripts and others. Raises UserError as `check_alignments` does, when it comes to it."""
+    n, apart = 0, max(1, len(transcripts) // TOKENISED)
+    for key, alignment in alignments:
+        if key in transcripts:
+            text = transcripts[key]
+            if alignment.text != text:
+                raise UserError(f"{where}: {key} is aligned to other words than {text!r}; run `ssr align` again")
+            if n % apart == 0 and list(alignment.token_ids) != tokenize(text)[0]:
+                raise UserError(f"{where} was made with another tokenizer than that of this LLM; run `ssr align` again")
+            n += 1
+        yield key, alignment
 
 
 def speech_batches(
     recipe: Recipe,
-    cuts: Sequence[Any],
+    cuts: Mapping[str, Any],
     source: FrameSource,
     texts: Mapping[str, str],
     alignments: Mapping[str, Alignment] | None,

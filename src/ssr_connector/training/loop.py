@@ -51,8 +51,9 @@ class Student(nn.Module):
         self.learner = learner
         self.objectives = objectives
         taught = [o.objective for o in objectives if isinstance(o.objective, PredictLikeText | ContinueLikeText)]
-        own = set(learner.modules())  # an LLM that does not learn is its own teacher
-        self.teachers = nn.ModuleList(objective.teacher for objective in taught if objective.teacher not in own)
+        own = set(learner.modules())  # an LLM is its own teacher where it does not learn, or additions to it alone
+        teachers = dict.fromkeys(objective.teacher.llm for objective in taught)  # two may share one
+        self.teachers = nn.ModuleList(llm for llm in teachers if llm not in own)
 
     def forward(self, batch: Batch, objectives: Sequence[Weighted] | None = None) -> tuple[Tensor, Logged]:
         """The weighted loss of these objectives, or of its own, and what to log."""
@@ -139,13 +140,14 @@ def train(
         guard = TextGuard(out / "allowed", student, config.max_text_drop)
     figures: Logged = log.last if log else {}
     started, first = time.monotonic(), at.step
-    stream = batches.from_position(at.batches // world, at.epoch, at.index // world)
+    n_left = (config.steps - at.step) * config.accumulate
+    stream = batches.from_position(at.batches // world, at.epoch, at.index // world, n_left)
     bad = BadBatches(out / BAD_BATCHES, config.bad_batches == "skip", accelerator.process_index, at.step)
     padding: list[float] = []  # of each step
     stop = asked = False
     room = Room(student)
     try:
-        with room, deferred_interrupt() as interrupted:
+        with room, contextlib.closing(stream), deferred_interrupt() as interrupted:
             if guard and evaluate and not guard.begun:
                 room.enter(at.step, "the development data")
                 guard.begin(measured(accelerator, student, evaluate)["dev_text"])

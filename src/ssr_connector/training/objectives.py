@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -13,6 +14,7 @@ from ssr_connector.base_models import Tokenize
 from ssr_connector.config import TrainingSection
 from ssr_connector.connectors import CIFConnector
 from ssr_connector.errors import UserError
+from ssr_connector.model.adapter import without_adapter
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.processing import prompt_ids
 from ssr_connector.model.scoring import begun
@@ -135,32 +137,50 @@ class Transcribe:
         return loss, {"transcribe": loss.item()}
 
 
+class Teacher:
+    """The LLM as it was at the start of a stage: itself where it is frozen, or where it has additions that learn alone.
+
+    Else a frozen copy of it.
+    """
+
+    def __init__(self, llm: Any, has_additions: bool = False) -> None:
+        copied = not has_additions and any(p.requires_grad for p in llm.parameters())
+        self.llm = copy.deepcopy(llm).eval().requires_grad_(False) if copied else llm
+        self.has_additions = has_additions
+
+    def as_it_was(self) -> AbstractContextManager[Any]:
+        """The LLM, with what was added turned off."""
+        return without_adapter(self.llm) if self.has_additions else nullcontext(self.llm)
+
+
 class ContinueLikeText:
     """KL of the next tokens after speech to those after its transcript, over a continuation that the LLM wrote.
 
-    How connectors that cannot be distilled token by token are taught (Ultravox, AudioChatLlama). The teacher is the LLM
-    as it was at the start: a copy, where it learns.
+    How connectors that cannot be distilled token by token are taught (Ultravox, AudioChatLlama).
     """
 
     def __init__(
-        self, model: SSRForConditionalGeneration, new_tokens: int = 16, written: Continuations | None = None
+        self,
+        model: SSRForConditionalGeneration,
+        teacher: Teacher,
+        new_tokens: int = 16,
+        written: Continuations | None = None,
     ) -> None:
-        self.model, self.new_tokens = model, new_tokens
-        self.teacher = as_it_is(model.llm)
+        self.model, self.teacher, self.new_tokens = model, teacher, new_tokens
         self.written = written or Continuations()
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Mean over the continuation's tokens."""
         speech = spoken(batch)
         contexts = [Piece.text(self.model.prefix_ids + self.model.tokenize(t)[0]) for t in speech.transcripts]
-        with torch.no_grad():
+        with torch.no_grad(), self.teacher.as_it_was() as llm:
             missing = [i for i, key in enumerate(speech.ids) if key not in self.written]
             if anywhere(bool(missing)):  # a sharded LLM is run by all processes at once
                 asked = missing or [0]
-                self._write([speech.ids[i] for i in asked], [contexts[i] for i in asked])
+                self._write(llm, [speech.ids[i] for i in asked], [contexts[i] for i in asked])
             endings = [Piece.text(self.written[key], scored=True) for key in speech.ids]
             pairs = [[c, e] for c, e in zip(contexts, endings, strict=True)]
-            teacher = scored_log_probs(self.teacher, pairs)
+            teacher = scored_log_probs(llm, pairs)
         start = Piece.text(self.model.prefix_ids)
         heard = hear(self.model, speech)
         rows = [[start, Piece.speech(s), e] for s, e in zip(heard, endings, strict=True)]
@@ -168,11 +188,11 @@ class ContinueLikeText:
         loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
         return loss, {"continuation_kl": loss.item()}
 
-    def _write(self, keys: Sequence[str], contexts: Sequence[Piece]) -> None:
-        batch = Sequences.build([[c] for c in contexts], embedding_of(self.teacher), pad_left=True)
+    def _write(self, llm: Any, keys: Sequence[str], contexts: Sequence[Piece]) -> None:
+        batch = Sequences.build([[c] for c in contexts], embedding_of(llm), pad_left=True)
         eos = self.model.tokenizer.eos_token_id
         with torch.compiler.set_stance("force_eager"):  # layers compiled for training are not for a growing cache
-            new = self.teacher.generate(
+            new = llm.generate(
                 inputs_embeds=batch.embeds,
                 attention_mask=batch.mask,
                 max_new_tokens=self.new_tokens,
@@ -245,12 +265,11 @@ def next_token_loss(model: SSRForConditionalGeneration, rows: Sequence[Sequence[
 class PredictLikeText:
     """KL of the next tokens at every spoken token to those that the LLM as it was predicts from the same text.
 
-    What stage 2 is to leave as it is, said on the speech itself: the teacher is a frozen copy of the LLM at the start.
+    What stage 2 is to leave as it is, said on the speech itself.
     """
 
-    def __init__(self, model: SSRForConditionalGeneration) -> None:
-        self.model = model
-        self.teacher = as_it_is(model.llm)
+    def __init__(self, model: SSRForConditionalGeneration, teacher: Teacher) -> None:
+        self.model, self.teacher = model, teacher
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
         """Mean over tokens."""
@@ -259,19 +278,13 @@ class PredictLikeText:
             raise ValueError("the objective `text_kl` needs a connector with a vector per token")
         start = Piece.text(self.model.prefix_ids)
         rows = [begun(self.model, [start, Piece.speech(s, scored=True)]) for s in heard]
-        with torch.no_grad():
+        with torch.no_grad(), self.teacher.as_it_was() as llm:
             as_text = [Piece.text(list(s.alignment.token_ids), scored=True) for s in heard]
             texts = [begun(self.model, [start, t]) for t in as_text]
-            teacher = scored_log_probs(self.teacher, texts)
+            teacher = scored_log_probs(llm, texts)
         student = scored_log_probs(self.model.llm, rows)
         loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
         return loss, {"text_kl": loss.item()}
-
-
-def as_it_is(llm: Any) -> Any:
-    """The LLM while it is frozen, else a frozen copy of it."""
-    learns = any(p.requires_grad for p in llm.parameters())
-    return copy.deepcopy(llm).eval().requires_grad_(False) if learns else llm
 
 
 class Quantity:
@@ -338,13 +351,28 @@ def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]]) -> Tensor:
 
 
 TEACHERS = {"continuation", "text_kl"}  # objectives that hold the LLM as it was at the start
+
+
+def build_objectives(
+    model: SSRForConditionalGeneration,
+    config: TrainingSection,
+    text: TextBatches | None,
+    written: Continuations | None = None,
+) -> dict[str, Objective]:
+    """The objectives that a stage names; those that hold the LLM as it was share one teacher."""
+    teacher = None
+    if TEACHERS & set(config.objectives):
+        teacher = Teacher(model.llm, has_additions="llm" in config.train and config.adapter != "none")
+    return {name: OBJECTIVES[name](model, config, text, written, teacher) for name in config.objectives}
+
+
 OBJECTIVES: dict[str, Any] = {
     "distil": lambda model, c, *_: Distil(model, c),
     "speech_lm": lambda model, *_: SpeechLM(model),
     "transcribe": lambda model, c, *_: Transcribe(model, c.transcribe_prompt),
-    "continuation": lambda model, c, text, written: ContinueLikeText(model, written=written),  # noqa: ARG005
+    "continuation": lambda model, _, __, written, teacher: ContinueLikeText(model, teacher, written=written),
     "text": lambda model, *_: TextLM(model),
     "quantity": lambda model, *_: Quantity(model),
-    "text_kl": lambda model, *_: PredictLikeText(model),
-    "ewc": lambda model, c, text, _: ElasticWeights(model, text, c.ewc_batches),
+    "text_kl": lambda model, _, __, ___, teacher: PredictLikeText(model, teacher),
+    "ewc": lambda model, c, text, *_: ElasticWeights(model, text, c.ewc_batches),
 }

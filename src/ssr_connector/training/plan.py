@@ -102,8 +102,9 @@ def memory_of(parts: Parts, step: Footprint, config: TrainingSection, gpus: int,
     learning = [p.numel() for m in parts.named().values() for p in m.parameters() if p.requires_grad]
     gradients, moments = 4 * sum(learning), 8 * sum(learning)
     memory = {f"weights: {name}": size // shards for name, size in sizes.items() if size}
-    if "llm" in config.train:  # else it is its own teacher
-        memory["weights: teachers"] = len(TEACHERS & set(config.objectives)) * sizes["LLM"] // shards
+    if "llm" in config.train:
+        copied = config.adapter == "none" and TEACHERS & set(config.objectives)  # else it is its own teacher
+        memory["weights: teachers"] = sizes["LLM"] // shards if copied else 0
         memory["what ewc holds"] = 2 * gradients if "ewc" in config.objectives else 0
     memory |= {"gradients": gradients // shards, "AdamW": moments // shards}
     memory["gradients on their way (DDP)"] = gradients if gpus > 1 and not sharded else 0
@@ -172,13 +173,13 @@ def speech_of(recipe: Recipe, utterance_s: float, tokens_per_s: float) -> Speech
     from ssr_connector.training.data import load_cuts
 
     cuts, texts = load_cuts(recipe.data.train, recipe.aligner.text_form)
-    seconds = [cut.duration for cut in cuts]
+    seconds = [cut.duration for cut in cuts.values()]
     rate = tokens_per_s
     if Path(recipe.llm.name).is_dir() and (Path(recipe.llm.name) / "tokenizer.json").is_file():
         from ssr_connector.base_models import load_tokenizer
 
-        tokenizer, some = load_tokenizer(recipe.llm.name), cuts[:: max(1, len(cuts) // 500)]
-        rate = sum(len(tokenizer(texts[c.id])["input_ids"]) for c in some) / sum(c.duration for c in some)
+        tokenizer, some = load_tokenizer(recipe.llm.name), list(cuts)[:: max(1, len(cuts) // 500)]
+        rate = sum(len(tokenizer(texts[i])["input_ids"]) for i in some) / sum(cuts[i].duration for i in some)
     # A batch holds utterances of like length, so its shape is that of the mean second, not of the mean utterance.
     mean_s = sum(s * s for s in seconds) / sum(seconds)
     return Speech(sum(seconds) / 3600, mean_s, rate)

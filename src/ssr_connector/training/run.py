@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ssr_connector.config import (
+    HOW,
     AlignerSection,
     ConnectorConfig,
     EncoderSection,
@@ -25,7 +26,7 @@ RECIPE = "recipe.json"
 FREE = (
     "out", "evaluation", "tiny", "training.log_every", "training.evaluate_every", "training.checkpoint_every",
     "training.keep_checkpoints", "training.sharding", "training.accumulate", "training.compile",
-    "training.gradient_checkpointing", "training.bad_batches",
+    "training.gradient_checkpointing", "training.bad_batches", *(f"training.{key}" for key in HOW),
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The three stages, each put together from a recipe: aligner, distill (the connector), finetune (the LLM)."""
 
+import contextlib
 import dataclasses
 import importlib.util
 import statistics
@@ -39,7 +40,7 @@ from ssr_connector.training.data import (
 from ssr_connector.training.fitted import Fitted
 from ssr_connector.training.learning import let_learn
 from ssr_connector.training.loop import Progress, Student, Weighted, train
-from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM, needs_llm
+from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM, build_objectives, needs_llm
 from ssr_connector.training.processes import processes
 from ssr_connector.training.rehearsal import REHEARSAL, SELF
 from ssr_connector.training.retention import check_guard
@@ -76,7 +77,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
         tokenize,
         width,
         clock,
-        lambda: (batch.frames for batch in everything.epoch(0) if batch),
+        lambda: (batch.frames for batch in everything.epoch(0)),
         recipe.seed,
         n_mixed(encoder.layer),
         Fitted(out),
@@ -89,8 +90,10 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     fitting, infeasible = fitting_cuts(cuts, transcripts, aligner, tokenize, clock, fastest)
     write_rejected(out / INFEASIBLE, infeasible)
     student = Student(aligner, [Weighted(section.type, 1.0, AlignerLoss(aligner, tokenize))])
-    batches = speech_batches(recipe, fitting, source, transcripts, others, augmentation, unreadable)
-    figures = train(student, Batches(batches, None), recipe.training, out, recipe.seed, progress)
+    fitting_ones = cuts.only(fitting)
+    batches = speech_batches(recipe, fitting_ones, source, transcripts, others, augmentation, unreadable)
+    config = recipe.training
+    figures = train(student, Batches(batches, None, config.workers), config, out, recipe.seed, progress)
     figures |= {"left_out": float(batches.n_left_out), "infeasible": float(len(infeasible))}
     aligner.eval().cpu()
     if processes().is_main_process:
@@ -102,23 +105,23 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
 
 
 def fitting_cuts(
-    cuts: Sequence[Any],
+    cuts: Mapping[str, Any],
     transcripts: Mapping[str, str],
     aligner: TrainableAligner,
     tokenize: Tokenize,
     clock: FrameClock,
     speed: float = 1.0,
-) -> tuple[list[Any], list[tuple[str, str]]]:
-    """The cuts that are long enough for their transcripts, even at a speed, and why each other one is not."""
-    fitting: list[Any] = []
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """The ids of cuts that are long enough for their transcripts, even at a speed, and why each other one is not."""
+    fitting: list[str] = []
     infeasible: list[tuple[str, str]] = []
     at_speed = "" if speed == 1 else f" at speed {speed:g}"
-    for cut in cuts:
-        needed, there = aligner.needed_frames(transcripts[cut.id], tokenize), clock.boundary_at(cut.duration / speed)
+    for key, cut in cuts.items():
+        needed, there = aligner.needed_frames(transcripts[key], tokenize), clock.boundary_at(cut.duration / speed)
         if needed <= there:
-            fitting.append(cut)
+            fitting.append(key)
         else:
-            infeasible.append((cut.id, f"the transcript needs {needed} frames, the recording has {there}{at_speed}"))
+            infeasible.append((key, f"the transcript needs {needed} frames, the recording has {there}{at_speed}"))
     if not fitting:
         raise UserError(f"no recording is long enough for its transcript; the first: {': '.join(infeasible[0])}")
     return fitting, infeasible
@@ -138,13 +141,11 @@ def fit_delay(
     """
     dev, texts = load_cuts(recipe.data.dev, recipe.aligner.text_form)
     delays: list[float] = []
-    cut_of = {cut.id: cut for cut in dev}
     for batch in speech_batches(recipe, dev, source, texts, None, None, unreadable, alone=True).epoch(0):
-        if batch is not None:
-            found = aligner.align(batch.frames, batch.transcripts, tokenize)
-            for key, result in zip(batch.ids, found, strict=True):
-                if not isinstance(result, Unalignable):
-                    delays += end_differences_s(timed_words(result, clock), known_words(cut_of[key]))
+        found = aligner.align(batch.frames, batch.transcripts, tokenize)
+        for key, result in zip(batch.ids, found, strict=True):
+            if not isinstance(result, Unalignable):
+                delays += end_differences_s(timed_words(result, clock), known_words(dev[key]))
     if not delays:
         return {}
     aligner.set_delay(statistics.median(delays), clock)
@@ -273,7 +274,8 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     if {"text", "ewc"} & set(config.objectives):
         text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
     written = Continuations(out, is_begun(out)) if "continuation" in config.objectives else None
-    objectives = [Weighted(n, w, OBJECTIVES[n](model, config, text, written)) for n, w in config.objectives.items()]
+    built = build_objectives(model, config, text, written)
+    objectives = [Weighted(name, weight, built[name]) for name, weight in config.objectives.items()]
     student = Student(model, objectives)
     if config.compile:
         compile_layers([model.connector, model.llm, *student.teachers], processes().device)
@@ -287,8 +289,10 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     if recipe.data.dev_text and "llm" in config.train:
         dev_text = text_batches(recipe, model, recipe.data.dev_text, alone=True)
     check_guard(config.max_text_drop, config.evaluate_every, dev_text is not None)
-    evaluate = DevLoss(student, held_out, on_speech, dev_text, on_text) if held_out or dev_text else None
-    figures = train(student, Batches(speech, text), config, out, recipe.seed, progress, evaluate)
+    evaluate = None
+    if held_out or dev_text:
+        evaluate = DevLoss(student, held_out, on_speech, dev_text, on_text, config.workers)
+    figures = train(student, Batches(speech, text, config.workers), config, out, recipe.seed, progress, evaluate)
     malformed = text.text.malformed if text else []
     if malformed:
         write_rejected(out / "malformed_text.tsv", malformed)
@@ -353,8 +357,9 @@ class DevLoss:
         of_speech: Sequence[Weighted],
         text: TextBatches | None,
         of_text: Sequence[Weighted],
+        workers: int,
     ) -> None:
-        self.student = student
+        self.student, self.workers = student, workers
         self.speech, self.of_speech, self.text, self.of_text = speech, of_speech, text, of_text
 
     @torch.no_grad()
@@ -362,8 +367,8 @@ class DevLoss:
         """Speech is divided among the processes; each hears all text, of which little tells much."""
         figures: Logged = {}
         if self.speech is not None:
-            heard = ((1, Batch(batch, None)) for batch in self.speech.epoch(0) if batch)
-            figures |= self.means(heard, self.of_speech)
+            with contextlib.closing(self.speech.epoch(0, self.workers)) as heard:
+                figures |= self.means(((1, Batch(batch, None)) for batch in heard), self.of_speech)
         if self.text is not None:
             read = ((len(rows), Batch(None, rows)) for rows in self.text.once(DEV_TEXT_TOKENS))
             found = self.means(read, self.of_text)
