@@ -15,53 +15,38 @@ from rich.console import Console
 
 from ssr_connector.errors import UserError
 from ssr_connector.tiny.side_by_side import do_side_by_side
-from ssr_connector.tiny.stage import Stage, Stages
+from ssr_connector.tiny.stage import Stages
 
 JOBS = pytest.mark.parametrize("jobs", [1, 2])
 
 
-def note(folder, text):
-    """A line in a file that processes share."""
-    with (folder / "log").open("a") as log:
-        log.write(f"{text}\n")
+@pytest.fixture
+def pipelines(monkeypatch):
+    """The module beside this one, for this process and those that it starts."""
+    here = str(Path(__file__).parent)
+    monkeypatch.syspath_prepend(here)
+    import pipelines
+
+    yield pipelines
+    sys.modules.pop("pipelines")
 
 
-def noted(folder):
-    return (folder / "log").read_text().split()
+@pytest.fixture
+def run(pipelines, tmp_path):
+    """Both stages; what is known of them then, and what was shown."""
+    return partial(run_in, pipelines, tmp_path)
 
 
-def work(folder, console, name, fails, report):
-    note(folder, name)
-    (folder / name).mkdir(exist_ok=True)
-    (folder / name / "made").touch()
-    report(1, 2, {"loss": 0.5})
-    console.print(f"{name} speaks")
-    if name == fails:
-        raise UserError(f"{name} fails")
-    return f"{name} is done"
+@pytest.fixture
+def noted(pipelines, tmp_path):
+    """What the stages have written down."""
+    return partial(pipelines.noted, tmp_path)
 
 
-def pipeline(folder, first, second, fails, console):
-    """Two stages, of which the second depends on the first."""
-    inputs = {"one": first, "two": second}
-    after = {"one": [], "two": ["one"]}
-    return [
-        Stage(
-            name,
-            f"the work of {name}",
-            inputs[name],
-            after[name],
-            [folder / name],
-            partial(work, folder, console, name, fails),
-        )
-        for name in inputs
-    ]
-
-
-def run(folder, jobs=1, first="a", second="b", fails=None):
+def run_in(pipelines, folder, jobs=1, first="a", second="b", fails=None):
     shown = io.StringIO()
     console = Console(file=shown, width=200)
-    stages, remake = Stages(folder, console), partial(pipeline, folder, first, second, fails)
+    stages, remake = Stages(folder, console), partial(pipelines.pipeline, folder, first, second, fails)
     planned = remake(console)
     stages.plan(planned)
     if jobs > 1:
@@ -73,17 +58,17 @@ def run(folder, jobs=1, first="a", second="b", fails=None):
 
 
 @JOBS
-def test_a_second_run_reuses_what_is_there(jobs, tmp_path):
-    first, _ = run(tmp_path, jobs)
-    again, shown = run(tmp_path, jobs)
-    assert noted(tmp_path) == ["one", "two"]
+def test_a_second_run_reuses_what_is_there(jobs, run, noted, tmp_path):
+    first, _ = run(jobs)
+    again, shown = run(jobs)
+    assert noted() == ["one", "two"]
     assert again.spans == first.spans
     assert shown.splitlines() == [" 1. one: one is done (done before)", " 2. two: two is done (done before)"]
 
 
 @JOBS
-def test_what_a_stage_says_comes_between_what_it_does_and_what_came_of_it(jobs, tmp_path):
-    _, shown = run(tmp_path, jobs)
+def test_what_a_stage_says_comes_between_what_it_does_and_what_came_of_it(jobs, run, noted, tmp_path):
+    _, shown = run(jobs)
     lines = [line.split("  [")[0] for line in shown.splitlines()]
     both = [
         [f" {k}. {n}: the work of {n}", f"{n} speaks", f"    {n}: {n} is done"] for k, n in ((1, "one"), (2, "two"))
@@ -92,45 +77,45 @@ def test_what_a_stage_says_comes_between_what_it_does_and_what_came_of_it(jobs, 
 
 
 @JOBS
-def test_a_change_redoes_the_stage_and_what_follows_but_nothing_before(jobs, tmp_path):
-    run(tmp_path, jobs)
+def test_a_change_redoes_the_stage_and_what_follows_but_nothing_before(jobs, run, noted, tmp_path):
+    run(jobs)
     (tmp_path / "two" / "old").write_text("of the old recipe")
-    run(tmp_path, jobs, second="c")
-    assert noted(tmp_path) == ["one", "two", "two"]
+    run(jobs, second="c")
+    assert noted() == ["one", "two", "two"]
     assert not (tmp_path / "two" / "old").exists()
-    run(tmp_path, jobs, first="x", second="c")
-    assert noted(tmp_path) == ["one", "two", "two", "one", "two"]
+    run(jobs, first="x", second="c")
+    assert noted() == ["one", "two", "two", "one", "two"]
 
 
 @JOBS
-def test_a_stage_that_failed_goes_on_with_its_own_files(jobs, tmp_path):
+def test_a_stage_that_failed_goes_on_with_its_own_files(jobs, run, noted, tmp_path):
     with pytest.raises(UserError, match="two fails"):
-        run(tmp_path, jobs, fails="two")
+        run(jobs, fails="two")
     (tmp_path / "two" / "partial").write_text("kept")
-    stages, _ = run(tmp_path, jobs)
-    assert noted(tmp_path) == ["one", "two", "two"]
+    stages, _ = run(jobs)
+    assert noted() == ["one", "two", "two"]
     assert (tmp_path / "two" / "partial").exists()
     assert len(stages.spans["two"]) == 2
     assert json.loads((tmp_path / "stages" / "two.json").read_text())["result"] == "two is done"
 
 
-def test_a_lost_output_is_made_again(tmp_path):
-    run(tmp_path)
+def test_a_lost_output_is_made_again(run, noted, tmp_path):
+    run()
     (tmp_path / "one" / "made").unlink()
     (tmp_path / "one").rmdir()
-    run(tmp_path)
-    assert noted(tmp_path) == ["one", "two", "one"]
+    run()
+    assert noted() == ["one", "two", "one"]
 
 
-def test_planned_stages_are_not_done_and_have_the_keys_that_they_will_have(tmp_path):
+def test_planned_stages_are_not_done_and_have_the_keys_that_they_will_have(run, pipelines, tmp_path):
     def left(first="a", second="b"):
         stages = Stages(tmp_path, Console(quiet=True))
-        return stages.plan(pipeline(tmp_path, first, second, None, stages.console)), stages.keys
+        return stages.plan(pipelines.pipeline(tmp_path, first, second, None, stages.console)), stages.keys
 
     names, keys = left()
     assert names == ["one", "two"]
     assert list(tmp_path.iterdir()) == []
-    assert run(tmp_path)[0].keys == keys
+    assert run()[0].keys == keys
     assert left()[0] == []
     assert left(second="c")[0] == ["two"]
     assert left(first="x")[0] == ["one", "two"]
@@ -146,40 +131,14 @@ def test_time_that_stages_share_counts_once(tmp_path):
 # --- side by side ---
 
 
-def meet(folder, name, others, _):
-    """Work that ends only when all of the others have begun."""
-    note(folder, name)
-    deadline = time.monotonic() + 60
-    while not set(others) <= set(noted(folder)):
-        assert time.monotonic() < deadline, f"{name} waited in vain for {others}"
-    return f"{name}, process {os.getpid()}, parent {os.getppid()}"
-
-
-def diamond(folder, console):
-    """Two stages that wait for each other between two that stand alone."""
-    needs = {"top": [], "left": ["right"], "right": ["left"], "end": ["left", "right"]}
-    after = {"top": [], "left": ["top"], "right": ["top"], "end": ["left", "right"]}
-    return [Stage(n, n, "", after[n], [], partial(meet, folder, n, needs[n])) for n in needs]
-
-
-def test_stages_that_do_not_wait_for_one_another_go_on_at_the_same_time(tmp_path):
+def test_stages_that_do_not_wait_for_one_another_go_on_at_the_same_time(pipelines, noted, tmp_path):
     stages = Stages(tmp_path, Console(quiet=True))
-    planned = diamond(tmp_path, stages.console)
+    planned = pipelines.diamond(tmp_path, stages.console)
     stages.plan(planned)
-    do_side_by_side(stages, planned, 2, partial(diamond, tmp_path))
-    begun = noted(tmp_path)
+    do_side_by_side(stages, planned, 2, partial(pipelines.diamond, tmp_path))
+    begun = noted()
     assert (begun[0], set(begun[1:3]), begun[3]) == ("top", {"left", "right"}, "end")
     assert stages.elapsed < sum(stages.seconds.values())
-
-
-def hang(folder, name, _):
-    (folder / f"{name}.pid").write_text(str(os.getpid()))
-    while True:
-        signal.pause()
-
-
-def two_that_hang(folder, console):
-    return [Stage(name, name, "", [], [], partial(hang, folder, name)) for name in ("left", "right")]
 
 
 def alive(pid):
@@ -189,22 +148,10 @@ def alive(pid):
         return False
 
 
-DRIVER = """
-import sys; sys.path.insert(0, sys.argv[1])
-if __name__ == "__main__":
-    from test_stage import *
-    folder = Path(sys.argv[2]); stages = Stages(folder, Console(quiet=True))
-    planned = two_that_hang(folder, None); stages.plan(planned)
-    do_side_by_side(stages, planned, 2, partial(two_that_hang, folder))
-"""
-
-
 @pytest.fixture
-def driver(tmp_path):
+def driver(pipelines, tmp_path):
     """A run in a session of its own, as a terminal has one."""
-    script = tmp_path / "driver.py"
-    script.write_text(DRIVER)
-    command = [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path)]
+    command = [sys.executable, pipelines.__file__, str(tmp_path)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
 
 
