@@ -160,7 +160,7 @@ class Suite:
         else:
             found = self.journal.recall(self.key(model, task, mode, system, condition), work)
         if found["cut"]:
-            where = f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}"
+            where = in_words(task, mode, system, condition)
             limit = f"the {max_positions(model.llm)} positions of the LLM: they lost the beginning of their contexts"
             self.cut.append(f"{where}: {found['cut']} of {len(items)} items are longer than {limit}")
         self.keep(judge(items, found["values"]), items, task, mode, system, condition, found["seconds"])
@@ -214,7 +214,7 @@ class Suite:
         self.groups[task, mode, system, condition] = groups
         self.outcomes[task, mode, system, condition] = outcome.correct
         self.scores[task, mode, system, condition] = outcome.values
-        self.note(f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}: {estimate.value:.1f} %")
+        self.note(f"{in_words(task, mode, system, condition)}: {estimate.value:.1f} %")
 
     def broken_down(
         self, values: list[float], clusters: list[str], labels: Sequence[tuple[str, ...]], weights: list[float]
@@ -320,6 +320,11 @@ class Suite:
     def table(self) -> list[dict[str, Any]]:
         """The rows as plain values."""
         return [asdict(row) for row in self.rows]
+
+
+def in_words(task: str, mode: str, system: str, condition: str) -> str:
+    """What a row is of; that it was clean goes without saying."""
+    return f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}"
 
 
 def once_needed(hears: Hears) -> Callable[[Spoken], Speech]:

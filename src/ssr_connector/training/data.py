@@ -114,8 +114,7 @@ def speech_batches(
 
     Recordings that cannot be read are named in `unreadable`; without it they are an error.
     """
-    state, batch_s = processes(), recipe.training.batch_s
-    rank, world_size = (0, 1) if alone else (state.process_index, state.num_processes)
+    batch_s, (rank, world_size) = recipe.training.batch_s, rank_and_world_size(alone)
     return SpeechBatches(
         cuts, source, texts, alignments, batch_s, recipe.seed, rank, world_size, augmentation, unreadable
     )
@@ -134,16 +133,21 @@ def text_batches(
         section = recipe.training
         file = Path(recipe.out) / REHEARSAL
         path = str(write_rehearsal(model, file, section.rehearsal_tokens, section.text_block, recipe.seed))
-    section, state, documents = recipe.training, processes(), Documents(Path(path))
+    section, documents = recipe.training, Documents(Path(path))
     window_tokens = max(WINDOW_TOKENS, section.batch_tokens)
     record = None
     if record_in is not None:
         key = [documents.state(), section.text_block, window_tokens, recipe.llm.name, section.start_from]
-        record = WindowRecord(record_in, key, writes=state.is_main_process)
+        record = WindowRecord(record_in, key, writes=processes().is_main_process)
 
     def encode(document: str) -> list[int]:
         return model.prefix_ids + model.tokenize(document)[0] + model.end_ids
 
     text = PackedText(documents, encode, section.text_block, record, window_tokens)
-    rank, world_size = (0, 1) if alone else (state.process_index, state.num_processes)
-    return TextBatches(text, section.batch_tokens, recipe.seed, rank, world_size)
+    return TextBatches(text, section.batch_tokens, recipe.seed, *rank_and_world_size(alone))
+
+
+def rank_and_world_size(alone: bool) -> tuple[int, int]:
+    """This process among all that train; `alone`: as if there were no other."""
+    state = processes()
+    return (0, 1) if alone else (state.process_index, state.num_processes)
