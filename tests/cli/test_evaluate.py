@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 
 from ssr_connector.cli import main
-from ssr_connector.cli.evaluate import named, report
+from ssr_connector.cli.evaluate import chosen_tasks, named, report
 from ssr_connector.config import Recipe
 
 QUESTION = {
@@ -56,6 +56,13 @@ def best(tiny_model):
     context = [QUESTION["context"]["text"]]
     scores = model.loglikelihood([(context, [" " + choice["text"]]) for choice in QUESTION["choices"]])
     return 0 if scores[0].total > scores[1].total else 1
+
+
+def test_a_task_that_is_only_spoken_brings_its_ceiling_in_writing(tmp_path):
+    for file in ("swuggy.jsonl", "storycloze.jsonl", "sblimp.jsonl"):
+        (tmp_path / file).touch()
+    assert chosen_tasks("swuggy,storycloze", tmp_path) == ["swuggy", "storycloze", "wuggy"]
+    assert chosen_tasks("blimp,sblimp", tmp_path) == ["blimp", "sblimp"]
 
 
 def test_a_folder_with_an_equals_sign_is_no_name(tmp_path, monkeypatch):

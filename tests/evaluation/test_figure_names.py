@@ -57,6 +57,14 @@ def test_differences_are_paired_and_the_rival_is_the_better_one(scored):
     assert "spoken_mmlu_ssr_minus_baseline" not in named
 
 
+def test_pairs_that_are_only_spoken_have_their_ceiling_in_the_same_pairs_in_writing(scored):
+    scored._items["swuggy.jsonl"] = ITEMS
+    scored.keep(Outcome([1, 1, 1, 1], 0), ITEMS, "wuggy", "T", TEXT_MODEL, "clean", 0.0)
+    scored.keep(Outcome([1, 1, 0, 1], 0), ITEMS, "swuggy", "S", "ssr", "clean", 0.0)
+    named = {f["name"]: f["value"] for f in change_figures(scored, dict.fromkeys(("ssr",)), "ssr")}
+    assert named["swuggy_ssr_minus_text"] == -25
+
+
 def test_whole_stories_are_told_by_their_endings_too(scored):
     scored._items["storycloze_whole.jsonl"] = ITEMS
     scored.keep(Outcome([1, 1, 1, 0], 0), ITEMS, "storycloze_whole", "S", "ssr", "clean", 0.0)

@@ -1,9 +1,27 @@
 """`ssr` in a process of its own."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from ssr_connector.data.cuts import cut_audio, read_cuts
 from ssr_connector.errors import UserError
-from ssr_connector.studies.aligning import run_alone
+from ssr_connector.studies.aligning import run_alone, write_heard
+from ssr_connector.studies.ears import Material
+from ssr_connector.studies.surroundings import Surroundings
+
+
+def test_what_is_heard_is_written_as_it_has_changed_with_the_words_where_they_were(tiny_corpus, tmp_path):
+    cuts = tiny_corpus / "dev.jsonl.gz"
+    change = Surroundings(noise="generated", snr_db=0.0).change(None, None)
+    written = {cut.id: cut for cut in read_cuts(write_heard(Material(Path(), (), cuts, change), tmp_path / "heard"))}
+    for cut in read_cuts(cuts):
+        heard = written[cut.id]
+        assert (heard.supervisions, heard.duration) == (cut.supervisions, cut.duration)
+        said, noisy = (cut_audio(c, 16_000) for c in (cut, heard))
+        np.testing.assert_allclose(noisy.samples, change(cut.id, said).samples, atol=1e-6)
+        assert not np.allclose(noisy.samples, said.samples, atol=1e-2)
 
 
 def test_time_and_memory_are_those_of_the_process_alone(tmp_path):

@@ -1,6 +1,7 @@
 """From arms to steps: what is shared, what is not, and how budgets are met."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,18 @@ def test_alignments_by_words_are_the_same_for_all_seeds(pipeline_of):
     pipeline = pipeline_of(arm)
     assert pipeline.alignments(arm, 0).key == pipeline.alignments(arm, 1).key
     assert pipeline.connector(arm, 0).key != pipeline.connector(arm, 1).key
+
+
+def test_words_are_placed_anew_in_noise_unless_their_true_times_are_known(pipeline_of):
+    noise = {"noise": "generated", "snr_db": 0.0}
+    placed, true = (Arm(words, words, words=words) for words in ("uniform", "gold"))
+    noisy = [replace(arm, surroundings=noise) for arm in (placed, true)]
+    pipeline = pipeline_of(placed, true, *noisy)
+    steps = [pipeline.scores(arm, 0).before[2] for arm in (placed, true, *noisy)]
+    assert (
+        steps[0].key == pipeline.alignments(noisy[0], 0).key != steps[2].key
+    )  # taught along clean speech all the same
+    assert steps[1].key == steps[3].key
 
 
 def test_what_an_arm_borrows_comes_before_it(pipeline_of):

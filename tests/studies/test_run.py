@@ -7,11 +7,21 @@ import pytest
 from rich.console import Console
 
 from ssr_connector.errors import UserError
-from ssr_connector.studies import STUDIES
+from ssr_connector.studies import STUDIES, run
 from ssr_connector.studies.cache import Forecast
 from ssr_connector.studies.pipeline import Size
 from ssr_connector.studies.rates import Rates
-from ssr_connector.studies.run import LEAST_SHARE, QUICK_ITEMS, QUICK_S, chosen, expected, forecast, notes, quick_size
+from ssr_connector.studies.run import (
+    LEAST_SHARE,
+    QUICK_ITEMS,
+    QUICK_S,
+    available,
+    chosen,
+    expected,
+    forecast,
+    notes,
+    quick_size,
+)
 from ssr_connector.tiny.demo import Demo
 
 SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.yaml"
@@ -52,6 +62,17 @@ def test_some_arms_come_with_those_that_they_are_compared_with():
     assert chosen(connectors, ["stack_flops", "mean_pool"]) == ("ssr", "mean_pool", "ssr_flops", "stack_flops")
     with pytest.raises(UserError, match=r"--arms mean: compression has selection, .*mean_pool"):
         chosen(COMPRESSION, ["mean"])
+
+
+def test_an_aligner_that_is_not_installed_is_left_out_and_named(monkeypatch):
+    aligners = STUDIES["aligners"]
+    monkeypatch.setattr(run, "find_spec", lambda name: None if name == "pocketsphinx" else name)
+    study, said = available(aligners, [])
+    assert [arm for arm in aligners.arms if arm not in study.arms] == [aligners.arm("pocketsphinx")]
+    assert said == ["Left out, as pocketsphinx is not installed (pip install 'ssr-connector[align]'): pocketsphinx."]
+    with pytest.raises(UserError, match="--arms pocketsphinx: pocketsphinx is not installed: pip install"):
+        available(aligners, ["pocketsphinx", "cif"])
+    assert available(COMPRESSION, []) == (COMPRESSION, [])
 
 
 def test_fewer_items_than_a_quick_form_has_stay_fewer(demo, tmp_path):

@@ -15,7 +15,8 @@ TAKES_RECIPE = True
 
 EPILOG = """\
 MODEL is a folder, or NAME=FOLDER to call it something; the first one is compared with the others, with the hard
-cascade (its own aligner's transcript into the text LLM), with the text ceiling and with the controls.
+cascade (its own aligner's transcript into the text LLM), with the text ceiling, with the oracle (aligned along the true
+texts, where every recording has one) and with the controls (another item's audio, no context): in every spoken mode.
 Tasks are JSON lines, one question a line; recordings are relative to the file:
   {"id": "q1", "group": "geography", "context": {"text": "…", "audio": "q1.flac"}, "prompt": " The answer is:",
    "choices": [{"text": "A"}, {"text": "B"}], "answer": 0}
@@ -233,9 +234,9 @@ def command() -> str:
 
 
 def chosen_tasks(asked: str | None, folder: Path | None) -> list[str]:
-    """Names of tasks, checked against what there is."""
+    """Names of tasks, checked against what there is; a task that is only spoken brings the same in writing along."""
     from ssr_connector.errors import UserError
-    from ssr_connector.evaluation.tasks import TASKS
+    from ssr_connector.evaluation.tasks import CEILINGS, TASKS
 
     if folder is None:
         return []
@@ -250,4 +251,4 @@ def chosen_tasks(asked: str | None, folder: Path | None) -> list[str]:
             raise UserError(f"there is no task {name!r}; known are {', '.join(TASKS)}")
         if name not in there:
             raise UserError(f"the task {name} needs {folder / TASKS[name].file}, which is missing")
-    return names
+    return list(dict.fromkeys([*names, *(CEILINGS[name] for name in names if name in CEILINGS)]))

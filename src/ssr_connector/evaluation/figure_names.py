@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ssr_connector.evaluation.controls import NO_CONTEXT, ORACLE, OTHER_AUDIO
 from ssr_connector.evaluation.stats import Estimate
-from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL, Suite
-from ssr_connector.evaluation.tasks import SPEECH, SPEECH_TO_TEXT, TASKS, TEXT, TEXT_TO_SPEECH
+from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite
+from ssr_connector.evaluation.tasks import CEILINGS, SPEECH, SPEECH_TO_TEXT, TASKS, TEXT, TEXT_TO_SPEECH
 
 SLUGS = {
     TEXT: "text",
@@ -81,9 +82,9 @@ def change_figures(
         start, where = f"{score_name(task, mode)}_{main}_minus", suffix(condition)
         if (task, mode, CASCADE, condition) in suite.outcomes:
             keep(f"{start}_cascade{where}", suite.difference(task, mode, main, CASCADE, condition))
-        if (task, TEXT, TEXT_MODEL, "clean") in suite.outcomes:
-            gap = suite.change((task, mode, main, condition), (task, TEXT, TEXT_MODEL, "clean"))
-            keep(f"{start}_text{where}", gap)
+        ceiling = (CEILINGS.get(task, task), TEXT, TEXT_MODEL, "clean")
+        if ceiling in suite.outcomes:
+            keep(f"{start}_text{where}", suite.change((task, mode, main, condition), ceiling))
         rivals = [s for s in baselines if s != main and (task, mode, s, condition) in suite.outcomes]
         if rivals:
             best = max(rivals, key=lambda s: sum(suite.outcomes[task, mode, s, condition]))

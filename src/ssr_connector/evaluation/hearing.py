@@ -53,6 +53,7 @@ class Hearing:
         self.change = change
         self.heard: dict[str, Heard] = {}
         self.rejected: dict[str, str] = {}  # key: why
+        self.continuing: set[str] = set()  # what was heard after something else
 
     def add(
         self, sources: Mapping[str, Source], progress: Progress = lambda *_: None, continuing: Container[str] = ()
@@ -63,6 +64,7 @@ class Hearing:
         before it. One that cannot be read or is too short is kept in `rejected`, with the reason.
         """
         new = sorted(set(sources) - set(self.heard) - set(self.rejected), key=lambda key: (key in continuing, key))
+        self.continuing |= {key for key in new if key in continuing}
         names = {key: json.dumps([key, sources[key].version, key in continuing], ensure_ascii=False) for key in new}
         stored = self.store.find(names.values())
         self._keep({key: stored[name] for key, name in names.items() if name in stored})
@@ -142,12 +144,12 @@ class Hearing:
 
     def align(self, paths: Sequence[str], transcripts: Sequence[str]) -> dict[str, Alignment]:
         """Alignments along the transcripts (the oracle); a recording too short for its text is left out."""
-        out: dict[str, Alignment] = {}
-        for group in in_groups(range(len(paths)), self.batch_s, lambda i: self.heard[paths[i]].duration_s):
-            texts = [transcripts[i] for i in group]
-            names = [paths[i] for i in group]
-            results = self.bundle.aligner.align(self.frames(names), texts, self.bundle.tokenize)
-            out |= {n: r for n, r in zip(names, results, strict=True) if not isinstance(r, Unalignable)}
+        texts, out = dict(zip(paths, transcripts, strict=True)), dict[str, Alignment]()
+        for goes_on, tokenize in ((False, self.bundle.tokenize), (True, continued(self.bundle.tokenize))):
+            names = [path for path in paths if (path in self.continuing) == goes_on]
+            for group in in_groups(names, self.batch_s, lambda name: self.heard[name].duration_s):
+                results = self.bundle.aligner.align(self.frames(group), [texts[name] for name in group], tokenize)
+                out |= {n: r for n, r in zip(group, results, strict=True) if not isinstance(r, Unalignable)}
         return out
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ from ssr_connector.config import EvaluationSection
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation import tasks
 from ssr_connector.evaluation.choice import Choice, Outcome, Parts, Spoken, judge, read_choices, score_choices
+from ssr_connector.evaluation.controls import NO_CONTEXT, ORACLE, OTHER_AUDIO, oracles, without_context
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.identity import Identities, digest, versions
 from ssr_connector.evaluation.journal import Journal
@@ -24,11 +25,9 @@ from ssr_connector.model.scoring import max_positions
 from ssr_connector.model.sequence import Speech
 
 Note = Callable[[str], None]
-Hears = Callable[[], dict[str, Speech]]
 Key = tuple[str, str, str, str]  # task, mode, system, condition
 
-TEXT_MODEL, CASCADE, ORACLE = "text model", "hard cascade", "oracle alignment"
-OTHER_AUDIO, NO_CONTEXT = "another item's audio", "no context"
+TEXT_MODEL, CASCADE = "text model", "hard cascade"
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,9 @@ class Suite:
     outcomes: dict[Key, list[float]] = field(default_factory=dict)
     scores: dict[Key, list[list[float]]] = field(default_factory=dict)  # of every choice
     groups: dict[Key, dict[str, Estimate]] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)  # tasks and modes that their files have nothing for, and why
+    left_out: list[str] = field(default_factory=list)  # tasks, modes, rows that their files have nothing for, and why
     cut: list[str] = field(default_factory=list)  # rows with items that were too long for the LLM, and how many
+    unforced: list[str] = field(default_factory=list)  # oracle rows with recordings too short for their texts
     samples: dict[str, dict[str, Any]] = field(default_factory=dict)  # by file: which of its items these are
     _items: dict[str, list[Choice]] = field(default_factory=dict)
     _scorable: list[tuple[str, Task]] | None = None
@@ -112,12 +112,16 @@ class Suite:
             for name in self.names:
                 task = TASKS[name]
                 lacks = {mode: tasks.lack(task, mode, self.items(task)) for mode in task.modes}
-                self.left_out += [f"{name} {mode} is left out: {why}" for mode, why in lacks.items() if why]
+                for mode in (mode for mode, why in lacks.items() if why):
+                    self.leave_out(f"{name} {mode}", lacks[mode])
                 if modes := tuple(mode for mode, why in lacks.items() if not why):
                     self._scorable.append((name, replace(task, modes=modes)))
-            for line in self.left_out:
-                self.note(line)
         return self._scorable
+
+    def leave_out(self, what: str, why: str) -> None:
+        """Say so, and remember it for the report."""
+        self.left_out.append(f"{what} is left out: {why}")
+        self.note(self.left_out[-1])
 
     def spoken_tasks(self) -> list[tuple[str, Task]]:
         """Tasks with a mode that needs recordings."""
@@ -145,22 +149,28 @@ class Suite:
         mode: str,
         system: str,
         condition: str = "clean",
+        n_unforced: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Score a system on a task, unless that is written down, and keep the row and its items' outcomes."""
+        """Score a system on a task, unless that is written down, and keep the row and its items' outcomes.
+
+        `n_unforced` says afterwards how many recordings the oracle could not align along their texts.
+        """
         items = self.items(TASKS[task])
 
         def work() -> dict[str, Any]:
             started = time.monotonic()
             outcome = score_choices(model, items, parts, TASKS[task].normalise, self.config.batch_tokens)
             seconds = time.monotonic() - started
-            return {"values": outcome.values, "cut": outcome.n_cut, "seconds": seconds}
+            return {"values": outcome.values, "cut": outcome.n_cut, "unforced": n_unforced(), "seconds": seconds}
 
         if self.journal is None:
             found = work()
         else:
             found = self.journal.recall(self.key(model, task, mode, system, condition), work)
+        where = in_words(task, mode, system, condition)
+        if found["unforced"]:
+            self.unforced.append(f"{where}: {found['unforced']} recordings are too short for their texts: as heard")
         if found["cut"]:
-            where = in_words(task, mode, system, condition)
             limit = f"the {max_positions(model.llm)} positions of the LLM: they lost the beginning of their contexts"
             self.cut.append(f"{where}: {found['cut']} of {len(items)} items are longer than {limit}")
         self.keep(judge(items, found["values"]), items, task, mode, system, condition, found["seconds"])
@@ -246,9 +256,7 @@ class Suite:
             for name, task in self.spoken_tasks():
                 if only and name not in only:
                     continue
-                modes = [m for m in task.modes if m != TEXT]
-                if condition != "clean" or not model.connector.needs_segments:
-                    modes = [m for m in modes if m == SPEECH_TO_TEXT]
+                modes = spoken_modes(model, task, condition)
                 if not modes:
                     continue
                 contexts, choices = tasks.recordings(task, self.items(task))
@@ -267,32 +275,16 @@ class Suite:
                         self.score(model, tasks.cascade_parts(mode, transcripts), name, mode, CASCADE, condition)
 
     def score_controls(self, model: SSRForConditionalGeneration) -> None:
-        """Oracle alignment, another item's audio, and no context at all."""
-        for name, task in self.spoken_tasks():
-            if SPEECH_TO_TEXT not in task.modes:
-                continue
-            items = self.items(task)
-            as_it_is, oracle, other = self.controls(model, items)
-            ways = [(OTHER_AUDIO, tasks.spoken_parts(SPEECH_TO_TEXT, once_needed(other)))]
-            if all(i.context.text for i in items):
-                ways.insert(0, (ORACLE, tasks.spoken_parts(SPEECH_TO_TEXT, once_needed(oracle))))
-            ways.append((NO_CONTEXT, tasks.context_free_parts(once_needed(as_it_is))))
-            for system, parts in ways:
-                self.score(model, parts, name, SPEECH_TO_TEXT, system)
-
-    def controls(self, model: SSRForConditionalGeneration, items: list[Choice]) -> tuple[Hears, Hears, Hears]:
-        """What stands for each context's recording: what is heard of it, the same along its text, and another's."""
+        """Oracle alignment, another item's audio, and no context at all, in every mode that the connector allows."""
         hearing = self.hearings["clean"]
-        paths, texts = [i.context.audio for i in items], [i.context.text for i in items]
-        heard = functools.cache(functools.partial(hearing.speech, model, paths))
-
-        def oracle() -> dict[str, Speech]:
-            return heard() | hearing.speech(model, paths, hearing.align(paths, texts))
-
-        def other() -> dict[str, Speech]:
-            return dict(zip(paths, [heard()[p] for p in rotated(items)], strict=True))
-
-        return heard, oracle, other
+        for name, task in self.spoken_tasks():
+            items, modes = self.items(task), spoken_modes(model, task)
+            for rows in (oracles, without_context):
+                for row in rows(hearing, model, items, modes):
+                    self.score(model, row.parts, name, row.mode, row.system, n_unforced=row.n_unforced)
+            for mode in modes:
+                if (name, mode, ORACLE, "clean") not in self.outcomes:
+                    self.leave_out(f"{name} {mode} {ORACLE}", "not every recording has its text")
 
     # --- what comes of it ---
 
@@ -327,7 +319,13 @@ def in_words(task: str, mode: str, system: str, condition: str) -> str:
     return f"{task} {mode} {system}{'' if condition == 'clean' else ' ' + condition}"
 
 
-def once_needed(hears: Hears) -> Callable[[Spoken], Speech]:
+def spoken_modes(model: SSRForConditionalGeneration, task: Task, condition: str = "clean") -> list[str]:
+    """In which a system is scored: spoken choices only where nothing is noisy and vectors stand for tokens."""
+    all_of_them = condition == "clean" and model.connector.needs_segments
+    return [m for m in task.modes if m == SPEECH_TO_TEXT or (m != TEXT and all_of_them)]
+
+
+def once_needed(hears: Callable[[], dict[str, Speech]]) -> Callable[[Spoken], Speech]:
     """Speech vectors by recording, made all at once when the first is asked for: never for rows that are known."""
     made = functools.cache(hears)
     return lambda spoken: made()[spoken.audio]
@@ -358,13 +356,3 @@ def weights_of(task: Task, items: Sequence[Choice]) -> list[float]:
     keys = [i.cluster or i.id for i in items]
     sizes = Counter(keys)
     return [1 / sizes[key] for key in keys]
-
-
-def rotated(items: Sequence[Choice]) -> list[str]:
-    """For each item the context audio of an item half-way round the list, or of the next that asks something else."""
-    n, questions = len(items), [i.cluster or i.id for i in items]
-    places = []
-    for k, question in enumerate(questions):
-        ahead = [(k + n // 2 + step) % n for step in range(n)]
-        places.append(next((place for place in ahead if questions[place] != question), ahead[0]))
-    return [items[place].context.audio for place in places]

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.choice import Choice, Normalise, Parts, Spoken
+from ssr_connector.evaluation.labels import WRITTEN_AS
 from ssr_connector.model.scoring import Part
 
 T = TypeVar("T")
@@ -49,6 +50,9 @@ TASKS: dict[str, Task] = {
     ),
     "spoken_sentences": Task("spoken_sentences.jsonl", (TEXT, SPEECH), "sum"),
 }
+
+# Tasks that are only spoken, and the same items in writing.
+CEILINGS = {name: written for name, written in WRITTEN_AS.items() if TEXT not in TASKS[name].modes}
 
 
 def text_parts(task: Task) -> Parts:
@@ -94,13 +98,16 @@ def cascade_parts(mode: str, transcripts: Mapping[str, str]) -> Parts:
     return parts
 
 
-def context_free_parts(hear: Callable[[Spoken], Part]) -> Parts:
+def context_free_parts(mode: str, hear: Callable[[Spoken], Part]) -> Parts:
     """A control: the prompt alone, after the examples where there are some, without the context."""
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
         *start, written = before(item, hear)
-        context = f"{written}{item.prompt}"
-        return [*start, context], [[after(context, c.text)] for c in item.choices]
+        last = f"{written}{item.prompt}"
+        context = [part for part in (*start, last) if part != ""]
+        if mode == SPEECH_TO_TEXT:
+            return context, [[after(last, c.text)] for c in item.choices]
+        return context, [[hear(c)] for c in item.choices]
 
     return parts
 

@@ -44,9 +44,9 @@ def noise_panel(title: str, arms: tuple[Arm, ...]) -> Panel:
     return Panel(title, "signal-to-noise ratio, dB", places(arms, "snr_db", BEYOND_DB))
 
 
-def places(arms: tuple[Arm, ...], option: str, clean: float) -> dict[str, float]:
-    """Where arms stand along an option of their surroundings, and clean speech."""
-    return {CLEAN.name: clean, **{arm.name: float(arm.surroundings[option]) for arm in arms}}
+def places(arms: tuple[Arm, ...], option: str, clean: float, reference: Arm = CLEAN) -> dict[str, float]:
+    """Where arms stand along an option of their surroundings, and their reference, which hears clean speech."""
+    return {reference.name: clean, **{arm.name: float(arm.surroundings[option]) for arm in arms}}
 
 
 STATIONARY = in_noise("stationary", "stationary noise", "generated")

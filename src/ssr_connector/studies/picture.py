@@ -163,7 +163,6 @@ def dots(axes: Any, results: Results, picture: Picture, rows: Sequence[str]) -> 
 
 def curves(axes: Any, results: Results, picture: Picture, panel: Panel) -> None:
     """Every line of the picture along the arms of a panel, with intervals; chance dashed."""
-    clean = results.rows[0].name
     arms = sorted((x, name) for name, x in panel.arms.items() if results.has(name, picture.y))
     apart = 0.012 * (arms[-1][0] - arms[0][0])  # so that intervals do not hide each other
     for number, line in enumerate(picture.lines):
@@ -176,7 +175,8 @@ def curves(axes: Any, results: Results, picture: Picture, panel: Panel) -> None:
             axes.plot([x, x], found.ci95 or (found.value, found.value), color=colour, linewidth=0.8)
     for chance in {f.chance for _, name in arms if (f := results.figure(name, picture.y)) and f.chance is not None}:
         axes.axhline(chance, color=MUTED, linestyle="--", label="chance")
-    axes.set_xticks([x for x, _ in arms], ["clean" if name == clean else f"{x:g}" for x, name in arms])
+    ticks = [panel.clean if name == results.reference(name) else f"{x:g}" for x, name in arms]
+    axes.set_xticks([x for x, _ in arms], ticks)
     axes.set_title(panel.title)
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(picture.y_label)

@@ -132,6 +132,20 @@ class Pipeline:
 
         return Step("damage", f"{arm.title}, seed {seed}: damage", dict(arm.damage), (made,), damaged, 1.0)
 
+    def words_heard(self, arm: Arm, seed: int) -> Step:
+        """Of the tests along their words, in the arm's surroundings; true times are the same in all of them."""
+        from ssr_connector.studies import aligning
+
+        if not arm.surroundings or arm.words == aligning.GOLD:
+            return self.alignments(arm, seed)
+
+        def work(folder: Path, _: Report) -> Facts:
+            return aligning.align_heard(self.base, arm.words, self.heard.material(arm), folder)
+
+        inputs = [*self.made_from, self.base.stages.keys["voices"], arm.words, self.heard.content(arm)]
+        what = f"{arm.title}: alignment of the tests"
+        return Step("align", what, inputs, self.heard.steps(arm), work, self.rates.align)
+
     def connector(self, arm: Arm, seed: int) -> Step:
         """Stage 1, with the learning rate and the number of steps that the arm is to have."""
         if (arm.name, seed) not in self.connectors:
@@ -161,15 +175,16 @@ class Pipeline:
 
     def scores(self, arm: Arm, seed: int) -> Step:
         """Of every item, from audio alone; along given word times what can be measured so."""
-        model, aligner, alignments = self.model(arm, seed), self.aligner(arm, seed), self.alignments(arm, seed)
+        model, aligner = self.model(arm, seed), self.aligner(arm, seed)
+        words = self.words_heard(arm, seed) if arm.words else None
         heard, paired = self.heard.steps(arm), self.study.paired_systems
 
         def work(folder: Path, report: Report) -> Facts:  # noqa: ARG001 - facts are all that there is
             ears = self.ears_of(aligner, model, report, arm)
-            along = self.maker.folder(alignments) if arm.words else None
+            along = self.maker.folder(words) if words else None
             return dict(ears.scores(self.maker.folder(model) / "model", heard_damage(arm), along, paired))
 
-        before = (model, aligner, *([alignments] if arm.words else []), *heard)
+        before = (model, aligner, *([words] if words else []), *heard)
         inputs = [self.scoring(), dict(arm.damage), bool(arm.words), self.heard.content(arm), paired]
         seconds = None if self.rates.scores is None else self.rates.scores * (1.5 if paired else 1)
         return Step("scores", f"{arm.title}, seed {seed}: scores", inputs, before, work, seconds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def carry_out(
 
     `share`: of the training steps. Raises UserError at an arm that there is not.
     """
+    study, unavailable = available(study, only)
     picked = chosen(study, only)
     base = study.base(demo) if study.base else demo
     root = demo.out / "studies" / "cache"
@@ -56,7 +58,7 @@ def carry_out(
     size = replace(full, arms=picked or (study.quick if quick else ()) or full.arms, share=share)
     if quick:
         size = quick_size(base, study, size, rates, root)
-    said = notes(study, size, full, base)
+    said = notes(study, size, full, base) + unavailable
     say = demo.console.print
     for line in [*said, expected(forecast(base, study, size, rates, root))]:
         say(line, soft_wrap=True)
@@ -84,6 +86,22 @@ def chosen(study: Study, only: Sequence[str]) -> tuple[str, ...]:
         references.setdefault(arm.table, arm.name)
     kept = {*only, *(references[known[name].table] for name in only)}
     return tuple(name for name in known if name in kept)
+
+
+def available(study: Study, only: Sequence[str]) -> tuple[Study, list[str]]:
+    """The study without arms whose aligner is not installed, and a note. Raises UserError where one was asked for."""
+    missing = [arm for arm in study.arms if arm.words == "pocketsphinx" and find_spec("pocketsphinx") is None]
+    if not missing:
+        return study, []
+    names, remedy = {arm.name for arm in missing}, "pip install 'ssr-connector[align]'"
+    if asked := names & set(only):
+        raise UserError(f"--arms {','.join(sorted(asked))}: pocketsphinx is not installed: {remedy}")
+    kept = replace(
+        study,
+        arms=tuple(arm for arm in study.arms if arm.name not in names),
+        quick=tuple(name for name in study.quick if name not in names),
+    )
+    return kept, [f"Left out, as pocketsphinx is not installed ({remedy}): {', '.join(sorted(names))}."]
 
 
 def forecast(base: Base, study: Study, size: Size, rates: Rates, root: Path) -> Forecast:

@@ -91,6 +91,7 @@ class Panel:
     title: str
     x_label: str
     arms: Mapping[str, float]  # and where each stands
+    clean: str = "clean"  # what the reference of their table is called on the axis
 
 
 @dataclass(frozen=True)
