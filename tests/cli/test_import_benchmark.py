@@ -34,7 +34,7 @@ def test_the_help_knows_every_benchmark():
 
 def test_a_check_says_what_is_wrong_and_writes_nothing(swuggy, tmp_path, capsys):
     before = sorted(tmp_path.rglob("*"))
-    assert main(["import-benchmark", "swuggy", str(swuggy), "--check"]) == 0
+    assert main(["import-benchmark", "swuggy", str(swuggy), "--check"]) == 1
     out = capsys.readouterr().out
     assert "swuggy.jsonl: 3 questions, 2 pairs in 2 voices, from dev" in out
     assert "left out: missing file: 1: 2-B" in out
@@ -44,6 +44,19 @@ def test_a_check_says_what_is_wrong_and_writes_nothing(swuggy, tmp_path, capsys)
     assert main(["import-benchmark", "swuggy", str(swuggy), "--check"]) == 2
     assert "no usable question: missing file (4)" in capsys.readouterr().err
     assert {p for p in tmp_path.rglob("*") if p not in before} == set()
+
+
+def test_a_folder_of_downloads_is_checked_without_a_model(swuggy, tmp_path, capsys):
+    assert main(["evaluate", "--check", str(swuggy)]) == 1
+    out = capsys.readouterr().out
+    assert f"swuggy in {swuggy}:\n  swuggy.jsonl: 3 questions" in out
+    assert "\n  left out: missing file: 1: 2-B" in out
+    assert out.endswith("0 of 1 are there and well-formed, 1 not: see above\n")
+    assert main(["evaluate", "--check", str(tmp_path / "zerospeech"), "--tasks", "sblimp"]) == 1
+    assert "sblimp in" in capsys.readouterr().out
+    assert main(["evaluate", "model", "--check", str(swuggy)]) == 2
+    assert main(["evaluate", "--data", str(swuggy)]) == 2
+    assert "give a MODEL" in capsys.readouterr().err
 
 
 def test_long_lists_are_shortened(tmp_path, capsys):

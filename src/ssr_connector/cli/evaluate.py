@@ -34,6 +34,7 @@ examples
       --out runs/mine/asr
   ssr evaluate ssr=runs/demo/distill/model multitask=runs/demo/multitask/model --data runs/demo/speech/tests \\
       --tasks storycloze,spoken_mmlu --evaluation.items 100 --out runs/check
+  ssr evaluate --check downloads
   ssr evaluate runs/mine/finetune/model --harness mmlu,hellaswag --fail-if-text-drops 1 --out runs/mine/text
 """
 
@@ -42,7 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("models", metavar="MODEL", nargs="+")
+    parser.add_argument("models", metavar="MODEL", nargs="*")
+    parser.add_argument(
+        "--check",
+        metavar="DIR",
+        type=Path,
+        help="measure nothing: say what is missing or malformed in a download, or in the folders right in DIR, of the "
+        "benchmarks of `ssr import-benchmark` and LibriSpeech; with --tasks: of what these need; status 1 if so",
+    )
     parser.add_argument("--data", metavar="DIR", type=Path, help="folder with the tasks' files")
     parser.add_argument("--tasks", metavar="A,B", help="which tasks (default: every one whose file is there)")
     parser.add_argument(
@@ -56,7 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         metavar="DIR",
         type=Path,
-        required=True,
         help="folder for results.json, report.html and report.md; with --harness for harness.json, item by item",
     )
     parser.add_argument(
@@ -82,6 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, and write results.json, report.html and report.md, and harness.json with every item's outcome."""
+    if args.check:
+        return check_downloads(args)
     check(args)
     from rich.console import Console
 
@@ -102,6 +111,31 @@ def run(args: argparse.Namespace) -> int:
     return 0 if args.fail_if_text_drops is None else text_limit(args, systems, results, harness)
 
 
+def check_downloads(args: argparse.Namespace) -> int:
+    """Say what --check finds; status 1 where not everything is there and well-formed."""
+    import os
+
+    from rich.console import Console
+
+    from ssr_connector.engine import build_engine
+    from ssr_connector.errors import UserError
+    from ssr_connector.evaluation.benchmarks.check import check_folder
+    from ssr_connector.evaluation.benchmarks.words import faults
+
+    if args.models or args.data or args.cuts or args.harness:
+        raise UserError("--check goes with --tasks alone: it measures nothing, and takes no model")
+    console = Console(highlight=False, markup=False)
+    engine = build_engine("local", os.cpu_count())
+    n, n_whole = 0, 0
+    for found in check_folder(args.check, args.tasks.split(",") if args.tasks else [], engine, console):
+        lines = [*found.usable, *([found.fault] if found.fault else []), *faults(found.rejected, found.remarks)]
+        console.print(f"{found.name} in {found.folder}:", *lines, sep="\n  ", soft_wrap=True)
+        n, n_whole = n + 1, n_whole + found.is_whole
+    rest = f", {n - n_whole} not: see above" if n > n_whole else ""
+    console.print(f"{n_whole} of {n} are there and well-formed{rest}", soft_wrap=True)
+    return int(n > n_whole)
+
+
 def named(model: str) -> tuple[str, Path]:
     """NAME=FOLDER, or a folder, called what the one around it is; `runs/lr=3e-4/model` has no name before it."""
     name, equals, folder = model.partition("=")
@@ -114,6 +148,8 @@ def check(args: argparse.Namespace) -> None:
     """Raise UserError where the options ask for nothing, or for what cannot be."""
     from ssr_connector.errors import UserError
 
+    if not args.models or args.out is None:
+        raise UserError("give a MODEL to measure and --out DIR for what comes of it; or --check DIR")
     if args.data is None and args.cuts is None and args.harness is None:
         raise UserError(
             "nothing to measure on: give --data DIR with tasks, --cuts CUTS with transcribed speech, --harness TASK, "

@@ -4,14 +4,8 @@ import argparse
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ssr_connector.data.entry import Rejected
-    from ssr_connector.evaluation.benchmarks.conversion import Import
 
 HELP = "turn a published benchmark, as it was downloaded, into tasks of `ssr evaluate`"
-SHOWN = 5  # names of each kind of fault; all of them are in rejected.tsv
 
 EPILOG = """\
 NAME is one of
@@ -28,6 +22,7 @@ NAME is one of
 
 Recordings are checked from end to end, and neither copied nor changed. What cannot be used is left out, counted, and
 listed with its reason in DIR/rejected.tsv. With --check nothing is written. Several benchmarks may share one DIR.
+`ssr evaluate --check DIR` checks all that a folder of downloads holds.
 
 examples
   ssr import-benchmark mmlu downloads/mmlu --check
@@ -47,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target.add_argument(
         "--check",
         action="store_true",
-        help="write nothing, only say what is missing or malformed; status 2 where nothing is usable",
+        help="write nothing, only say what is missing or malformed; status 1 where something is left out, 2 where "
+        "nothing is usable",
     )
     parser.add_argument(
         "--split",
@@ -71,17 +67,18 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.errors import UserError
     from ssr_connector.evaluation.benchmarks.conversion import nothing_usable, read_benchmark, write_benchmark
     from ssr_connector.evaluation.benchmarks.layout import Options
+    from ssr_connector.evaluation.benchmarks.words import faults, usable
 
     console = Console(highlight=False, markup=False)
     options = Options(args.split, args.shots, not args.no_header)
     engine = build_engine("local", os.cpu_count() if args.jobs is None else args.jobs)
     found = read_benchmark(args.name, args.source, options, engine, console)
-    for line in summary(found):
+    for line in usable(found) + faults(found.rejected, found.remarks):
         console.print(line, soft_wrap=True)
     if args.check:
         if not found.questions:
             raise UserError(nothing_usable(found))
-        return 0
+        return int(bool(found.rejected))
     write_benchmark(found, args.out)
     if found.rejected:
         console.print(f"Everything that was left out, and why: {args.out / 'rejected.tsv'}", soft_wrap=True)
@@ -98,30 +95,3 @@ def run(args: argparse.Namespace) -> int:
     ]
     console.print(f"\nNext:\n  {shlex.join(command)}", soft_wrap=True)
     return 0
-
-
-def summary(found: "Import") -> list[str]:
-    """Questions of every file, then every kind of fault with its number and first names."""
-    lines = []
-    for file, items in found.questions.items():
-        pairs = len({item.cluster or item.id for item in items})
-        voices = len({item.speaker for item in items} - {""})
-        kinds = len({item.group for item in items} - {""})
-        facts = [f"{len(items)} questions"]
-        facts += [f"{pairs} pairs in {voices} voices"] if voices and pairs < len(items) else []
-        facts += [f"{kinds} kinds"] if kinds > 1 else []
-        lines.append(f"{file}: {', '.join(facts)}{f', from {found.split}' if found.split else ''}")
-    lines += counted("left out", found.rejected)
-    return lines + counted("to note", found.remarks)
-
-
-def counted(what: str, rows: "list[Rejected]") -> list[str]:
-    """A line for every reason."""
-    names: dict[str, list[str]] = {}
-    for row in rows:
-        names.setdefault(row.reason, []).append(row.id)
-    lines = []
-    for reason, ids in names.items():
-        more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
-        lines.append(f"{what}: {reason}: {len(ids)}: {', '.join(ids[:SHOWN])}{more}")
-    return lines

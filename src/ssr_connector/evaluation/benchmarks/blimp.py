@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ssr_connector.evaluation.benchmarks.layout import Benchmark, Layout, Options
-from ssr_connector.evaluation.benchmarks.lines import json_files, json_rows
+from ssr_connector.evaluation.benchmarks.lines import begins_with, json_files, json_rows
 from ssr_connector.evaluation.choice import Choice, Spoken
 
 FILE = "blimp.jsonl"
@@ -27,4 +27,9 @@ def read(source: Path, options: Options) -> Layout:  # noqa: ARG001 - one signat
     return layout
 
 
-BENCHMARK = Benchmark("BLiMP's folder data: one *.jsonl a paradigm", ("blimp_original",), read)
+def is_in(folder: Path) -> bool:
+    """Whether its JSON lines are pairs."""
+    return begins_with(folder, *SENTENCES)
+
+
+BENCHMARK = Benchmark("BLiMP's folder data: one *.jsonl a paradigm", ("blimp_original",), read, is_in=is_in)

@@ -48,6 +48,7 @@ class Benchmark:
     tasks: tuple[str, ...]  # of `ssr evaluate`, that its questions are for
     read: Callable[[Path, Options], Layout]
     options: tuple[str, ...] = ()
+    is_in: Callable[[Path], bool] | None = None  # whether a folder holds it, at a glance; None: nothing gives it away
 
 
 def first_folder(source: Path, names: Iterable[str], layout: str) -> Path:

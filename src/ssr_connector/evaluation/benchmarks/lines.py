@@ -21,6 +21,13 @@ def json_files(source: Path) -> list[Path]:
     return found
 
 
+def begins_with(folder: Path, *names: str) -> bool:
+    """Whether the first object of the folder's JSON lines has one of these names."""
+    path = next((p for place in (folder, folder / "data") for p in sorted(place.glob("*.jsonl"))), None)
+    first = next(iter(read_objects(path)), None) if path else None
+    return first is not None and isinstance(first[1], dict) and any(name in first[1] for name in names)
+
+
 def json_rows(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line numbers and objects; other lines are rejected."""
     for number, row in read_objects(path):

@@ -113,6 +113,11 @@ def shown(row: list[str]) -> str:
     return f"{asked(row)} {row[-1]}\n\n"
 
 
+def is_in(folder: Path) -> bool:
+    """Whether there is a CSV of any split."""
+    return any(next((folder / split).glob(f"*_{split}.csv"), None) for split in (*SPLITS, "dev"))
+
+
 BENCHMARK = Benchmark(
-    "Hendrycks' folder: test/*_test.csv, dev/*_dev.csv", ("mmlu",), read, ("split", "shots", "header")
+    "Hendrycks' folder: test/*_test.csv, dev/*_dev.csv", ("mmlu",), read, ("split", "shots", "header"), is_in
 )

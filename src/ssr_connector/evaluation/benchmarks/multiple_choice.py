@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ssr_connector.evaluation.benchmarks.layout import Benchmark, Layout, Options
-from ssr_connector.evaluation.benchmarks.lines import json_files, json_rows
+from ssr_connector.evaluation.benchmarks.lines import begins_with, json_files, json_rows
 from ssr_connector.evaluation.choice import Choice, Spoken
 
 FILE = "multiple_choice.jsonl"
@@ -52,4 +52,11 @@ def texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
 
 
-BENCHMARK = Benchmark("JSON lines with query, choices, gold: a file or a folder", ("multiple_choice",), read)
+def is_in(folder: Path) -> bool:
+    """Whether its JSON lines are of either kind."""
+    return begins_with(folder, "query", "context_options")
+
+
+BENCHMARK = Benchmark(
+    "JSON lines with query, choices, gold: a file or a folder", ("multiple_choice",), read, is_in=is_in
+)

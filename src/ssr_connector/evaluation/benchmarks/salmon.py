@@ -27,8 +27,7 @@ SAMPLE = re.compile(r"sample_(\d+)_(\d+)\.wav")
 
 def read(source: Path, options: Options) -> Layout:  # noqa: ARG001 - one signature for all benchmarks
     """All samples of the parts that there are. Raises UserError where there is none of them."""
-    roots = [source, source / "salmon_benchmark"]  # the archive's own folder
-    root = next((r for r in roots if any((r / part).is_dir() for part in PARTS)), None)
+    root = root_of(source)
     if root is None:
         raise UserError(f"{source} is not SALMon: it holds none of the folders {', '.join(PARTS)}")
     layout = Layout()
@@ -38,6 +37,17 @@ def read(source: Path, options: Options) -> Layout:  # noqa: ARG001 - one signat
         else:
             layout.reject(part, "missing folder")
     return layout
+
+
+def root_of(source: Path) -> Path | None:
+    """The folder that holds any of the parts: this one, or the archive's own in it."""
+    roots = (source, source / "salmon_benchmark")
+    return next((r for r in roots if any((r / part).is_dir() for part in PARTS)), None)
+
+
+def is_in(folder: Path) -> bool:
+    """Whether any part is there."""
+    return root_of(folder) is not None
 
 
 def read_part(folder: Path, layout: Layout) -> None:
@@ -51,6 +61,8 @@ def read_part(folder: Path, layout: Layout) -> None:
             samples.setdefault(match[1], {})[int(match[2])] = path
     if not samples:
         layout.reject(folder.name, "a folder without samples")
+    for number in sorted(set(range(max(map(int, samples), default=0))) - set(map(int, samples))):
+        layout.remark(f"{folder.name}/{number}", "a number that no sample has, below those of others")
     for number in sorted(samples, key=in_sequence):
         found = [samples[number][k] for k in sorted(samples[number])]
         name = f"{folder.name}/{number}"
@@ -60,4 +72,6 @@ def read_part(folder: Path, layout: Layout) -> None:
             layout.add(FILE, Choice(name, folder.name, Spoken(""), tuple(Spoken("", str(p)) for p in found), 0))
 
 
-BENCHMARK = Benchmark("SALMon's eight folders: bg_alignment/sample_0_0.wav, sample_0_1.wav …", ("salmon",), read)
+BENCHMARK = Benchmark(
+    "SALMon's eight folders: bg_alignment/sample_0_0.wav, sample_0_1.wav …", ("salmon",), read, is_in=is_in
+)

@@ -19,4 +19,11 @@ def labels(row: Row) -> tuple[str, tuple[str, ...]]:
     return row["type"], ()
 
 
-BENCHMARK = Benchmark("ZeroSpeech 2021's folder: syntactic/dev/gold.csv, *.wav", ("sblimp", "blimp"), read, ("split",))
+def is_in(folder: Path) -> bool:
+    """Whether there is the part of ZeroSpeech's folder."""
+    return (folder / "syntactic").is_dir()
+
+
+BENCHMARK = Benchmark(
+    "ZeroSpeech 2021's folder: syntactic/dev/gold.csv, *.wav", ("sblimp", "blimp"), read, ("split",), is_in
+)

@@ -24,6 +24,7 @@ SENTENCES = tuple(f"InputSentence{k}" for k in range(1, 5))
 ENDINGS = ("RandomFifthSentenceQuiz1", "RandomFifthSentenceQuiz2")
 COLUMNS = ("InputStoryid", *SENTENCES, *ENDINGS, "AnswerRightEnding")
 RECORDING = re.compile(r"(\d+)_(.+)_(correct|incorrect)\.(wav|flac)", re.IGNORECASE)
+HEADER = 1000  # bytes in which the first line of a table lies
 TRUE, RANDOM = "true", "random"  # groups of `ssr evaluate`: negatives of the original test, or of other stories
 Pair = tuple[Path, Path]
 
@@ -133,9 +134,16 @@ def spoken_story(key: str, pair: Pair, folder: str, kind: str, stories: dict[str
     return Choice(f"{folder}/{key}", kind, Spoken(""), choices, 0, cluster=story)
 
 
+def is_in(folder: Path) -> bool:
+    """Whether it holds the written test, or spoken stories themselves."""
+    tables = any("InputStoryid" in path.read_bytes()[:HEADER].decode(errors="replace") for path in folder.glob("*.csv"))
+    return tables or any(RECORDING.fullmatch(path.name) for path in folder.iterdir())
+
+
 BENCHMARK = Benchmark(
     "StoryCloze's CSV, folders sSC and tSC of recordings, or both",
     ("storycloze", "storycloze_whole", "storycloze_topic"),
     read,
     ("split",),
+    is_in,
 )

@@ -30,4 +30,11 @@ def band(frequency: str) -> str:
         return ""
 
 
-BENCHMARK = Benchmark("ZeroSpeech 2021's folder: lexical/dev/gold.csv, *.wav", ("swuggy", "wuggy"), read, ("split",))
+def is_in(folder: Path) -> bool:
+    """Whether there is the part of ZeroSpeech's folder."""
+    return (folder / "lexical").is_dir()
+
+
+BENCHMARK = Benchmark(
+    "ZeroSpeech 2021's folder: lexical/dev/gold.csv, *.wav", ("swuggy", "wuggy"), read, ("split",), is_in
+)
