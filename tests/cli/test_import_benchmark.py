@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -79,16 +80,21 @@ def test_from_the_download_to_the_scores(swuggy, tmp_path, tiny_model, capsys):
         assert main(["import-benchmark", *words]) == 0
     assert "--tasks blimp_original" in capsys.readouterr().out
     assert sorted(p.name for p in out.iterdir()) == ["blimp.jsonl", "mmlu.jsonl", "rejected.tsv", "swuggy.jsonl"]
+    (swuggy / "lexical" / "test").mkdir()
+    shutil.copy(swuggy / "lexical" / "dev" / "w1A0.wav", swuggy / "lexical" / "test" / "known.wav")
     words = ["evaluate", str(tiny_model), "--data", str(out), "--out", str(tmp_path / "results")]
     words += ["--submission", str(tmp_path / "submission")]
     assert main([*words, "--evaluation.bootstrap", "20"]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "1 recordings have no score" in said  # the other one of the pair that was left out
-    submitted = dict(
-        line.split() for line in (tmp_path / "submission" / "lexical" / "dev.txt").read_text().splitlines()
+    assert "have no score" not in capsys.readouterr().out
+    submitted, unpaired = (
+        dict(line.split() for line in (tmp_path / "submission" / "lexical" / f"{split}.txt").read_text().splitlines())
+        for split in ("dev", "test")
     )
-    assert list(submitted) == ["w1A0", "w1A1", "w1B0", "w1B1", "w2A0", "w2A1"]
+    assert list(submitted) == ["w1A0", "w1A1", "w1B0", "w1B1", "w2A0", "w2A1", "w2B1"]  # of the pair that is no pair
     assert all(float(score) <= 0 for score in submitted.values())
+    assert {name: float(score) for name, score in unpaired.items()} == {
+        "known": pytest.approx(float(submitted["w1A0"]), abs=1e-4)
+    }
     results = json.loads((tmp_path / "results" / "results.json").read_text())
     rows = {(r["task"], r["mode"], r["system"]): r for r in results["rows"]}
     assert {(task, mode) for task, mode, _ in rows} == {

@@ -70,7 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--submission",
         metavar="DIR",
         type=Path,
-        help="also write the first model's scores as ZeroSpeech 2021 wants them",
+        help="also write the first model's scores of sWUGGY and sBLIMP as ZeroSpeech 2021 wants them: of every recording "
+        "of the splits dev and test, where these are, and meta.yaml",
     )
     parser.add_argument(
         "--harness",

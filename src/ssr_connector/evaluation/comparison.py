@@ -1,5 +1,6 @@
 """`ssr evaluate`: systems on tasks and on transcribed speech, as one results file."""
 
+import functools
 import platform
 import shutil
 import subprocess
@@ -88,7 +89,8 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
             suite.score_text(system, name)
         measures.add(name, system, detailed=name == main)
     if spec.submission:
-        write_submission(suite, main, spec.submission)
+        report = functools.partial(progress, "submission")
+        write_submission(suite, model, main, spec.submission, report)
     figures = accuracy_figures(suite) + change_figures(suite, spec.systems, main, baselines) + measures.figures
     figures += word_error_changes(measures, spec.systems, main, spec.config.bootstrap)
     return {
