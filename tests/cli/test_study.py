@@ -26,8 +26,8 @@ def test_help_names_every_study(capsys):
         (["study", "noise", "--cuts", "calls=none.jsonl.gz"], "none.jsonl.gz does not exist"),
         (["study", "noise", "--cuts", "a=x.jsonl", "--cuts", "a=y.jsonl"], "a name of its own"),
         (["study", "noise", "--noises", "nowhere"], "--noises: nowhere holds no recordings"),
-        (["study", "noise", "--encoders", "mine"], "noise takes no --encoders; encoders does"),
-        (["study", "aligners", "--noises", "somewhere"], "aligners takes no --noises; noise does"),
+        (["study", "noise", "--encoders", "mine"], "noise takes no --encoders: that is for encoders"),
+        (["study", "aligners", "--noises", "somewhere"], "aligners takes no --noises: that is for noise"),
     ],
 )
 def test_a_wrong_command_is_refused_before_anything_is_made(words, message, capsys, monkeypatch, tmp_path):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ssr_connector.studies.domains import DOMAINS, READ, TASK, of_voices, of_words, paragraph
+from ssr_connector.studies.domains import DOMAINS, READ, TASK, extended, of_voices, of_words, paragraph
 from ssr_connector.studies.results import Results, Row
 from ssr_connector.studies.speaking import Domain
-from ssr_connector.studies.study import OF_CASCADE, OF_MODEL
+from ssr_connector.studies.study import OF_CASCADE, OF_MODEL, Own
 
 N = 200
 
@@ -61,3 +61,16 @@ def test_there_are_training_voices_with_new_sentences_beside_unseen_ones():
     for arm in DOMAINS.arms:
         spoken = Domain(**arm.domain)
         assert sum((spoken.voices != "training", spoken.unseen_words, spoken.spontaneity != Domain().spontaneity)) <= 1
+
+
+def test_a_users_corpus_stands_in_a_table_of_its_own_and_is_told_without_tasks(tiny_corpus, results_of):
+    manifest = str(tiny_corpus / "dev.jsonl.gz")
+    study = extended(DOMAINS, Own(cuts={"calls": manifest}))
+    (arm,) = study.arms[len(DOMAINS.arms) :]
+    assert (arm.name, arm.cuts, arm.domain) == ("cuts_calls", manifest, {})
+    assert arm.table in study.tables
+    assert arm.name in study.quick
+    figures = {"ctc_wer": {"value": 93.25, "unit": "%"}, "cosine": {"value": 0.25, "unit": ""}}
+    rows = [*results_of(read=(0.8, 0.7, 0.9)).rows, Row(arm.name, arm.title, arm.table, [figures])]
+    said = paragraph(Results(rows, 50))
+    assert said[-1] == "On calls, recordings from outside of this world: WER of the hypothesis 93.2 %, cosine 0.250."

@@ -8,11 +8,25 @@ import pytest
 from rich.console import Console
 
 from ssr_connector.aligners.bundle import read_aligner
+from ssr_connector.errors import UserError
 from ssr_connector.studies.cache import Forecast
-from ssr_connector.studies.languages import ENDS, LANGUAGES_STUDY, TASK, WORDS, bounded, paragraph, understood, without
+from ssr_connector.studies.languages import (
+    ENDS,
+    LANGUAGES_STUDY,
+    TASK,
+    WORDS,
+    bounded,
+    extended,
+    on_corpora,
+    paragraph,
+    understood,
+    without,
+)
 from ssr_connector.studies.pipeline import Pipeline, Size, parts_of
 from ssr_connector.studies.rates import Rates
+from ssr_connector.studies.results import Results, Row
 from ssr_connector.studies.run import carry_out, forecast
+from ssr_connector.studies.study import Own
 from ssr_connector.tiny.demo import Demo
 
 SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.yaml"
@@ -73,6 +87,34 @@ def test_its_base_is_foreseen_by_what_the_demo_s_took(demo, tmp_path):
     assert found.seconds == pytest.approx(323 + 20 * 0.5 + 8 * 0.25 + 30 * trained + 60 * tested)
     assert found.left == 6 + 4
     assert not found.unknown
+
+
+def test_a_users_corpus_is_heard_by_what_learnt_all_languages_and_each(pipeline, tiny_corpus):
+    manifest = str(tiny_corpus / "dev.jsonl.gz")
+    study = extended(LANGUAGES_STUDY, Own(cuts={"mls": manifest}))
+    arms = {arm.name: arm for arm in study.arms[len(ARMS) :]}
+    assert list(arms) == [f"{kind}_on_mls" for kind in ("all", "en", "de", "es", "ru")]
+    for name, arm in arms.items():
+        told = ARMS[name.replace("_on_mls", "_in_de")]
+        assert pipeline.connector(arm, 0).key == pipeline.connector(told, 0).key
+        assert pipeline.scores(arm, 0).key != pipeline.scores(told, 0).key
+        assert pipeline.heard.material(arm).cuts == Path(manifest)
+        assert study.picture.cells[arm.title]["mls"] == name
+    assert set(study.quick) - set(LANGUAGES_STUDY.quick) == {"all_on_mls"}
+    rows = [
+        Row(name, arm.title, arm.table, [{WORDS: task_like(value)}])
+        for (name, arm), value in zip(arms.items(), (50.0, 70.0, 30.0, 90.0, 90.0), strict=True)
+    ]
+    said = on_corpora(Results(rows, 100))
+    assert said[0] == "On mls, after all languages, recordings from outside of this world: embedding WER 50.0 %."
+    assert said[1].startswith("German alone has the best mean in words of the nearest embeddings on mls")
+    with pytest.raises(UserError, match="does not exist"):
+        extended(LANGUAGES_STUDY, Own(cuts={"mls": "none.jsonl.gz"}))
+
+
+def task_like(value):
+    ids = [f"i{k}" for k in range(30)]
+    return {"value": value, "unit": "%", "ids": ids, "sums": [value] * 30, "weights": [1.0] * 30}
 
 
 # --- what is said ---

@@ -7,7 +7,8 @@ import pytest
 import soundfile
 
 from ssr_connector.errors import UserError
-from ssr_connector.studies.noise import NOISE, OWN, SCORES, SNR_DB, extended, paragraph
+from ssr_connector.studies.corpora import OWN
+from ssr_connector.studies.noise import NOISE, SCORES, SNR_DB, extended, paragraph
 from ssr_connector.studies.results import Results, Row
 from ssr_connector.studies.study import Own
 from ssr_connector.studies.surroundings import Surroundings

@@ -70,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--submission",
         metavar="DIR",
         type=Path,
-        help="also write the first model's scores of sWUGGY and sBLIMP as ZeroSpeech 2021 wants them: of every recording "
-        "of the splits dev and test, where these are, and meta.yaml",
+        help="also write the first model's scores of sWUGGY and sBLIMP as ZeroSpeech 2021 wants them: of all "
+        "recordings of the splits dev and test, where these are, and meta.yaml",
     )
     parser.add_argument(
         "--harness",

@@ -23,6 +23,7 @@ examples
   ssr study encoders --encoders facebook/hubert-base-ls960:9,openai/whisper-small
   ssr study connectors --config smoke --demo runs/smoke
   ssr study noise --noises data/noise --cuts calls=data/calls/cuts.jsonl.gz
+  ssr study languages --quick --cuts mls_de=data/mls_german/dev.jsonl.gz
 """
 
 
@@ -69,7 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=CUTS",
         action="append",
         default=[],
-        help="noise: measure also transcribed cuts of `ssr prepare`, without tasks; again for several",
+        help="noise, domains, languages: measure also transcribed cuts of `ssr prepare`, without tasks; again for "
+        "several",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the results (default: DEMO/studies/STUDY)")
 
@@ -112,8 +114,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--cuts: give every corpus a name of its own")
     for option in (name for name, value in vars(own).items() if value):
         if option not in study.takes:
-            who = " and ".join(other.name for other in STUDIES.values() if option in other.takes)
-            raise UserError(f"{study.name} takes no --{option}; {who} does")
+            who = ", ".join(other.name for other in STUDIES.values() if option in other.takes)
+            raise UserError(f"{study.name} takes no --{option}: that is for {who}")
     if own != Own() and study.extended:
         study = study.extended(study, own)
     demo = Demo(args.config, args.demo, args.overrides, console)

@@ -4,11 +4,13 @@ All conditions speak the same test items. Spontaneous speech and unseen words co
 condition differs in one thing from read speech in these voices.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ssr_connector.evaluation.labels import interval, number
+from ssr_connector.studies.corpora import TABLE, corpora, measured
 from ssr_connector.studies.margins import LINES, MEASURES, SCORES, TASK, contest, losses, score_columns
-from ssr_connector.studies.study import OF_CASCADE, OF_MODEL, Arm, Column, Picture, Study
+from ssr_connector.studies.study import OF_CASCADE, OF_MODEL, Arm, Column, Own, Picture, Study
 from ssr_connector.studies.words import compared
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ WORDS = (Arm("words", "unseen words", domain={"unseen_words": True}),)
 def paragraph(results: "Results") -> list[str]:
     """SSR beside the cascade; how much of what both lose is lost to unseen voices; then the other domains."""
     there = {row.name for row in results.rows}
-    sentences = contest(results, [row.name for row in results.rows], SCORES)
+    sentences = contest(results, [row.name for row in results.rows if not row.table], SCORES)
     if "unseen" in there:
         sentences += [of_voices(results, "", "SSR"), of_voices(results, OF_CASCADE, "the cascade")]
     for arm in (*VOICES, *SPONTANEOUS):
@@ -45,7 +47,7 @@ def paragraph(results: "Results") -> list[str]:
     ]
     if "words" in there:
         sentences += [of_words(results, "", "SSR"), of_words(results, OF_CASCADE, "the cascade")]
-    return [sentence for sentence in sentences if sentence]
+    return [sentence for sentence in sentences if sentence] + measured(results)
 
 
 def of_voices(results: "Results", system: str, title: str) -> str:
@@ -81,6 +83,13 @@ def of_words(results: "Results", system: str, title: str) -> str:
     )
 
 
+def extended(study: Study, own: Own) -> Study:
+    """The study with the corpora of a user. Raises UserError where there are none."""
+    added = corpora(own.cuts)
+    quick = (*study.quick, *(arm.name for arm in added))
+    return replace(study, arms=(*study.arms, *added), tables={**study.tables, **TABLE}, quick=quick)
+
+
 DOMAINS = Study(
     name="domains",
     question="what do unseen voices and accents, spontaneous speech and unseen words cost SSR and the cascade?",
@@ -97,5 +106,7 @@ DOMAINS = Study(
     ),
     paragraph=paragraph,
     paired_systems=True,
+    takes=("cuts",),
+    extended=extended,
     quick=("read", "accents", "unseen", "spontaneous", "words"),
 )

@@ -9,10 +9,12 @@ So one arm has the aligner of all languages before a connector that never learnt
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ssr_connector.evaluation.labels import number
-from ssr_connector.studies.study import Arm, Column, Grid, Parts, Shade, Study
+from ssr_connector.studies.corpora import check, on_corpus
+from ssr_connector.studies.study import Arm, Column, Grid, Own, Parts, Shade, Study
 from ssr_connector.studies.words import compared, extreme, listed
 from ssr_connector.tiny.languages import LANGUAGES
 from ssr_connector.tiny.languages.language import part_of
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 TASK, CLOSENESS, WORDS, ENDS = "tales", "cosine", "embedding_wer", "word_boundary_error_ms"
 WHAT = {CLOSENESS: "cosine to text", TASK: "tales"}
 ALL = tuple(LANGUAGES)
+OF_CORPUS = "corpus "  # begins the name of the table of a user's corpus
 NAMES = {code: language.name for code, language in LANGUAGES.items()}
 
 
@@ -84,6 +87,7 @@ def paragraph(results: "Results") -> list[str]:
         single = [name for other in others(code) if (name := f"{other}_in_{code}") in there]
         if len(single) > 1:
             sentences.append(extreme(results, single, WORDS, what, least=True))
+    sentences += on_corpora(results)
     sentences.append("All arms take equal steps: one that learns several languages hears less of each.")
     return [sentence for sentence in sentences if sentence]
 
@@ -134,6 +138,44 @@ def bounded(results: "Results", left_out: Mapping[str, str]) -> str:
     return f"{start}: {'; '.join(parts)}." if parts else ""
 
 
+def on_corpora(results: "Results") -> list[str]:
+    """Which training serves each of a user's corpora best."""
+    tables = list(dict.fromkeys(row.table for row in results.rows if row.table.startswith(OF_CORPUS)))
+    sentences = []
+    for table in tables:
+        rows = [row.name for row in results.rows if row.table == table]
+        title = table.removeprefix(OF_CORPUS)
+        sentences.append(on_corpus(results, rows[0], f"{title}, after {KINDS['all']}"))
+        if len(rows) > 1:
+            sentences.append(extreme(results, rows, WORDS, f"words of the nearest embeddings on {title}", least=True))
+    return sentences
+
+
+def extended(study: Study, own: Own) -> Study:
+    """The study with the corpora of a user, each heard by what learnt all languages and by what learnt one of them.
+
+    Raises UserError where there are none.
+    """
+    check(own.cuts)
+    assert isinstance(study.picture, Grid)
+    arms: list[Arm] = []
+    cells = {line: dict(columns) for line, columns in study.picture.cells.items()}
+    for name, path in own.cuts.items():
+        for kind, codes in {"all": ALL, **{code: (code,) for code in ALL}}.items():
+            options, table = spoken_in(codes), f"{OF_CORPUS}{name}"
+            arms.append(
+                Arm(f"{kind}_on_{name}", KINDS[kind], table=table, cuts=path, aligner=options, connector=options)
+            )
+            cells[KINDS[kind]][name] = arms[-1].name
+    return replace(
+        study,
+        arms=(*study.arms, *arms),
+        picture=replace(study.picture, cells=cells),
+        tables={**study.tables, **{f"{OF_CORPUS}{n}": f"Heard: {n}, from outside of this world" for n in own.cuts}},
+        quick=(*study.quick, *(arm.name for arm in arms if arm.name.startswith("all_on_"))),
+    )
+
+
 def tales_after(demo: "Demo") -> "Base":
     """The tales' own speech and base models, beside the demo."""
     from ssr_connector.tiny.languages.base import TaleBase
@@ -167,5 +209,7 @@ LANGUAGES_STUDY = Study(
     tasks=(TASK,),
     tables={code: f"Heard: {name}" for code, name in NAMES.items()},
     base=tales_after,
+    takes=("cuts",),
+    extended=extended,
     quick=(*(f"{kind}_in_{heard}" for heard in ("en", "de", "ru") for kind in ("all", "en")), "connector_in_ru"),
 )

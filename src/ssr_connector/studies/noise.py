@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssr_connector.evaluation.labels import number, with_unit
+from ssr_connector.evaluation.labels import number
 from ssr_connector.studies import margins
+from ssr_connector.studies.corpora import OWN, TABLE, corpora, measured
 from ssr_connector.studies.margins import LINES, MEASURES, TASK, contest, losses, score_columns
 from ssr_connector.studies.study import Arm, Own, Panel, Picture, Study
 
@@ -26,7 +27,6 @@ SCORES: Mapping[str, str] = {
     "sblimp": "sBLIMP",
     "swuggy": "sWUGGY",
 }
-OWN = "own"  # the table of a user's corpora, and what begins the names of arms in a user's noises
 QUICK_OWN = ("own_10", "own_0")
 CLEAN = Arm("clean", "clean speech")
 
@@ -68,8 +68,7 @@ def paragraph(results: "Results") -> list[str]:
     hardest = [names[-1] for names in kinds if names]
     sentences += [losses(results, name, CLEAN.name, TASK, SCORES[TASK]) for name in hardest]
     sentences.append(errors(results, [CLEAN.name, *hardest]))
-    sentences += [corpus(results, row.name) for row in results.rows if row.table == OWN]
-    return [sentence for sentence in sentences if sentence]
+    return [sentence for sentence in sentences if sentence] + measured(results)
 
 
 def errors(results: "Results", names: list[str]) -> str:
@@ -82,26 +81,11 @@ def errors(results: "Results", names: list[str]) -> str:
     return f"Wrong words of the hypothesis, and word ends along transcripts: {'; '.join(parts)}." if parts else ""
 
 
-def corpus(results: "Results", name: str) -> str:
-    """What was measured on a user's cuts."""
-    measures = {
-        "ctc_wer": "WER of the hypothesis",
-        "word_boundary_error_ms": "word ends",
-        "cosine": "cosine",
-        "embedding_wer": "embedding WER",
-    }
-    figures = {what: results.figure(name, figure) for figure, what in measures.items()}
-    parts = [f"{what} {with_unit(found.value, found.unit)}" for what, found in figures.items() if found]
-    return f"On {results.row(name).title}, recordings from outside of this world: {', '.join(parts)}." if parts else ""
-
-
 def extended(study: Study, own: Own) -> Study:
     """The study with the noises and the corpora of a user. Raises UserError where there are none."""
     from ssr_connector.data.augment import find_recordings
-    from ssr_connector.data.cuts import read_cuts
 
-    for path in own.cuts.values():
-        read_cuts(path)
+    added = corpora(own.cuts)
     arms: tuple[Arm, ...] = ()
     picture = study.picture
     assert isinstance(picture, Picture)
@@ -111,13 +95,12 @@ def extended(study: Study, own: Own) -> Study:
         title = Path(own.noises).stem
         arms = in_noise(OWN, title, own.noises)
         panels = (*panels, noise_panel(title[:1].upper() + title[1:], arms))
-    corpora = tuple(Arm(f"cuts_{name}", name, table=OWN, cuts=path) for name, path in own.cuts.items())
     return replace(
         study,
-        arms=(*study.arms, *arms, *corpora),
+        arms=(*study.arms, *arms, *added),
         picture=replace(picture, panels=panels),
-        tables={**study.tables, OWN: "Corpora from outside of this world"},
-        quick=(*study.quick, *(arm.name for arm in arms if arm.name in QUICK_OWN), *(arm.name for arm in corpora)),
+        tables={**study.tables, **TABLE},
+        quick=(*study.quick, *(arm.name for arm in arms if arm.name in QUICK_OWN), *(arm.name for arm in added)),
     )
 
 

@@ -1,4 +1,4 @@
-"""A submission to ZeroSpeech 2021: `meta.yaml`, and `lexical/dev.txt` and the like, a line `FILENAME SCORE` a recording.
+"""A submission to ZeroSpeech 2021: `meta.yaml`, `lexical/dev.txt` and the like, a line `FILENAME SCORE` a recording.
 
 The challenge's own validator wants every recording of a split, those that no pair of gold.csv holds and those of the
 published test splits, which have no gold.csv, among them; and exactly these entries of meta.yaml, none of them empty
