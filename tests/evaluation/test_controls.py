@@ -4,10 +4,10 @@ from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.evaluation.choice import Choice, Example, Spoken
 from ssr_connector.evaluation.controls import NO_CONTEXT, ORACLE, OTHER_AUDIO, oracles, rotated, without_context
 from ssr_connector.evaluation.hearing import Hearing
-from ssr_connector.evaluation.tasks import SPEECH, SPEECH_TO_TEXT, TEXT_TO_SPEECH
+from ssr_connector.evaluation.tasks import SPEECH, SPEECH_TO_HEARD, SPEECH_TO_TEXT, TEXT_TO_SPEECH
 from ssr_connector.model.sequence import Speech
 
-MODES = (SPEECH_TO_TEXT, TEXT_TO_SPEECH, SPEECH)
+MODES = (SPEECH_TO_TEXT, SPEECH_TO_HEARD, TEXT_TO_SPEECH, SPEECH)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def tokens(part):
 
 def test_the_oracle_hears_the_tokens_of_the_true_texts(model, hearing, items):
     found = scored(oracles(hearing, model, items, MODES), items)
-    assert set(found) == {(mode, ORACLE) for mode in MODES}
+    assert set(found) == {(mode, ORACLE) for mode in (SPEECH_TO_TEXT, TEXT_TO_SPEECH, SPEECH)}
     own, going_on = (model.tokenize(text)[0] for text in ("Anna.", " The dog."))
     (context,), endings = found[SPEECH_TO_TEXT, ORACLE][0]
     assert tokens(context) == own != tokens(hearing.speech(model, [items[0].context.audio])[items[0].context.audio])
@@ -69,6 +69,9 @@ def test_controls_change_the_context_alone(model, hearing, items):
     assert [tokens(e[0]) for e in endings] == [
         list(hearing.heard[c.audio].alignment.token_ids) for c in items[0].choices
     ]
+    written = [hearing.heard[c.audio].alignment.text for c in items[0].choices]
+    assert found[SPEECH_TO_HEARD, NO_CONTEXT][0] == ([], [[text] for text in written])
+    assert found[SPEECH_TO_HEARD, OTHER_AUDIO][0][1] == [[f" {text}" if text else ""] for text in written]
     assert found[SPEECH_TO_TEXT, NO_CONTEXT][0] == ([], [["The dog."], ["A king."]])
     context, endings = found[SPEECH, NO_CONTEXT][0]
     assert context == []

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,7 +10,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.evaluation.choice import Choice, Outcome, Spoken
 from ssr_connector.evaluation.controls import NO_CONTEXT, ORACLE, OTHER_AUDIO
 from ssr_connector.evaluation.hearing import Hearing
-from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite, with_examples
+from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite, spoken_modes, with_examples
 from ssr_connector.evaluation.tasks import TASKS
 
 
@@ -44,12 +45,19 @@ def test_every_mode_system_and_condition_gets_its_row(suite, model):
     found = {(r.mode, r.system, r.condition) for r in suite.rows}
     assert found == {
         ("T", TEXT_MODEL, "clean"),
-        *((m, s, "clean") for m in ("S→T", "T→S", "S") for s in ("ssr", CASCADE)),
+        *((m, s, "clean") for m in ("S→T", "S→H", "T→S", "S") for s in ("ssr", CASCADE)),
         *(("S→T", s, "5 dB") for s in ("ssr", CASCADE)),
-        *((m, s, "clean") for m in ("S→T", "T→S", "S") for s in (ORACLE, NO_CONTEXT)),
-        *((m, OTHER_AUDIO, "clean") for m in ("S→T", "S")),
+        *((m, ORACLE, "clean") for m in ("S→T", "T→S", "S")),
+        *((m, NO_CONTEXT, "clean") for m in ("S→T", "S→H", "T→S", "S")),
+        *((m, OTHER_AUDIO, "clean") for m in ("S→T", "S→H", "S")),
     }
     assert all(r.n == 4 and r.chance == 50 for r in suite.rows)
+    heard, read = (suite.scores["storycloze", mode, CASCADE, "clean"] for mode in ("S→H", "S"))
+    assert heard == read  # it reads what was recognised either way
+    assert spoken_modes(SimpleNamespace(connector=SimpleNamespace(needs_segments=False)), TASKS["storycloze"]) == [
+        "S→T",
+        "S→H",
+    ]
 
 
 def test_rows_that_need_texts_are_left_out_without_them_and_those_that_lack_some_room_are_counted(
@@ -149,9 +157,10 @@ def test_a_file_without_recordings_is_read_and_what_is_left_out_is_noted_once(su
     suite.score_speech(model, "ssr")
     suite.score_controls(model)
     assert [(r.mode, r.system, r.n) for r in suite.rows] == [("T", TEXT_MODEL, 1)]
-    assert suite.left_out == notes[:3]
+    assert suite.left_out == notes[:4]
     assert suite.left_out == [
         "storycloze S→T is left out: it holds no recordings of contexts",
+        "storycloze S→H is left out: it holds no recordings of contexts",
         "storycloze T→S is left out: it holds no recordings of choices",
         "storycloze S is left out: it holds no recordings of choices",
     ]

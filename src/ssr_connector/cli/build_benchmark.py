@@ -9,7 +9,7 @@ HELP = "speak a written benchmark (MMLU, StoryCloze, BLiMP, multiple choice), as
 EPILOG = """\
 NAME is one of
   speech-mmlu             Hendrycks' folder: test/*_test.csv (or val/), and dev/*_dev.csv for the examples
-  speech-storycloze       StoryCloze's CSV: beginnings and endings, for the modes S→T, T→S and S of the task storycloze
+  speech-storycloze       StoryCloze's CSV: beginnings and endings, for all modes of the task storycloze
   speech-blimp            BLiMP's folder of JSON lines (sentence_good, sentence_bad)
   speech-multiple-choice  JSON lines with query, choices, gold: a file or a folder
 

@@ -8,7 +8,7 @@ from ssr_connector.data.text import SpeechText
 from ssr_connector.evaluation import tasks
 from ssr_connector.evaluation.choice import Choice, Parts, Spoken
 from ssr_connector.evaluation.hearing import Hearing
-from ssr_connector.evaluation.tasks import SPEECH, SPEECH_TO_TEXT, TEXT_TO_SPEECH
+from ssr_connector.evaluation.tasks import SPEECH_TO_HEARD, SPEECH_TO_TEXT, TEXT_TO_SPEECH
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Speech
 
@@ -56,9 +56,12 @@ class Control:
 def oracles(
     hearing: Hearing, model: SSRForConditionalGeneration, items: Sequence[Choice], modes: Iterable[str]
 ) -> Iterator[Control]:
-    """What each mode would score if its recordings were recognised without error, where all texts are known."""
+    """What each mode would score if its recordings were recognised without error, where all texts are known.
+
+    Choices that are recognised without error are those of S→T, so that S→H has no oracle of its own.
+    """
     contexts, choices = recordings(hearing, model, items, along_texts=True)
-    for mode in modes:
+    for mode in (mode for mode in modes if mode != SPEECH_TO_HEARD):
         heard = heard_in(mode, contexts, choices)
         if all(each.texts_known for each in heard):
             yield Control(mode, ORACLE, tasks.spoken_parts(mode, hear(heard)), heard)
@@ -73,9 +76,10 @@ def without_context(
     contexts, choices = recordings(hearing, model, items)
     for mode in modes:
         heard = heard_in(mode, contexts, choices)
+        given = mode, hear(heard), hearing.transcripts
         if mode != TEXT_TO_SPEECH and all(item.context.audio for item in items):
-            yield Control(mode, OTHER_AUDIO, after_others(items, tasks.spoken_parts(mode, hear(heard))), heard)
-        yield Control(mode, NO_CONTEXT, tasks.context_free_parts(mode, hear(heard)), heard)
+            yield Control(mode, OTHER_AUDIO, after_others(items, tasks.spoken_parts(*given)), heard)
+        yield Control(mode, NO_CONTEXT, tasks.context_free_parts(*given), heard)
 
 
 def recordings(
@@ -89,7 +93,9 @@ def recordings(
 
 def heard_in(mode: str, contexts: Recordings, choices: Recordings) -> Sequence[Recordings]:
     """What a mode hears of them."""
-    return {SPEECH_TO_TEXT: [contexts], TEXT_TO_SPEECH: [choices], SPEECH: [contexts, choices]}[mode]
+    if mode in (SPEECH_TO_TEXT, SPEECH_TO_HEARD):
+        return [contexts]
+    return [choices] if mode == TEXT_TO_SPEECH else [contexts, choices]
 
 
 def hear(among: Sequence[Recordings]) -> Callable[[Spoken], Speech]:

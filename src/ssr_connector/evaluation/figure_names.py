@@ -7,11 +7,20 @@ from typing import Any
 from ssr_connector.evaluation.controls import NO_CONTEXT, ORACLE, OTHER_AUDIO
 from ssr_connector.evaluation.stats import Estimate
 from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite
-from ssr_connector.evaluation.tasks import CEILINGS, SPEECH, SPEECH_TO_TEXT, TASKS, TEXT, TEXT_TO_SPEECH
+from ssr_connector.evaluation.tasks import (
+    CEILINGS,
+    SPEECH,
+    SPEECH_TO_HEARD,
+    SPEECH_TO_TEXT,
+    TASKS,
+    TEXT,
+    TEXT_TO_SPEECH,
+)
 
 SLUGS = {
     TEXT: "text",
     SPEECH_TO_TEXT: "s2t",
+    SPEECH_TO_HEARD: "s2h",
     TEXT_TO_SPEECH: "t2s",
     SPEECH: "s",
     CASCADE: "cascade",

@@ -137,6 +137,11 @@ class Hearing:
                 out[key] = Heard(row, alignment, waveform.duration_s)
         return out
 
+    @property
+    def transcripts(self) -> dict[str, str]:
+        """What the recogniser made of each recording."""
+        return {key: heard.alignment.text for key, heard in self.heard.items()}
+
     def frames(self, paths: Sequence[str]) -> Frames:
         """A batch of frames."""
         values, lengths = pad_frames([self.heard[p].frames.float() for p in paths])

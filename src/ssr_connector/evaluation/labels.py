@@ -31,6 +31,7 @@ TASKS = {
 MODES = {
     "T": "everything written",
     "S→T": "context spoken, answers written",
+    "S→H": "both spoken, answers as the recogniser wrote them: the same for every connector",
     "T→S": "context written, answers spoken",
     "S": "everything spoken",
     "speech": "question and options spoken, the answer's letter written",

@@ -19,7 +19,7 @@ from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.sample import sample
 from ssr_connector.evaluation.stats import Estimate, by_speaker, clustered_mean, paired_difference
 from ssr_connector.evaluation.style import with_shown
-from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT, Task
+from ssr_connector.evaluation.tasks import SPEECH, SPEECH_TO_HEARD, SPEECH_TO_TEXT, TASKS, TEXT, TEXT_TO_SPEECH, Task
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.scoring import max_positions
 from ssr_connector.model.sequence import Speech
@@ -260,19 +260,21 @@ class Suite:
                 if not modes:
                     continue
                 contexts, choices = tasks.recordings(task, self.items(task))
-                needed = contexts | (choices if any(m != SPEECH_TO_TEXT for m in modes) else set())
+                needed = contexts | (choices if {TEXT_TO_SPEECH, SPEECH} & set(modes) else set())
                 hear = once_needed(functools.partial(hearing.speech, model, needed))
                 for mode in modes:
-                    self.score(model, tasks.spoken_parts(mode, hear), name, mode, system, condition)
+                    parts = tasks.spoken_parts(mode, hear, hearing.transcripts)
+                    self.score(model, parts, name, mode, system, condition)
 
     def score_cascade(self, model: SSRForConditionalGeneration) -> None:
         """The aligner's hypothesis as text, into the text LLM."""
         for condition, hearing in self.hearings.items():
-            transcripts = {path: heard.alignment.text for path, heard in hearing.heard.items()}
             for name, task in self.spoken_tasks():
                 for mode in task.modes:
                     if mode == SPEECH_TO_TEXT or (mode != TEXT and condition == "clean"):
-                        self.score(model, tasks.cascade_parts(mode, transcripts), name, mode, CASCADE, condition)
+                        self.score(
+                            model, tasks.cascade_parts(mode, hearing.transcripts), name, mode, CASCADE, condition
+                        )
 
     def score_controls(self, model: SSRForConditionalGeneration) -> None:
         """Oracle alignment, another item's audio, and no context at all, in every mode that the connector allows."""
@@ -283,7 +285,7 @@ class Suite:
                 for row in rows(hearing, model, items, modes):
                     self.score(model, row.parts, name, row.mode, row.system, n_unforced=row.n_unforced)
             for mode in modes:
-                if (name, mode, ORACLE, "clean") not in self.outcomes:
+                if mode != SPEECH_TO_HEARD and (name, mode, ORACLE, "clean") not in self.outcomes:
                     self.leave_out(f"{name} {mode} {ORACLE}", "not every recording has its text")
 
     # --- what comes of it ---
@@ -320,9 +322,11 @@ def in_words(task: str, mode: str, system: str, condition: str) -> str:
 
 
 def spoken_modes(model: SSRForConditionalGeneration, task: Task, condition: str = "clean") -> list[str]:
-    """In which a system is scored: spoken choices only where nothing is noisy and vectors stand for tokens."""
-    all_of_them = condition == "clean" and model.connector.needs_segments
-    return [m for m in task.modes if m == SPEECH_TO_TEXT or (m != TEXT and all_of_them)]
+    """In which a system is scored: spoken choices only where nothing is noisy, heard only where vectors are tokens'."""
+    modes = {SPEECH_TO_TEXT}
+    if condition == "clean":
+        modes |= {SPEECH_TO_HEARD, TEXT_TO_SPEECH, SPEECH} if model.connector.needs_segments else {SPEECH_TO_HEARD}
+    return [mode for mode in task.modes if mode in modes]
 
 
 def once_needed(hears: Callable[[], dict[str, Speech]]) -> Callable[[Spoken], Speech]:

@@ -10,7 +10,9 @@ from ssr_connector.evaluation.labels import WRITTEN_AS
 from ssr_connector.model.scoring import Part
 
 T = TypeVar("T")
+NOTHING: Mapping[str, str] = {}
 TEXT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, SPEECH = "T", "S→T", "T→S", "S"
+SPEECH_TO_HEARD = "S→H"  # spoken choices as the recogniser wrote them: also for connectors whose vectors are no tokens'
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,10 @@ class Task:
     labelled: bool = False  # choices are labels: recordings that bear them are heard first, as examples
 
 
+SPOKEN_CHOICES = {SPEECH_TO_HEARD, TEXT_TO_SPEECH, SPEECH}
+SPOKEN_BOTH = (TEXT, SPEECH_TO_TEXT, SPEECH_TO_HEARD, TEXT_TO_SPEECH, SPEECH)  # contexts and choices
 TASKS: dict[str, Task] = {
-    "storycloze": Task("storycloze.jsonl", (TEXT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, SPEECH), "mean"),
+    "storycloze": Task("storycloze.jsonl", SPOKEN_BOTH, "mean"),
     "spoken_mmlu": Task("mmlu.jsonl", (TEXT, SPEECH_TO_TEXT), "sum"),
     "spoken_mmlu_cloze": Task("mmlu_cloze.jsonl", (TEXT, SPEECH_TO_TEXT), "mean"),
     "spoken_mmlu_text_options": Task("mmlu_text_options.jsonl", (TEXT, SPEECH_TO_TEXT), "sum"),
@@ -45,9 +49,7 @@ TASKS: dict[str, Task] = {
     "blimp_original": Task("blimp.jsonl", (TEXT,), "sum"),
     "multiple_choice": Task("multiple_choice.jsonl", (TEXT,), "mean"),
     # of `ssr build-benchmark` alone
-    "spoken_multiple_choice": Task(
-        "spoken_multiple_choice.jsonl", (TEXT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, SPEECH), "mean"
-    ),
+    "spoken_multiple_choice": Task("spoken_multiple_choice.jsonl", SPOKEN_BOTH, "mean"),
     "spoken_sentences": Task("spoken_sentences.jsonl", (TEXT, SPEECH), "sum"),
 }
 
@@ -65,8 +67,9 @@ def text_parts(task: Task) -> Parts:
     return parts
 
 
-def spoken_parts(mode: str, hear: Callable[[Spoken], Part]) -> Parts:
+def spoken_parts(mode: str, hear: Callable[[Spoken], Part], transcripts: Mapping[str, str] = NOTHING) -> Parts:
     """A spoken context, spoken choices, or both; `hear` says what stands for a recording."""
+    choice = choice_parts(mode, hear, transcripts)
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
         context = [part for part in before(item, hear) if part != ""]
@@ -74,9 +77,20 @@ def spoken_parts(mode: str, hear: Callable[[Spoken], Part]) -> Parts:
             context.append(item.context.text if mode == TEXT_TO_SPEECH else hear(item.context))
         if item.prompt:
             context.append(item.prompt)
+        return context, [choice("…", c) for c in item.choices]
+
+    return parts
+
+
+def choice_parts(
+    mode: str, hear: Callable[[Spoken], Part], transcripts: Mapping[str, str]
+) -> Callable[[str, Spoken], list[Part]]:
+    """A choice after a context as a mode has it: written, as it was recognised, or heard."""
+
+    def parts(context: str, choice: Spoken) -> list[Part]:
         if mode == SPEECH_TO_TEXT:
-            return context, [[after("…", c.text)] for c in item.choices]
-        return context, [[hear(c)] for c in item.choices]
+            return [after(context, choice.text)]
+        return [after(context, transcripts[choice.audio]) if mode == SPEECH_TO_HEARD else hear(choice)]
 
     return parts
 
@@ -98,16 +112,15 @@ def cascade_parts(mode: str, transcripts: Mapping[str, str]) -> Parts:
     return parts
 
 
-def context_free_parts(mode: str, hear: Callable[[Spoken], Part]) -> Parts:
+def context_free_parts(mode: str, hear: Callable[[Spoken], Part], transcripts: Mapping[str, str] = NOTHING) -> Parts:
     """A control: the prompt alone, after the examples where there are some, without the context."""
+    choice = choice_parts(mode, hear, transcripts)
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
         *start, written = before(item, hear)
         last = f"{written}{item.prompt}"
         context = [part for part in (*start, last) if part != ""]
-        if mode == SPEECH_TO_TEXT:
-            return context, [[after(last, c.text)] for c in item.choices]
-        return context, [[hear(c)] for c in item.choices]
+        return context, [choice(last, c) for c in item.choices]
 
     return parts
 
@@ -139,8 +152,10 @@ def lack(task: Task, mode: str, items: list[Choice]) -> str:
         if not task.written and any(i.written and not i.context.text for i in items):
             return "its questions are only laid out for reading, not as they would be said (context.text)"
         return ""
+    if mode in (SPEECH_TO_TEXT, SPEECH_TO_HEARD) and not any(i.context.audio for i in items):
+        return "it holds no recordings of contexts"
     if mode == SPEECH_TO_TEXT:
-        return "" if any(i.context.audio for i in items) else "it holds no recordings of contexts"
+        return ""
     return "" if any(c.audio for i in items for c in i.choices) else "it holds no recordings of choices"
 
 
@@ -149,13 +164,12 @@ def check_recordings(name: str, task: Task, items: list[Choice]) -> None:
     for item in items:
         if SPEECH_TO_TEXT in task.modes and not item.context.audio:
             raise UserError(f"{name}: the item {item.id} has no recording of its context (context.audio)")
-        if {SPEECH, TEXT_TO_SPEECH} & set(task.modes) and not all(c.audio for c in item.choices):
+        if SPOKEN_CHOICES & set(task.modes) and not all(c.audio for c in item.choices):
             raise UserError(f"{name}: the item {item.id} has a choice without a recording (choices[].audio)")
 
 
 def recordings(task: Task, items: list[Choice]) -> tuple[set[str], set[str]]:
     """Paths of the contexts, and of the choices where a mode needs them spoken."""
     contexts = {i.context.audio for i in items if i.context.audio}
-    spoken_choices = {TEXT_TO_SPEECH, SPEECH} & set(task.modes)
-    choices = {c.audio for i in items for c in i.choices if c.audio} if spoken_choices else set()
+    choices = {c.audio for i in items for c in i.choices if c.audio} if SPOKEN_CHOICES & set(task.modes) else set()
     return contexts, choices

@@ -77,6 +77,7 @@ CONNECTORS = Study(
         Column("steps", "steps", "{:.0f}"),
         Column("learning_rate", "learning rate", "{:.2g}"),
         Column(TASK, "StoryCloze S→T, %", "{:.1f}", paired=True),
+        Column("storycloze_s2h", "StoryCloze S→H, %", "{:.1f}", paired=True),
         Column("spoken_mmlu_cloze", "spoken MMLU, cloze, %", "{:.1f}", paired=True),
         Column("cosine", "cosine", "{:.3f}"),
         Column("asr_wer", "WER by prompt, %", "{:.1f}"),
