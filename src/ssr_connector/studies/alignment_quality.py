@@ -35,6 +35,7 @@ TAUGHT = tuple(
     )
     for arm in (SHIFTED[-1], JITTERED[-1], DROPPED[-1])
 )
+DAMAGED = (*SHIFTED, *JITTERED, *DROPPED, *MERGED)
 SNR_DB = (20, 10, 5, 0)
 LISTENING = ("char_ctc", "sub_ctc", "unity2", "cif", "gold", "pocketsphinx")  # those whose boundaries noise may move
 TITLES = {arm.name: arm.title for arm in ALIGNERS.arms if arm.name in LISTENING}
@@ -70,8 +71,8 @@ def noise_panel(title: str, arms: tuple[Arm, ...]) -> Panel:
 
 def paragraph(results: "Results") -> list[str]:
     """Which damage costs anything, whether what learnt with it bears it better; then each aligner in noise."""
-    damaged = [row.name for row in results.rows if not row.table and row.name != NONE.name]
-    there = [name for name in damaged if name not in {arm.name for arm in TAUGHT}]
+    rows = {row.name for row in results.rows}
+    there = [arm.name for arm in DAMAGED if arm.name in rows]
     sentences = []
     for figure, what in ((TASK, "StoryCloze S→T"), (CLOSENESS, "cosine to text")):
         changes = {name: results.difference(name, NONE.name, figure) for name in there}
@@ -83,9 +84,7 @@ def paragraph(results: "Results") -> list[str]:
             sentences.append(f"No loss is told apart in {what} with: {listed(free)}.")
     pairs = [(arm.name, arm.name.removesuffix("_taught")) for arm in TAUGHT]
     sentences += [
-        compared(results, taught, heard, TASK, "StoryCloze S→T")
-        for taught, heard in pairs
-        if {taught, heard} <= set(damaged)
+        compared(results, taught, heard, TASK, "StoryCloze S→T") for taught, heard in pairs if {taught, heard} <= rows
     ]
     for name in TITLES:
         sentences += of_aligner(results, name)
@@ -139,7 +138,7 @@ def hardest(results: "Results") -> list[str]:
 ALIGNMENT_QUALITY = Study(
     name="alignment-quality",
     question="how much error in the boundaries of tokens does SSR bear, and how much do aligners make in noise?",
-    arms=(NONE, *SHIFTED, *JITTERED, *DROPPED, *MERGED, *TAUGHT, *(arm for arms in IN_NOISE.values() for arm in arms)),
+    arms=(NONE, *DAMAGED, *TAUGHT, *(arm for arms in IN_NOISE.values() for arm in arms)),
     columns=(
         Column(TASK, "StoryCloze S→T, %", "{:.1f}", paired=True),
         Column(CLOSENESS, "cosine", "{:.3f}", paired=True),

@@ -103,7 +103,7 @@ def librispeech(folder: Path, engine: Engine, console: Console) -> Found:
     good, unfit = judge(entries, facts, MAX_DURATION_S)
     transcribed = {entry.audio for entry in entries} | {Path(row.audio) for row in rejected}
     remarks = [
-        Rejected(path.name, str(path), "a recording without a transcript")
+        Rejected(path.name, str(path), "a recording without a transcript", "")
         for path in sorted(folder.rglob("*.flac"))
         if path not in transcribed
     ]
