@@ -66,6 +66,14 @@ def test_one_recording_is_shown_with_the_tokens_of_an_llm(tiny_corpus, tiny_enco
     assert list(alignments) == ["u03"]
 
 
+def test_a_text_that_cannot_be_what_is_said_is_doubted(tiny_corpus, capsys):
+    command = ["align", str(tiny_corpus.parent / "u03.wav"), "--aligner", "uniform", "--text"]
+    assert main([*command, "One two three."]) == 0
+    assert "low confidence" not in capsys.readouterr().out
+    assert main([*command, "Incomprehensibilities " * 40]) == 0
+    assert "low confidence: listen" in capsys.readouterr().out
+
+
 def test_scores_are_shown_and_written(tiny_corpus, tiny_aligner, tmp_path, capsys):
     wave = tiny_corpus.parent / "u03.wav"
     command = ["align", str(wave), "--aligner", str(tiny_aligner), "--text", "One two three.", "--out", str(tmp_path)]
