@@ -39,11 +39,13 @@ def test_word_times_become_frames_and_tokens(tiny_corpus, tiny_encoder, tiny_llm
         )
 
 
-def test_a_trained_aligner_writes_the_same_formats(tiny_corpus, tiny_aligner, tmp_path):
+def test_a_trained_aligner_writes_the_same_formats(tiny_corpus, tiny_aligner, tmp_path, capsys):
     cuts = tiny_corpus / "dev.jsonl.gz"
     assert main(["align", str(cuts), "--aligner", str(tiny_aligner), "--out", str(tmp_path / "a")]) == 0
     made = sorted(p.name for p in (tmp_path / "a").iterdir())
     assert made == ["alignments.jsonl", "rejected.tsv", "words.ctm", "words.jsonl"]
+    told = f"--training.aligner {tiny_aligner} --data.alignments {tmp_path / 'a'}"
+    assert told in capsys.readouterr().out.rpartition("Next:")[2]
 
 
 def test_one_recording_is_shown(tiny_corpus, tmp_path, capsys):

@@ -76,6 +76,27 @@ def test_an_aligner_without_development_data_is_said_to_be_unmeasured(recipe, ca
     assert "there is no data.dev" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("stage", "function", "dev", "command"),
+    [
+        ("aligner", "train_aligner", "d", "ssr align a b d --aligner x/aligner --out x/aligned"),
+        ("distill", "train_connector", "d", "ssr generate ask x/model question.wav ' The answer is:'"),
+        ("finetune", "finetune", "d", "ssr evaluate x/model --cuts d --out x/results"),
+        ("finetune", "finetune", "d,e", "ssr generate ask x/model question.wav ' The answer is:'"),
+    ],
+)
+def test_the_next_command_is_told_by_one_of_all_processes(stage, function, dev, command, recipe, capsys, monkeypatch):
+    from ssr_connector.training import stages
+
+    monkeypatch.setattr(stages, function, lambda recipe, report: {"loss": 1.0})
+    line = ["train", stage, "--config", recipe, "--out=x", "--data.train=a,b", f"--data.dev={dev}"]
+    assert main(line) == 0
+    assert capsys.readouterr().out.endswith(f"\nNext:\n  {command}\n")
+    monkeypatch.setenv("RANK", "1")
+    assert main(line) == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_a_repeated_command_says_that_it_is_done(recipe, capsys, monkeypatch):
     from ssr_connector.training import stages
 

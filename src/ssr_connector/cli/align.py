@@ -1,6 +1,7 @@
 """`ssr align`: where every word and token of a recording lies."""
 
 import argparse
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -147,6 +148,7 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
     import time
 
     from ssr_connector.aligners import corpus, word_corpus
+    from ssr_connector.aligners.bundle import is_aligner
     from ssr_connector.aligners.formats import FORMATS
     from ssr_connector.aligners.picture import draw
     from ssr_connector.data.cuts import cut_audio, read_manifests
@@ -185,6 +187,10 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
     )
     for reason, n in Counter(reason for _, reason in rejected).most_common():
         console.print(f"  rejected: {n} × {reason}", soft_wrap=True)
+    if is_aligner(Path(args.aligner)):
+        words = ["ssr", "train", "distill", "--config", "recipes/own.yaml", "--out", "runs/distill"]
+        words += ["--training.aligner", args.aligner, "--data.alignments", str(args.out)]
+        console.print(f"\nNext:\n  {shlex.join(words)}", soft_wrap=True)
     return 0
 
 

@@ -1,6 +1,8 @@
 """`ssr train`: aligner, distill (stage 1), finetune (stage 2)."""
 
 import argparse
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.training.stages import INFEASIBLE
     from ssr_connector.training.unreadable import REJECTED
 
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, quiet=os.environ.get("RANK", "0") != "0")  # one of all speaks
     train = {"aligner": stages.train_aligner, "distill": stages.train_connector, "finetune": stages.finetune}[
         args.stage
     ]
@@ -94,7 +96,21 @@ def run(args: argparse.Namespace) -> int:
         console.print(f"{figures['padding_this_run']:.0%} of the frames of a batch were padding", soft_wrap=True)
     result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")
     console.print(f"{summary(figures) or 'already done'}\n{result}", soft_wrap=True)
+    console.print(f"\nNext:\n  {next_command(args, recipe, result)}", soft_wrap=True)
     return 0
+
+
+def next_command(args: argparse.Namespace, recipe: "Recipe", result: Path) -> str:
+    """What to do with what was trained."""
+    from ssr_connector.config import paths_of
+
+    train, dev = paths_of(recipe.data.train), paths_of(recipe.data.dev)
+    words: list[str | Path] = ["generate", "ask", result, "question.wav", " The answer is:"]
+    if args.stage == "aligner":
+        words = ["align", *train, *dev, "--aligner", result, "--out", Path(recipe.out) / "aligned"]
+    elif args.stage == "finetune" and len(dev) == 1:
+        words = ["evaluate", result, "--cuts", *dev, "--out", Path(recipe.out) / "results"]
+    return shlex.join(["ssr", *map(str, words)])
 
 
 def development(figures: "Logged", recipe: "Recipe") -> list[str]:
