@@ -67,9 +67,9 @@ def run(args: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from ssr_connector.cli.import_benchmark import counted
     from ssr_connector.errors import UserError
     from ssr_connector.evaluation.benchmarks.layout import Options
+    from ssr_connector.evaluation.benchmarks.words import counted
     from ssr_connector.evaluation.spoken.building import Plan, build
     from ssr_connector.evaluation.spoken.speaker import choose_speaker
     from ssr_connector.progress import bar

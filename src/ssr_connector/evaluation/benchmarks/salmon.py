@@ -61,8 +61,9 @@ def read_part(folder: Path, layout: Layout) -> None:
             samples.setdefault(match[1], {})[int(match[2])] = path
     if not samples:
         layout.reject(folder.name, "a folder without samples")
-    for number in sorted(set(range(max(map(int, samples), default=0))) - set(map(int, samples))):
-        layout.remark(f"{folder.name}/{number}", "a number that no sample has, below those of others")
+    there = {int(number) for number in samples}
+    for gap in sorted(set(range(max(there, default=0))) - there):
+        layout.remark(f"{folder.name}/{gap}", "a number that no sample has, below those of others")
     for number in sorted(samples, key=in_sequence):
         found = [samples[number][k] for k in sorted(samples[number])]
         name = f"{folder.name}/{number}"
