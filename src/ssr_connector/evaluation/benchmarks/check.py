@@ -18,7 +18,6 @@ from ssr_connector.evaluation.benchmarks import BENCHMARKS
 from ssr_connector.evaluation.benchmarks.conversion import read_benchmark
 from ssr_connector.evaluation.benchmarks.layout import Options
 from ssr_connector.evaluation.benchmarks.words import usable
-from ssr_connector.evaluation.tasks import TASKS
 from ssr_connector.progress import bar
 
 LIBRISPEECH = "librispeech"
@@ -59,8 +58,9 @@ def check_folder(source: Path, tasks: Sequence[str], engine: Engine, console: Co
     if not source.is_dir():
         raise UserError(f"--check {source}: give the folder of a download")
     for task in tasks:
-        if task not in TASKS:
-            raise UserError(f"there is no task {task!r}; known are {', '.join(TASKS)}")
+        if not any(task in BENCHMARKS[name].tasks for name in AT_A_GLANCE):
+            known = ", ".join(task for name in AT_A_GLANCE for task in BENCHMARKS[name].tasks)
+            raise UserError(f"--check --tasks {task}: no download is known for it at a glance; one is for {known}")
     wanted = [name for name, benchmark in BENCHMARKS.items() if not tasks or {*tasks} & {*benchmark.tasks}]
     places = {name: folders_of(name, source) for name in wanted}
     with_librispeech = not tasks and is_librispeech(source)
