@@ -3,6 +3,7 @@ import dataclasses
 from ssr_connector.evaluation.choice import Choice, Example, Spoken, value
 from ssr_connector.evaluation.tasks import (
     SPEECH,
+    SPEECH_TO_HEARD,
     SPEECH_TO_TEXT,
     TASKS,
     TEXT,
@@ -44,6 +45,8 @@ def test_spoken_modes_put_speech_where_it_belongs():
     assert spoken_parts(TEXT_TO_SPEECH, hear)(STORY) == (["He ran."], [["<0.wav>"], ["<1.wav>"]])
     assert spoken_parts(SPEECH, hear)(STORY) == (["<c.wav>"], [["<0.wav>"], ["<1.wav>"]])
     assert spoken_parts(SPEECH, hear)(PAIR) == ([], [["<0.wav>"], ["<1.wav>"]])
+    recognised = {"0.wav": "He one.", "1.wav": ""}  # of which nothing was heard: there is nothing to score
+    assert spoken_parts(SPEECH_TO_HEARD, hear, recognised)(STORY) == (["<c.wav>"], [[" He one."], [""]])
 
 
 def test_cascade_writes_what_was_heard_and_scores_written_choices_as_they_are():
@@ -63,7 +66,12 @@ def test_an_ending_of_which_nothing_was_heard_wins_in_no_system(model):
 
 
 def test_the_control_keeps_the_prompt_alone():
-    assert context_free_parts(hear)(QUIZ) == ([" So:"], [[" A"], [" B"]])
+    assert context_free_parts(SPEECH_TO_TEXT, hear)(QUIZ) == ([" So:"], [[" A"], [" B"]])
+    assert context_free_parts(SPEECH, hear)(STORY) == ([], [["<0.wav>"], ["<1.wav>"]])
+    assert context_free_parts(SPEECH_TO_HEARD, hear, {"0.wav": "He one.", "1.wav": "It."})(STORY)[1] == [
+        ["He one."],
+        ["It."],
+    ]
 
 
 def test_examples_come_before_everything_but_what_is_laid_out_for_reading():
@@ -73,7 +81,7 @@ def test_examples_come_before_everything_but_what_is_laid_out_for_reading():
     assert text_parts(TASKS["mmlu"])(shown) == text_parts(TASKS["mmlu"])(QUIZ)
     assert spoken_parts(SPEECH_TO_TEXT, hear)(shown) == ([start, "<q.wav>", " So:"], [[" A"], [" B"]])
     assert cascade_parts(SPEECH_TO_TEXT, {"q.wav": "Where?"})(shown)[0] == [f"{start}Where? So:"]
-    assert context_free_parts(hear)(shown)[0] == [f"{start} So:"]
+    assert context_free_parts(SPEECH_TO_TEXT, hear)(shown)[0] == [f"{start} So:"]
 
 
 def test_examples_are_heard_before_a_recording_that_is_to_be_labelled():
@@ -85,7 +93,7 @@ def test_examples_are_heard_before_a_recording_that_is_to_be_labelled():
     heard = {"f.wav": "Run.", "s.wav": "Walk.", "q.wav": "Go."}
     written = "Run. Style: fast\nWalk. Style: slow\nGo. Style:"
     assert cascade_parts(SPEECH_TO_TEXT, heard)(item) == ([written], labels)
-    assert context_free_parts(hear)(item)[0] == ["", *expected[:3], " Style: slow\n Style:"]
+    assert context_free_parts(SPEECH_TO_TEXT, hear)(item)[0] == [*expected[:3], " Style: slow\n Style:"]
 
 
 def test_only_needed_recordings_are_listed():

@@ -1,13 +1,15 @@
 """`ssr` in a process of its own."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.data.cuts import cut_audio, read_cuts
 from ssr_connector.errors import UserError
-from ssr_connector.studies.aligning import run_alone, write_heard
+from ssr_connector.studies.aligning import align_heard, run_alone, write_heard
 from ssr_connector.studies.ears import Material
 from ssr_connector.studies.surroundings import Surroundings
 
@@ -33,3 +35,14 @@ def test_time_and_memory_are_those_of_the_process_alone(tmp_path):
     assert 0 < used["cpu_s"] < 60
     assert 5 < used["memory_mib"] < 500
     assert len(held) == 600 * 2**20
+
+
+@pytest.mark.slow
+def test_an_aligner_of_words_places_those_of_noisy_tests(tiny_corpus, tiny_encoder, tiny_llm, tmp_path):
+    cuts = tiny_corpus / "dev.jsonl.gz"
+    change = Surroundings(noise="generated", snr_db=0.0).change(None, None)
+    base = SimpleNamespace(encoder=tiny_encoder, llm=tiny_llm)
+    facts = align_heard(base, "uniform", Material(Path(), (), cuts, change), tmp_path)
+    assert facts["lost"] == 0
+    assert set(read_alignments(tmp_path / FILE)[1]) == {cut.id for cut in read_cuts(cuts)}
+    assert not (tmp_path / "heard").exists()
