@@ -8,9 +8,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is downloaded, nor waite
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: many tiny operations are slower on more threads
 if not Path("/dev/nvidiactl").exists():
     os.environ["TRITON_INTERPRET"] = "1"  # before anything imports Triton: without a GPU kernels run as Python
-signal.signal(signal.SIGINT, signal.default_int_handler)  # `make test &` ignores it, and so would every child
 
 import pytest
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # `make test &` ignores it, and so would every child
 
 SENTENCES = (
     "Anna found the old lamp in the garden.",
