@@ -119,7 +119,7 @@ def test_blimp_and_multiple_choice_are_spoken_and_scored(fake, tmp_path, tiny_mo
     assert cats.prompt == " The answer is:"
 
 
-def test_stories_are_spoken_and_scored_in_all_four_modes(fake, tmp_path, tiny_model):
+def test_stories_are_spoken_and_scored_in_all_modes(fake, tmp_path, tiny_model):
     sentences = "InputSentence1,InputSentence2,InputSentence3,InputSentence4"
     endings = "RandomFifthSentenceQuiz1,RandomFifthSentenceQuiz2"
     rows = ["u-1,He ran.,He fell.,He rose.,Did he win?,He ate 5 plums.,He won.,2", "u-2,A.,B.,C.,D.,So.,No.,1"]
@@ -135,7 +135,7 @@ def test_stories_are_spoken_and_scored_in_all_four_modes(fake, tmp_path, tiny_mo
     evaluate = ["evaluate", str(tiny_model), "--data", str(out), "--out", str(results)]
     assert main([*evaluate, "--evaluation.bootstrap", "20"]) == 0
     found = json.loads((results / "results.json").read_text())["rows"]
-    assert {r["mode"] for r in found} == {"T", "S→T", "T→S", "S"}
+    assert {r["mode"] for r in found} == {"T", "S→T", "S→H", "T→S", "S"}
 
 
 def test_what_is_refused(mmlu, fake, tmp_path, capsys):
