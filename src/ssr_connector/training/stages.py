@@ -71,7 +71,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     others = read_fitting([Path(section.boundaries)], transcripts, tokenize, clock) if section.boundaries else None
     unreadable = Unreadable(out, is_begun(out))
-    everything = speech_batches(recipe, cuts, source, transcripts, others, None, unreadable, alone=True)
+    everything = speech_batches(recipe, cuts, source, transcripts, tokenize, others, None, unreadable, alone=True)
     material = Material(
         transcripts.values(),
         tokenize,
@@ -91,10 +91,14 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     write_rejected(out / INFEASIBLE, infeasible)
     student = Student(aligner, [Weighted(section.type, 1.0, AlignerLoss(aligner, tokenize))])
     fitting_ones = cuts.only(fitting)
-    batches = speech_batches(recipe, fitting_ones, source, transcripts, others, augmentation, unreadable)
+    batches = speech_batches(recipe, fitting_ones, source, transcripts, tokenize, others, augmentation, unreadable)
     config = recipe.training
     figures = train(student, Batches(batches, None, config.workers), config, out, recipe.seed, progress)
-    figures |= {"left_out": float(batches.n_left_out), "infeasible": float(len(infeasible))}
+    figures |= {
+        "left_out": float(batches.n_left_out),
+        "alone": float(batches.n_alone),
+        "infeasible": float(len(infeasible)),
+    }
     aligner.eval().cpu()
     if processes().is_main_process:
         if recipe.data.dev:
@@ -141,7 +145,7 @@ def fit_delay(
     """
     dev, texts = load_cuts(recipe.data.dev, recipe.aligner.text_form)
     delays: list[float] = []
-    for batch in speech_batches(recipe, dev, source, texts, None, None, unreadable, alone=True).epoch(0):
+    for batch in speech_batches(recipe, dev, source, texts, tokenize, None, None, unreadable, alone=True).epoch(0):
         found = aligner.align(batch.frames, batch.transcripts, tokenize)
         for key, result in zip(batch.ids, found, strict=True):
             if not isinstance(result, Unalignable):
@@ -269,7 +273,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     folders = paths_of(recipe.data.alignments)
     alignments = read_fitting(folders, transcripts, model.tokenize, clock)
     unreadable = Unreadable(out, is_begun(out))
-    speech = speech_batches(recipe, cuts, source, transcripts, alignments, augmentation, unreadable)
+    speech = speech_batches(recipe, cuts, source, transcripts, model.tokenize, alignments, augmentation, unreadable)
     text = None
     if {"text", "ewc"} & set(config.objectives):
         text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
@@ -285,7 +289,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     if recipe.data.dev and on_speech:
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
         check_alignments(", ".join(map(str, folders)), alignments, dev_texts, model.tokenize)
-        held_out = speech_batches(recipe, dev, source, dev_texts, alignments, None, unreadable)
+        held_out = speech_batches(recipe, dev, source, dev_texts, model.tokenize, alignments, None, unreadable)
     if recipe.data.dev_text and "llm" in config.train:
         dev_text = text_batches(recipe, model, recipe.data.dev_text, alone=True)
     check_guard(config.max_text_drop, config.evaluate_every, dev_text is not None)
@@ -302,7 +306,8 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     if processes().is_main_process:
         model.save_pretrained(str(out / "model"))
     figures |= layer_shares(model.connector, model.config.encoder_layer)
-    return {**figures, "left_out": float(speech.n_left_out), "connector_parameters": model.connector.n_parameters}
+    figures |= {"left_out": float(speech.n_left_out), "alone": float(speech.n_alone)}
+    return {**figures, "connector_parameters": model.connector.n_parameters}
 
 
 def layer_shares(module: nn.Module, layer: Layers) -> Logged:
