@@ -40,6 +40,8 @@ class LLMSection:
     name: str = ""
     dtype: Literal["float32", "bfloat16"] = "float32"
     quantize: Literal["none", "8bit", "4bit"] = "none"  # bitsandbytes; needs CUDA
+    # How its attention is computed in training; auto: as transformers chooses (sdpa, where the LLM has it).
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "flex_attention"] = "auto"
 
 
 @dataclass(frozen=True)

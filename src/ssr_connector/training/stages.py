@@ -51,6 +51,7 @@ from ssr_connector.types import Logged
 from ssr_connector.units import FrameClock
 
 INFEASIBLE = "infeasible.tsv"  # recordings that are too short for their transcripts, beside the run
+ON_GPUS = ("flash_attention_2", "flex_attention")  # torch has no backward pass of the latter on CPUs
 DEV_TEXT_TOKENS = 1 << 16  # of a long data.dev_text: enough to see a hundredth of a nat
 
 
@@ -206,7 +207,7 @@ def finetune(recipe: Recipe, progress: Progress) -> Logged:
     if open_run(Path(recipe.out), recipe):
         return {}
     whole = "llm" in recipe.training.train and recipe.training.adapter == "none"
-    if whole and recipe.llm != LLMSection(recipe.llm.name):
+    if whole and recipe.llm != LLMSection(recipe.llm.name, attention=recipe.llm.attention):
         raise UserError(
             "an LLM that learns as a whole is kept in float32: --training.precision bf16 makes its arithmetic cheaper, "
             "--training.adapter lora learns additions to one that is kept in fewer bits"
@@ -216,8 +217,16 @@ def finetune(recipe: Recipe, progress: Progress) -> Logged:
 
 
 def weights(section: LLMSection) -> dict[str, Any]:
-    """How the LLM's weights are loaded. Raises UserError where they cannot be quantised here."""
+    """How the LLM is loaded. Raises UserError where it cannot be quantised, or its attention not computed so, here."""
     kwargs: dict[str, Any] = {"dtype": getattr(torch, section.dtype)}
+    if section.attention != "auto":
+        if section.attention in ON_GPUS and not torch.cuda.is_available():
+            raise UserError(f"llm.attention {section.attention} needs a CUDA device; give sdpa, eager or auto")
+        if section.attention == "flash_attention_2" and section.dtype == "float32":
+            raise UserError(
+                "llm.attention flash_attention_2 computes in 16 bits: --llm.dtype bfloat16, or --llm.attention sdpa"
+            )
+        kwargs["attn_implementation"] = section.attention
     if section.quantize != "none":
         if not torch.cuda.is_available() or importlib.util.find_spec("bitsandbytes") is None:
             raise UserError(f"llm.quantize {section.quantize} needs a CUDA device and `pip install bitsandbytes`")
