@@ -136,7 +136,7 @@ class TrainingSection:
     betas: tuple[float, float] = (0.9, 0.95)
     clip: float = 5.0
     batch_s: float = 120.0  # seconds of audio a batch, each utterance padded to the longest
-    batch_transcript_tokens: int | None = None  # of the LLM in the transcripts of such a batch, padded; null: as many
+    batch_transcript_tokens: int | None = None  # of the LLM in a batch's transcripts, padded; null: any number
     accumulate: int = 1  # batches a step
     gradient_checkpointing: bool = False  # what learns is computed twice instead of kept: less memory, a third slower
     compile: bool = False  # Transformer layers by torch.compile: a slow first step, then faster ones; needs a compiler

@@ -95,7 +95,9 @@ def test_a_limit_that_nothing_watches_is_an_error(base, distilled, tmp_path):
 def test_losses_and_gradients_are_the_same_however_attention_is_computed(tiny_model, batch):
     found = {}
     for kind in ("eager", "sdpa"):
-        model = SSRForConditionalGeneration.from_pretrained(str(tiny_model), **weights(LLMSection(attention=kind)))
+        model = SSRForConditionalGeneration.from_pretrained(
+            str(tiny_model), **weights(LLMSection(attention=kind), "no")
+        )
         assert model.llm.config._attn_implementation == kind
         text = torch.arange(4, 52).view(2, 24)
         text[:, 9] = model.tokenizer.bos_token_id  # two documents in a row
@@ -113,4 +115,4 @@ def test_attention_that_is_not_there_is_named(tiny_llm):
         pytest.skip("there is a GPU")
     for kind in ("flash_attention_2", "flex_attention"):
         with pytest.raises(UserError, match=rf"llm\.attention {kind} needs a CUDA device"):
-            weights(LLMSection(attention=kind))
+            weights(LLMSection(attention=kind), "no")

@@ -155,6 +155,8 @@ def test_on_a_gpu_attention_keeps_no_scores_and_on_this_cpu_the_process_counts(b
     assert cpu.memory["the process itself"] == 300 << 20
     assert cpu.memory["held by the allocator"] == cpu.memory[ACTIVATIONS] // 2
     assert "CUDA" not in cpu.memory
+    kept, fused = (plan(base, "finetune", f"--llm.attention={kind}").memory for kind in ("eager", "auto"))
+    assert kept[ACTIVATIONS] > fused[ACTIVATIONS]
 
 
 def test_stage_2_is_planned_with_the_models_of_the_run_that_it_starts_from(base, distilled):

@@ -184,7 +184,7 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
             raise UserError(f"{recipe.training.aligner} was trained with {what} {its}, not {ours}; give --{what} {its}")
     ears = (recipe.encoder.name, recipe.encoder.layer, recipe.encoder.padded)
     check_made_for(Path(recipe.training.aligner), aligner, made_for, ears, recipe.llm.name)
-    how = weights(recipe.llm)
+    how = weights(recipe.llm, recipe.training.precision)
     if needs_llm(recipe.training):
         model = build(SSRForConditionalGeneration, config, **how)
     else:
@@ -212,19 +212,21 @@ def finetune(recipe: Recipe, progress: Progress) -> Logged:
             "an LLM that learns as a whole is kept in float32: --training.precision bf16 makes its arithmetic cheaper, "
             "--training.adapter lora learns additions to one that is kept in fewer bits"
         )
-    model = SSRForConditionalGeneration.from_pretrained(str(recipe.training.start_from), **weights(recipe.llm))
+    model = SSRForConditionalGeneration.from_pretrained(
+        str(recipe.training.start_from), **weights(recipe.llm, recipe.training.precision)
+    )
     return train_model(recipe, model, progress)
 
 
-def weights(section: LLMSection) -> dict[str, Any]:
+def weights(section: LLMSection, precision: str) -> dict[str, Any]:
     """How the LLM is loaded. Raises UserError where it cannot be quantised, or its attention not computed so, here."""
     kwargs: dict[str, Any] = {"dtype": getattr(torch, section.dtype)}
     if section.attention != "auto":
         if section.attention in ON_GPUS and not torch.cuda.is_available():
             raise UserError(f"llm.attention {section.attention} needs a CUDA device; give sdpa, eager or auto")
-        if section.attention == "flash_attention_2" and section.dtype == "float32":
+        if section.attention == "flash_attention_2" and section.dtype == "float32" and precision == "no":
             raise UserError(
-                "llm.attention flash_attention_2 computes in 16 bits: --llm.dtype bfloat16, or --llm.attention sdpa"
+                "llm.attention flash_attention_2 computes in 16 bits: give --training.precision bf16, or another one"
             )
         kwargs["attn_implementation"] = section.attention
     if section.quantize != "none":

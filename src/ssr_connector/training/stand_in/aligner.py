@@ -113,7 +113,7 @@ def n_labels(aligner: Any) -> int:
 
 def ctc(aligner: CTCAligner, frames: Frames, L: int) -> Tensor:
     """As `CTCAligner.loss`."""
-    log_probs = aligner(frames)  # [B, T · upsample, V]
+    log_probs: Tensor = aligner(frames)  # [B, T · upsample, V]
     weighed = aligner.weighed(log_probs)
     total = path_sums(weighed.log_softmax(-1), L)
     if aligner.config.label_prior:
@@ -140,7 +140,7 @@ def unity2(aligner: UnitY2, frames: Frames, L: int) -> Tensor:
     """As `UnitY2.loss`, with a pause at both ends."""
     N = L + 2
     n_labels = torch.full((len(frames.values),), N)
-    log_probs = aligner(frames, torch.zeros(len(frames.values), N, dtype=torch.long), n_labels)  # [B, T, N]
+    log_probs: Tensor = aligner(frames, torch.zeros(len(frames.values), N, dtype=torch.long), n_labels)  # [B, T, N]
     weighed = log_probs
     if aligner.config.prior_strength:
         weighed = log_probs + attention_prior(log_probs.shape, frames.lengths, n_labels, aligner.config.prior_strength)
@@ -161,7 +161,7 @@ def path_sums(log_probs: Tensor, L: int) -> Tensor:
     B, T, V = log_probs.shape
     by_time = log_probs.transpose(0, 1)
     if is_pretended(log_probs):
-        lost: Tensor = PathSums.apply(by_time, L)
+        lost: Tensor = PathSums.apply(by_time, L)  # type: ignore[no-untyped-call]  # torch does not type it
         return lost
     labels = 1 + torch.arange(L, device=log_probs.device) % (V - 1)
     lengths = (torch.full((B,), T), torch.full((B,), L))
