@@ -15,7 +15,8 @@ TAKES_RECIPE = True
 EPILOG = """\
 The models are built from their configurations without weights, and one step is run through them on tensors that have
 shapes and no contents, so a plan of an 8B model takes seconds and no memory on a laptop. Where data.train is there, the
-shapes are those of its utterances; else give --utterance-s and --tokens-per-s.
+shapes are those of its utterances; else give --utterance-s and --tokens-per-s. An aligner's labels are counted in its
+transcripts; else they are assumed to be 60 characters, 15 a second, or all tokens of the LLM.
 Time needs a rate: --measure times the stage's own shapes on this machine (two layers stand for a large LLM), or
 --tflops says what one GPU will sustain. Without a GPU --measure also finds what a process takes here beside its
 tensors, and the plan is one for this machine.

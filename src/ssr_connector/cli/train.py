@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         console.print(f"{figures['padding_this_run']:.0%} of the frames of a batch were padding", soft_wrap=True)
     picture = Path(recipe.out) / PICTURE
     if figures and picture.is_file():
-        console.print(f"{picture} shows how development data was heard, and text kept, over the steps", soft_wrap=True)
+        console.print(f"{picture} shows the figures of development data over the steps", soft_wrap=True)
     result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")
     console.print(f"{summary(figures) or 'already done'}\n{result}", soft_wrap=True)
     return 0

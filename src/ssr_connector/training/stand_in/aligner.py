@@ -49,8 +49,7 @@ class AlignerParts(Parts):
 
     def loss(self, recipe: Recipe, speech: Speech) -> Tensor:
         """The aligner's own."""
-        rate = speech.tokens_per_s if in_tokens(self.aligner) else speech.chars_per_s
-        L = max(1, round(speech.utterance_s * rate))
+        L = max(1, round(speech.utterance_s * labels_per_s(self.aligner, speech)))
         frames = frames_of(self, recipe, speech, utterances_of(recipe, speech), L + 2)
         return LOSSES[self.aligner.kind](self.aligner, frames, L)
 
@@ -62,14 +61,16 @@ class AlignerParts(Parts):
         """Which labels there are, and what k-means needs beforehand."""
         kind = "tokens" if in_tokens(self.aligner) else "characters"
         there = speech.tokens if in_tokens(self.aligner) else speech.chars
-        notes = [f"{kind} that can be heard: {n_labels(self.aligner):,}{' (assumed)' if there is None else ''}"]
+        assumed = " (assumed)" if there is None else ""
+        rate = f"{labels_per_s(self.aligner, speech):.1f} a second"
+        notes = [f"labels: {rate} of {n_labels(self.aligner):,} different {kind}{assumed}"]
         if isinstance(self.aligner, UnitY2) and not recipe.aligner.centroids:
             size = 2 * MAX_FRAMES * width_of(self, recipe) * 4  # the batches, and all of them as one
             notes.append(f"before the first step up to {size / GIB:.1f} GiB of host memory for k-means of frames")
         return notes
 
 
-def assemble_aligner(recipe: Recipe, speech: Speech, llm_layers: int | None = None) -> AlignerParts:  # noqa: ARG001
+def assemble_aligner(recipe: Recipe, speech: Speech, llm_layers: int | None) -> AlignerParts:  # noqa: ARG001
     """Build what the stage needs with new weights. There is no LLM, only its tokens may be labels."""
     check_named(recipe)
     encoder, front_end = encoder_of(recipe.encoder)
@@ -103,6 +104,11 @@ def in_tokens(aligner: TrainableAligner) -> bool:
     return isinstance(aligner.config, TokenLabels)
 
 
+def labels_per_s(aligner: TrainableAligner, speech: Speech) -> float:
+    """How many are said."""
+    return speech.tokens_per_s if in_tokens(aligner) else speech.chars_per_s
+
+
 def n_labels(aligner: Any) -> int:
     """How many it tells apart."""
     return len(aligner.config.token_ids if in_tokens(aligner) else aligner.config.alphabet)
@@ -132,8 +138,9 @@ def cif(aligner: CIF, frames: Frames, L: int) -> Tensor:
     fired = nn.functional.embedding_bag(
         frame, states.reshape(B * T, W), bags, mode="sum", per_sample_weights=shares.to(states.dtype)
     )
-    named = nn.functional.cross_entropy(aligner.output(fired), torch.zeros(B * L, dtype=torch.long))
-    return named + weights.sum(1).square().mean()
+    total = nn.functional.cross_entropy(aligner.output(fired), torch.zeros(B * L, dtype=torch.long))
+    total += weights.sum(1).square().mean()
+    return total
 
 
 def unity2(aligner: UnitY2, frames: Frames, L: int) -> Tensor:

@@ -105,7 +105,7 @@ class ModelParts(Parts):
 # --- the models, from their configurations ---
 
 
-def assemble_model(recipe: Recipe, speech: Speech, llm_layers: int | None = None) -> ModelParts:  # noqa: ARG001
+def assemble_model(recipe: Recipe, speech: Speech, llm_layers: int | None) -> ModelParts:  # noqa: ARG001
     """Build what stages 1 and 2 need with new weights; `llm_layers` cuts the LLM short."""
     config = recipe.training
     check_named(recipe)
