@@ -7,6 +7,7 @@ Values on the command line win over the variant, the variant over the sections, 
 
 import dataclasses
 import difflib
+import functools
 import re
 import typing
 from dataclasses import dataclass, field
@@ -307,7 +308,7 @@ def flat_keys(cls: type = Recipe, prefix: str = "") -> list[str]:
 
 def parse(tree: dict[str, Any], overrides: list[str], where: str) -> Recipe:
     """Typed values from a mapping and the rest of a command line."""
-    from jsonargparse import ArgumentError, ArgumentParser
+    from jsonargparse import ArgumentError
 
     tree, overrides = set_free_values(tree, overrides)
     known = flat_keys()
@@ -315,17 +316,27 @@ def parse(tree: dict[str, Any], overrides: list[str], where: str) -> Recipe:
         name = word[2:].split("=")[0]
         if word.startswith("--") and name not in known and not name.startswith("training.objectives."):
             raise UserError(f"unknown option {word.split('=')[0]}{nearest(name, known, '--')}")
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(Recipe, None)
     try:
         # jsonargparse: types from the dataclasses, values from a mapping, then from the command line over it.
-        namespace = parser.parse_args(overrides, namespace=parser.parse_object(tree))
-        recipe = parser.instantiate(namespace)
+        namespace = recipe_parser().parse_object(tree)
+        if overrides:
+            namespace = recipe_parser().parse_args(overrides, namespace=namespace)
+        recipe = recipe_parser().instantiate(namespace)
     except (ArgumentError, TypeError, ValueError) as error:
         raise UserError(f"{where}: {' '.join(str(error).split())}") from error
     result = Recipe(**{f.name: recipe[f.name] for f in dataclasses.fields(Recipe)})
     check_keys(to_dict(result), Recipe, where)  # jsonargparse takes null for any type
     return result
+
+
+@functools.cache
+def recipe_parser() -> Any:
+    """For the fields of a recipe; it takes longer to build than to use."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Recipe, None)
+    return parser
 
 
 def set_free_values(tree: dict[str, Any], overrides: list[str]) -> tuple[dict[str, Any], list[str]]:

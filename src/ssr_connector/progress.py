@@ -20,6 +20,7 @@ SHOWN = (
     "continuation_kl",
     "text",
     "accuracy",
+    "dev_wer",
     "audio_s_per_s",
     "recordings_per_s",
 )

@@ -122,6 +122,13 @@ def test_damage_is_named(folder, tmp_path):
         load_bundle(folder)
 
 
+def test_the_folder_of_a_run_names_the_one_inside(folder, tmp_path):
+    (tmp_path / "run").mkdir()
+    folder.rename(tmp_path / "run" / "aligner")
+    with pytest.raises(UserError, match=r"run is the folder of a run: give .*run/aligner"):
+        load_bundle(tmp_path / "run")
+
+
 def test_a_base_model_that_is_missing_or_of_another_width(folder, tmp_path, tiny_encoder, tiny_llm):
     narrow = CharCTC(CONFIG, 24)
     save_aligner(folder, narrow, tiny_encoder, 1, tiny_llm, "cased")

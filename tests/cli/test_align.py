@@ -39,11 +39,13 @@ def test_word_times_become_frames_and_tokens(tiny_corpus, tiny_encoder, tiny_llm
         )
 
 
-def test_a_trained_aligner_writes_the_same_formats(tiny_corpus, tiny_aligner, tmp_path):
+def test_a_trained_aligner_writes_the_same_formats(tiny_corpus, tiny_aligner, tmp_path, capsys):
     cuts = tiny_corpus / "dev.jsonl.gz"
     assert main(["align", str(cuts), "--aligner", str(tiny_aligner), "--out", str(tmp_path / "a")]) == 0
     made = sorted(p.name for p in (tmp_path / "a").iterdir())
     assert made == ["alignments.jsonl", "rejected.tsv", "words.ctm", "words.jsonl"]
+    told = f"--training.aligner {tiny_aligner} --data.alignments {tmp_path / 'a'}"
+    assert told in capsys.readouterr().out.rpartition("Next:")[2]
 
 
 def test_one_recording_is_shown(tiny_corpus, tmp_path, capsys):
@@ -64,6 +66,14 @@ def test_one_recording_is_shown_with_the_tokens_of_an_llm(tiny_corpus, tiny_enco
     assert main([*command, "--llm", tiny_llm, "--out", str(tmp_path)]) == 0
     _, alignments = read_alignments(tmp_path / "alignments.jsonl")
     assert list(alignments) == ["u03"]
+
+
+def test_a_text_that_cannot_be_what_is_said_is_doubted(tiny_corpus, capsys):
+    command = ["align", str(tiny_corpus.parent / "u03.wav"), "--aligner", "uniform", "--text"]
+    assert main([*command, "One two three."]) == 0
+    assert "low confidence" not in capsys.readouterr().out
+    assert main([*command, "Incomprehensibilities " * 40]) == 0
+    assert "low confidence: listen" in capsys.readouterr().out
 
 
 def test_scores_are_shown_and_written(tiny_corpus, tiny_aligner, tmp_path, capsys):

@@ -53,15 +53,48 @@ def test_what_differs_from_stage_1_is_shown(recipe, capsys, monkeypatch, tmp_pat
     [
         ({"infeasible": 3.0}, "3 recordings are too short for their transcripts and were left out (x/infeasible.tsv"),
         ({"loss": 1.0}, "delay was not fitted: data.dev has no word times"),
-        ({"delay_frames": -2.0}, "word ends lay -2 frames off"),
+        (
+            {"delay_frames": -2.0, "dev_boundary_ms": 21.4},
+            "lay -2 frames off: its delay. Without it, 21 ms",
+        ),
+        ({"dev_wer": 12.34}, "12.3 % are misheard"),
     ],
 )
 def test_what_became_of_an_aligner_s_data_is_said(figures, said, recipe, capsys, monkeypatch):
     from ssr_connector.training import stages
 
     monkeypatch.setattr(stages, "train_aligner", lambda recipe, report: figures)
-    assert main(["train", "aligner", "--config", recipe, "--out=x"]) == 0
+    assert main(["train", "aligner", "--config", recipe, "--out=x", "--data.dev=d"]) == 0
     assert said in capsys.readouterr().out
+
+
+def test_an_aligner_without_development_data_is_said_to_be_unmeasured(recipe, capsys, monkeypatch):
+    from ssr_connector.training import stages
+
+    monkeypatch.setattr(stages, "train_aligner", lambda recipe, report: {"loss": 1.0})
+    assert main(["train", "aligner", "--config", recipe, "--out=x", "--data.dev="]) == 0
+    assert "there is no data.dev" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("stage", "function", "dev", "command"),
+    [
+        ("aligner", "train_aligner", "d", "ssr align a b d --aligner x/aligner --out x/aligned"),
+        ("distill", "train_connector", "d", "ssr generate ask x/model question.wav ' The answer is:'"),
+        ("finetune", "finetune", "d", "ssr evaluate x/model --cuts d --out x/results"),
+        ("finetune", "finetune", "d,e", "ssr generate ask x/model question.wav ' The answer is:'"),
+    ],
+)
+def test_the_next_command_is_told_by_one_of_all_processes(stage, function, dev, command, recipe, capsys, monkeypatch):
+    from ssr_connector.training import stages
+
+    monkeypatch.setattr(stages, function, lambda recipe, report: {"loss": 1.0})
+    line = ["train", stage, "--config", recipe, "--out=x", "--data.train=a,b", f"--data.dev={dev}"]
+    assert main(line) == 0
+    assert capsys.readouterr().out.endswith(f"\nNext:\n  {command}\n")
+    monkeypatch.setenv("RANK", "1")
+    assert main(line) == 0
+    assert capsys.readouterr().out == ""
 
 
 def test_a_repeated_command_says_that_it_is_done(recipe, capsys, monkeypatch):

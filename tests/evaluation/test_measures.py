@@ -7,7 +7,7 @@ from ssr_connector.config import EvaluationSection
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.measures import Measures, word_error_changes
-from ssr_connector.evaluation.quality import WordErrors
+from ssr_connector.word_errors import WordErrors
 
 
 @pytest.fixture

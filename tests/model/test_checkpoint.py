@@ -119,6 +119,16 @@ def damage(path, how):
         (path / how).unlink()
 
 
+def test_what_else_a_run_holds_is_told(world, tmp_path):
+    with pytest.raises(UserError, match=r"run is not a checkpoint, but .*run/model is: give that"):
+        SSRForConditionalGeneration.from_pretrained(world / "run")
+    (tmp_path / "ears" / "aligner").mkdir(parents=True)
+    (tmp_path / "ears" / "aligner" / "aligner.json").write_text("{}")
+    for path in (tmp_path / "ears", tmp_path / "ears" / "aligner"):
+        with pytest.raises(UserError, match="it holds an aligner, and stage 1 makes a model with it"):
+            SSRForConditionalGeneration.from_pretrained(path)
+
+
 @pytest.mark.parametrize(
     ("how", "message"),
     [

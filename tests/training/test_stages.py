@@ -7,15 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from ssr_connector.aligners import Unalignable
 from ssr_connector.connectors import CONNECTORS
-from ssr_connector.encoders.source import frame_source
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training import data, loop, stages
@@ -23,7 +20,6 @@ from ssr_connector.training.batches import Batch
 from ssr_connector.training.fitted import Fitted
 from ssr_connector.training.objectives import ContinueLikeText, Distil, TextLM, needs_llm
 from ssr_connector.training.run import inherit, saved_recipe
-from ssr_connector.training.unreadable import Unreadable
 
 
 def quiet(*_):
@@ -288,23 +284,6 @@ def test_what_is_fitted_before_training_follows_a_mended_recipe(tmp_path):
     assert Fitted(tmp_path)("x", fitted(2.0)).tolist() == [2, 2]  # nothing was trained yet
     (tmp_path / "training.json").write_text("{}")
     assert Fitted(tmp_path)("x", fitted(3.0)).tolist() == [2, 2]
-
-
-def test_one_of_several_processes_fits_the_delay_on_all_development_data(
-    recipe_of, tiny_encoder, base, monkeypatch, tmp_path
-):
-    heard = []
-
-    class Listening:
-        def align(self, frames, transcripts, tokenize):
-            heard.extend(transcripts)
-            return [Unalignable("not asked for")] * len(transcripts)
-
-    recipe = recipe_of("aligner", "--training.batch_s=4")
-    source, _, clock = frame_source([base / "frames"], tiny_encoder, None)
-    monkeypatch.setattr(data, "processes", lambda: SimpleNamespace(process_index=0, num_processes=2))
-    assert stages.fit_delay(recipe, Listening(), source, None, clock, Unreadable(tmp_path)) == {}
-    assert sorted(heard) == sorted(data.load_cuts(recipe.data.dev, "cased")[1].values())
 
 
 def test_a_finished_run_is_not_repeated_and_another_recipe_is_refused(distilled, recipe_of):

@@ -80,6 +80,9 @@ def read_aligner(folder: Path) -> tuple[TrainableAligner, dict[str, Any]]:
             own = [key for key in list(file.keys()) if key.startswith(prefix)]
             state = {key.removeprefix(prefix): file.get_tensor(key) for key in own}
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        for inner in (folder / "aligner", folder / "model"):
+            if is_aligner(inner) or of_model(inner):
+                raise UserError(f"{folder} is the folder of a run: give {inner}") from error
         raise UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`") from error
     load_exactly(aligner, state, weights)
     return aligner.eval(), values
@@ -126,6 +129,11 @@ def check_made_for(
         )
 
 
+def is_aligner(folder: Path) -> bool:
+    """Whether a folder is one of `save_aligner`."""
+    return (folder / CONFIG).is_file()
+
+
 def of_model(folder: Path) -> bool:
     """Whether it is a whole model's."""
     return (folder / MODEL_CONFIG).is_file()
@@ -153,6 +161,9 @@ def bundle_key(folder: Path) -> str:
         encoder_name, llm_name = (resolve(values[name], folder) for name in ("encoder_name", "llm_name"))
         encoder = encoder_key(encoder_name, values["encoder_layer"], values["encoder_padded"])
     except (OSError, ValueError, KeyError, TypeError) as error:
+        for inner in (folder / "aligner", folder / "model"):
+            if is_aligner(inner) or of_model(inner):
+                raise UserError(f"{folder} is the folder of a run: give {inner}") from error
         raise UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`") from error
     own = digest_of(sorted(f for f in folder.iterdir() if f.suffix in (".json", ".safetensors")))
     llm = Path(llm_name)

@@ -1,6 +1,7 @@
 """`ssr align`: where every word and token of a recording lies."""
 
 import argparse
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -146,8 +147,9 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
     """All utterances into files."""
     import time
 
-    from ssr_connector.aligners import corpus, pocketsphinx, word_corpus
-    from ssr_connector.aligners.formats import FORMATS, LOW_SCORE
+    from ssr_connector.aligners import corpus, word_corpus
+    from ssr_connector.aligners.bundle import is_aligner
+    from ssr_connector.aligners.formats import FORMATS
     from ssr_connector.aligners.picture import draw
     from ssr_connector.data.cuts import cut_audio, read_manifests
     from ssr_connector.engine import build_engine
@@ -177,8 +179,7 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
     if args.plot:
         draw(args.plot, done[0], cut_audio(next(cut for cut in cuts if cut.id == done[0].id)))
     audio_s, took_s = sum(u.duration_s for u in done), time.monotonic() - started
-    low_score = pocketsphinx.LOW_SCORE if args.aligner == "pocketsphinx" else LOW_SCORE
-    doubtful = sum(u.is_doubtful(low_score) for u in done)
+    doubtful = sum(u.is_doubtful(low_score(args.aligner)) for u in done)
     console.print(
         f"{len(done)} utterances aligned into {args.out} ({doubtful} of low confidence), {len(rejected)} rejected; "
         f"{audio_s / 3600:.2f} h at {audio_s / max(took_s, 1e-3):.0f} audio-seconds a second",
@@ -186,6 +187,10 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
     )
     for reason, n in Counter(reason for _, reason in rejected).most_common():
         console.print(f"  rejected: {n} × {reason}", soft_wrap=True)
+    if is_aligner(Path(args.aligner)):
+        words = ["ssr", "train", "distill", "--config", "recipes/own.yaml", "--out", "runs/distill"]
+        words += ["--training.aligner", args.aligner, "--data.alignments", str(args.out)]
+        console.print(f"\nNext:\n  {shlex.join(words)}", soft_wrap=True)
     return 0
 
 
@@ -235,6 +240,14 @@ def place(
     return placed, misfits
 
 
+def low_score(aligner: str) -> float:
+    """Below which words are doubtful; pocketsphinx has a scale of its own."""
+    from ssr_connector.aligners import pocketsphinx
+    from ssr_connector.aligners.formats import LOW_SCORE
+
+    return pocketsphinx.LOW_SCORE if aligner == "pocketsphinx" else LOW_SCORE
+
+
 def align_recording(args: argparse.Namespace, path: Path, formats: list[str], console: Any) -> int:
     """One recording, as tables on the screen; with --out as files too."""
     from rich.table import Table
@@ -261,6 +274,8 @@ def align_recording(args: argparse.Namespace, path: Path, formats: list[str], co
             table.add_row(shown, f"{piece.start_s:.3f}", f"{piece.end_s:.3f}", *([score] if scored else []))
         if pieces:
             console.print(table)
+    if utterance.is_doubtful(low_score(args.aligner)):
+        console.print("low confidence: listen whether this is what is said, or give the --text that is", soft_wrap=True)
     if args.out:
         if "cuts" in formats:
             raise UserError("--format cuts goes with a corpus, not with one recording")

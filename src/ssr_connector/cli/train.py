@@ -1,7 +1,14 @@
 """`ssr train`: aligner, distill (stage 1), finetune (stage 2)."""
 
 import argparse
+import os
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ssr_connector.config import Recipe
+    from ssr_connector.types import Logged
 
 HELP = "train the aligner, the connector (stage 1: distill) or the LLM (stage 2: finetune)"
 TAKES_RECIPE = True
@@ -13,7 +20,9 @@ A stopped run goes on where it was when the same command is given again. Beside 
 files, training.json (the last figures, steps skipped, share of padding), curves.svg (figures of data.dev and, in stage
 2, what is lost on data.dev_text, drawn at every evaluation: --training.evaluate_every), rejected.tsv (recordings that
 could not be read and were left out), bad_batches.jsonl (steps without a finite loss; --training.bad_batches skip goes
-on). A batch holds --training.batch_s seconds of audio, and --training.batch_transcript_tokens bounds its text, too.
+on), and an aligner's development.json (words misheard, word ends off).
+
+A batch holds up to --training.batch_s seconds of audio; --training.batch_transcript_tokens bounds its text, too.
 
 data.train, data.dev, data.frames and data.alignments may name several corpora, with commas or as a YAML list; ids must
 differ. data.text may be larger than memory: plain text, JSON lines, either with .gz, a folder of such files, or a
@@ -67,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.training.stages import INFEASIBLE
     from ssr_connector.training.unreadable import REJECTED
 
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, quiet=os.environ.get("RANK", "0") != "0")  # one of all speaks
     train = {"aligner": stages.train_aligner, "distill": stages.train_connector, "finetune": stages.finetune}[
         args.stage
     ]
@@ -91,14 +100,8 @@ def run(args: argparse.Namespace) -> int:
     ):
         if figures.get(name):
             console.print(f"{figures[name]:.0f} {what} ({Path(recipe.out) / listed} lists them)", soft_wrap=True)
-    if "delay_frames" in figures:
-        console.print(
-            f"word ends lay {figures['delay_frames']:+.0f} frames off in data.dev: the aligner's delay", soft_wrap=True
-        )
-    elif args.stage == "aligner" and figures:
-        console.print(
-            "the aligner's delay was not fitted: data.dev has no word times (ssr prepare --words)", soft_wrap=True
-        )
+    for line in development(figures, recipe) if args.stage == "aligner" and figures else []:
+        console.print(line, soft_wrap=True)
     if "padding_this_run" in figures:
         console.print(f"{figures['padding_this_run']:.0%} of the frames of a batch were padding", soft_wrap=True)
     picture = Path(recipe.out) / PICTURE
@@ -106,4 +109,35 @@ def run(args: argparse.Namespace) -> int:
         console.print(f"{picture} shows the figures of development data over the steps", soft_wrap=True)
     result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")
     console.print(f"{summary(figures) or 'already done'}\n{result}", soft_wrap=True)
+    console.print(f"\nNext:\n  {next_command(args, recipe, result)}", soft_wrap=True)
     return 0
+
+
+def next_command(args: argparse.Namespace, recipe: "Recipe", result: Path) -> str:
+    """What to do with what was trained."""
+    from ssr_connector.config import paths_of
+
+    train, dev = paths_of(recipe.data.train), paths_of(recipe.data.dev)
+    words: list[str | Path] = ["generate", "ask", result, "question.wav", " The answer is:"]
+    if args.stage == "aligner":
+        words = ["align", *train, *dev, "--aligner", result, "--out", Path(recipe.out) / "aligned"]
+    elif args.stage == "finetune" and len(dev) == 1:
+        words = ["evaluate", result, "--cuts", *dev, "--out", Path(recipe.out) / "results"]
+    return shlex.join(["ssr", *map(str, words)])
+
+
+def development(figures: "Logged", recipe: "Recipe") -> list[str]:
+    """What an aligner does on development data, in words."""
+    if not recipe.data.dev:
+        return ["the aligner was not measured, nor its delay fitted, as there is no data.dev: give --data.dev CUTS"]
+    said = []
+    if "dev_wer" in figures:
+        said.append(f"of the words in data.dev, {figures['dev_wer']:.1f} % are misheard without their transcripts")
+    if "delay_frames" in figures:
+        late, off_ms = figures["delay_frames"], figures["dev_boundary_ms"]
+        said.append(
+            f"word ends in data.dev lay {late:+.0f} frames off: its delay. Without it, {off_ms:.0f} ms on average"
+        )
+    else:
+        said.append("the aligner's delay was not fitted: data.dev has no word times (ssr prepare --words)")
+    return said

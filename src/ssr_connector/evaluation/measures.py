@@ -19,6 +19,14 @@ from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.stats import MANY_SPEAKERS, Estimate, by_speaker, clustered_median, clustered_ratio
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Speech
+from ssr_connector.word_errors import (
+    WordErrors,
+    character_errors,
+    hallucinates,
+    language_code,
+    rules,
+    word_errors,
+)
 
 Show = Callable[[str, int, int], None]
 
@@ -42,13 +50,13 @@ class Measures:
         self.texts = speech_texts(self.cuts.values(), hearing.bundle.text_form)
         said = {key: next(iter(cut.supervisions), None) for key, cut in self.cuts.items()}
         self.speakers = {key: (s and s.speaker) or "" for key, s in said.items()}
-        self.languages = {key: quality.language_code(s and s.language) for key, s in said.items()}
+        self.languages = {key: language_code(s and s.language) for key, s in said.items()}
         self.rows: list[dict[str, Any]] = []
         self.figures: list[dict[str, Any]] = []
         self.density: list[dict[str, Any]] = []
         self.example: dict[str, Any] | None = None
         self.notes: list[str] = []
-        self.errors: dict[str, list[quality.WordErrors]] = {}
+        self.errors: dict[str, list[WordErrors]] = {}
         self.items: dict[str, dict[str, Any]] = {}  # of a figure: `ids`, `sums` and `weights` of its utterances
 
     def hear(self, progress: Show) -> None:
@@ -64,7 +72,7 @@ class Measures:
                 f"{len(keys) - len(self.forced)} test cuts are too short for their transcript to be forced"
             )
         for language, n in sorted(Counter(self.languages[k] for k in keys).items()):
-            self.notes.append(f"word errors: {n} test cuts taken as {language}, {quality.rules(language)}")
+            self.notes.append(f"word errors: {n} test cuts taken as {language}, {rules(language)}")
 
     def keep(
         self,
@@ -132,7 +140,7 @@ class Measures:
         self.density += known["density"]
         self.items |= known["items"]
         self.example = known["example"] or self.example
-        self.errors |= {figure: [quality.WordErrors(**e) for e in found] for figure, found in known["errors"].items()}
+        self.errors |= {figure: [WordErrors(**e) for e in found] for figure, found in known["errors"].items()}
         for row in known["rows"]:
             self.note(f"{row['measure']}, {row['system']}: {row['value']:.3f} {row['unit']}")
 
@@ -192,7 +200,7 @@ class Measures:
         system, how = (f"{name}_{len(shown)}_shot", f", {len(shown)} examples") if shown else (name, "")
         self._words(f"asr_wer_{system}", f"word error rate, prompted LLM{how}", name, keys, written)
         counted = {
-            key: quality.character_errors(self.texts[key], text, self.languages[key])
+            key: character_errors(self.texts[key], text, self.languages[key])
             for key, text in zip(keys, written, strict=True)
         }
         share, lengths = self.config.hallucination, [n for _, n in counted.values()]
@@ -201,7 +209,7 @@ class Measures:
             measure = f"character error rate, prompted LLM{how}"
             self.keep_ratio(f"asr_cer_{system}", measure, name, percent, lengths, "%")
         errors_of = zip(keys, self.errors[f"asr_wer_{system}"], strict=True)
-        invented = {key: 100.0 * quality.hallucinates(errors, share) for key, errors in errors_of}
+        invented = {key: 100.0 * hallucinates(errors, share) for key, errors in errors_of}
         measure = f"hallucinations (inserted words above {100 * share:g} % of those said), prompted LLM{how}"
         self.keep_ratio(f"asr_hallucination_{system}", measure, name, invented, [1] * len(keys), "%")
 
@@ -256,7 +264,7 @@ class Measures:
 
     def _words(self, figure: str, measure: str, system: str, keys: list[str], hypotheses: list[str]) -> None:
         pairs = zip(keys, hypotheses, strict=True)
-        errors = [quality.word_errors(self.texts[k], h, self.languages[k]) for k, h in pairs]
+        errors = [word_errors(self.texts[k], h, self.languages[k]) for k, h in pairs]
         counts = [e.words for e in errors]
         self.errors[figure] = errors
         if sum(counts):

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ssr_connector.aligners import unknown_keys
-from ssr_connector.aligners.bundle import MODEL_CONFIG, MODEL_WEIGHTS
+from ssr_connector.aligners.bundle import MODEL_CONFIG, MODEL_WEIGHTS, is_aligner
 from ssr_connector.base_models import load_llm, load_tokenizer, relative, resolve
 from ssr_connector.connectors import CONNECTORS, ConnectorConfig
 from ssr_connector.encoders import PretrainedEncoder
@@ -50,12 +50,21 @@ def is_kept(key: str, config: SSRConfig) -> bool:
     return not key.startswith("encoder.")
 
 
+def what_it_is(path: Path) -> str:
+    """Of a folder that is no checkpoint, as far as `ssr train` may have made it."""
+    if (path / "model" / MODEL_CONFIG).is_file():
+        return f", but {path / 'model'} is: give that"
+    if is_aligner(path) or is_aligner(path / "aligner"):
+        return ": it holds an aligner, and stage 1 makes a model with it (ssr train distill --training.aligner)"
+    return f": it needs {MODEL_CONFIG} and {MODEL_WEIGHTS}"
+
+
 def load(cls: type["SSRForConditionalGeneration"], path: str | Path, **kwargs: Any) -> "SSRForConditionalGeneration":
     """Build the model of a checkpoint folder. `kwargs` go to the LLM's `from_pretrained` (dtype, device_map, …)."""
     kwargs.pop("config", None)  # Auto classes hand over what is read here anyway
     path = Path(path)
     if not (path / MODEL_CONFIG).is_file() or not (path / MODEL_WEIGHTS).is_file():
-        raise UserError(f"{path} is not a checkpoint: it needs {MODEL_CONFIG} and {MODEL_WEIGHTS}")
+        raise UserError(f"{path} is not a checkpoint{what_it_is(path)}")
     try:
         config = SSRConfig.from_pretrained(path)
     except (OSError, ValueError) as error:

@@ -68,6 +68,7 @@ class Results:
     def __init__(self, rows: Sequence[Row], resamples: int) -> None:
         self.rows, self.resamples = rows, resamples
         self._figures: dict[tuple[str, str], Figure | None] = {}
+        self._differences: dict[tuple[str, str, str], Difference | None] = {}
 
     def reference(self, name: str) -> str:
         """What a row is compared with: the first row of its table; for one beside the tables, the first of all."""
@@ -102,8 +103,11 @@ class Results:
 
     def difference(self, name: str, other: str, figure: str) -> Difference | None:
         """Of a row from another, over the items of both; None where one has no items of that figure."""
-        runs = zip(self.row(name).runs, self.row(other).runs, strict=False)
-        return self._over([(a.get(figure), b.get(figure)) for a, b in runs])
+        key = name, other, figure
+        if key not in self._differences:
+            runs = zip(self.row(name).runs, self.row(other).runs, strict=False)
+            self._differences[key] = self._over([(a.get(figure), b.get(figure)) for a, b in runs])
+        return self._differences[key]
 
     def within(self, name: str, figure: str, other: str) -> Difference | None:
         """Of a row's figure from another figure of the same row, over the items of both."""

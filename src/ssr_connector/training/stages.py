@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import importlib.util
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from ssr_connector.aligners import Material, TrainableAligner, Unalignable, aligner_class
+from ssr_connector.aligners import Material, TrainableAligner, aligner_class
 from ssr_connector.aligners.bundle import check_made_for, read_aligner, save_aligner
-from ssr_connector.aligners.words import end_differences_s, timed_words
 from ssr_connector.base_models import Tokenize, load_tokenizer, offset_tokenize
 from ssr_connector.config import LLMSection, Recipe, TrainingSection, paths_of
-from ssr_connector.data.cuts import known_words
 from ssr_connector.encoders.layer_mix import LayerMix, Layers, n_mixed
-from ssr_connector.encoders.source import FrameSource, frame_source
+from ssr_connector.encoders.source import frame_source
 from ssr_connector.errors import UserError
 from ssr_connector.files import write_rejected
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
@@ -37,6 +34,7 @@ from ssr_connector.training.data import (
     speech_batches,
     text_batches,
 )
+from ssr_connector.training.development import measure_aligner
 from ssr_connector.training.fitted import Fitted
 from ssr_connector.training.learning import let_learn
 from ssr_connector.training.loop import Progress, Student, Weighted, train
@@ -103,7 +101,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     aligner.eval().cpu()
     if processes().is_main_process:
         if recipe.data.dev:
-            figures |= fit_delay(recipe, aligner, source, tokenize, clock, unreadable)
+            figures |= measure_aligner(recipe, aligner, source, tokenize, clock, unreadable)
         ears = (encoder.name, encoder.layer, recipe.llm.name, section.text_form, encoder.padded)
         save_aligner(out / "aligner", aligner, *ears)
     return figures | layer_shares(aligner, encoder.layer)
@@ -130,31 +128,6 @@ def fitting_cuts(
     if not fitting:
         raise UserError(f"no recording is long enough for its transcript; the first: {': '.join(infeasible[0])}")
     return fitting, infeasible
-
-
-def fit_delay(
-    recipe: Recipe,
-    aligner: TrainableAligner,
-    source: FrameSource,
-    tokenize: Tokenize,
-    clock: FrameClock,
-    unreadable: Unreadable,
-) -> Logged:
-    """Set the aligner's delay to the median one of words in the development data, where their times are known.
-
-    All of that data: for the process that saves the aligner.
-    """
-    dev, texts = load_cuts(recipe.data.dev, recipe.aligner.text_form)
-    delays: list[float] = []
-    for batch in speech_batches(recipe, dev, source, texts, tokenize, None, None, unreadable, alone=True).epoch(0):
-        found = aligner.align(batch.frames, batch.transcripts, tokenize)
-        for key, result in zip(batch.ids, found, strict=True):
-            if not isinstance(result, Unalignable):
-                delays += end_differences_s(timed_words(result, clock), known_words(dev[key]))
-    if not delays:
-        return {}
-    aligner.set_delay(statistics.median(delays), clock)
-    return {"delay_frames": float(aligner.config.delay_frames)}
 
 
 def train_connector(recipe: Recipe, progress: Progress) -> Logged:

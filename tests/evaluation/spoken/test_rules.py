@@ -80,7 +80,7 @@ def test_the_limit_of_words_can_be_set():
 
 @pytest.mark.skipif(not MMLU.is_dir(), reason="no shared data mmlu: set SSR_SHARED to its folder")
 def test_of_mmlu_most_of_the_prose_and_little_of_the_algebra_is_left():
-    questions, _ = SOURCES["speech-mmlu"].read(MMLU, Options(split="val"))
+    questions = SOURCES["speech-mmlu"].read(MMLU, Options(split="val"))[0][::4]  # reading one out takes 10 ms
     kept = Counter(q.group for q in questions if not reject(q)[0])
     asked = Counter(q.group for q in questions)
     print(Counter(reject(q)[0] or "kept" for q in questions))

@@ -6,10 +6,10 @@ import unicodedata
 
 import pytest
 
-from ssr_connector.evaluation.quality import normalised
 from ssr_connector.tiny.languages import LANGUAGES
 from ssr_connector.tiny.languages.tales import Tale, imagine, tell
 from ssr_connector.tiny.voices import TEST_VOICES, TRAIN_ACCENTS, Voice, speak
+from ssr_connector.word_errors import normalised
 
 each_language = pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
 ENGLISH = LANGUAGES["en"]
