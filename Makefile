@@ -1,8 +1,9 @@
 # make demo: from nothing to a trained, measured SpeechLM.  make test: the quick suite.  make check: lint and types too.
+# make test-processes: what is killed, divided or spread over processes, Ray's too.  pytest -m slow: whatever is slow.
 PYTHON ?= python3
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: setup demo test check clean
+.PHONY: setup demo test test-processes check clean
 
 setup: .venv/installed
 
@@ -16,6 +17,13 @@ demo: setup
 
 test: setup
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 -m 'not slow and not gpu'
+
+.venv/with-ray: .venv/installed
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	touch $@
+
+test-processes: .venv/with-ray
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 -m slow tests/engine tests/tiny/test_stage.py tests/training/test_distributed.py tests/training/test_sharding.py
 
 check: setup
 	.venv/bin/ruff check

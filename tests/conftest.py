@@ -1,6 +1,7 @@
 """Tiny random models on disk, loaded by every test exactly as a hub model would be."""
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is downloaded, nor waited for
@@ -9,6 +10,8 @@ if not Path("/dev/nvidiactl").exists():
     os.environ["TRITON_INTERPRET"] = "1"  # before anything imports Triton: without a GPU kernels run as Python
 
 import pytest
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # `make test &` ignores it, and so would every child
 
 SENTENCES = (
     "Anna found the old lamp in the garden.",

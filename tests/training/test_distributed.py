@@ -34,6 +34,7 @@ def flat(rows):
     return [x for row in rows for x in row if x is not None]
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one_with_twice_the_batches(base, tmp_path):
     words = ["--training.steps", "2", "--training.evaluate_every", "2"]
     subprocess.run(

@@ -82,6 +82,7 @@ def assert_same(one, two, rel=1e-4):
         assert torch.allclose(second[key].float(), value.float(), atol=2e-3 if rel > 1e-4 else 2e-4), key
 
 
+@pytest.mark.slow
 def test_two_take_the_steps_of_one_and_one_goes_on_where_two_stopped(base, tiny_model, tmp_path):
     recipe, two, one = str(base / "recipe.yaml"), tmp_path / "two", tmp_path / "one"
     words = [*SAME_ON_ALL, "--data.dev=", "--training.schedule=constant"]

@@ -2,6 +2,7 @@ import dataclasses
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -303,8 +304,6 @@ def test_a_command_that_failed_before_it_trained_may_be_mended(recipe_of, tmp_pa
 
 
 def test_a_run_whose_last_step_is_done_is_finished_without_another(recipe_of, distilled, tmp_path):
-    import shutil
-
     out = tmp_path / "distill"
     shutil.copytree(distilled, out)
     shutil.rmtree(out / "model")
@@ -334,8 +333,6 @@ def test_what_does_not_fit_is_refused_in_one_sentence(recipe_of, words, message)
 
 
 def test_an_aligner_for_another_encoder_of_that_width_is_refused(recipe_of, tiny_encoder, tiny_aligner, tmp_path):
-    import shutil
-
     from transformers import Wav2Vec2BertModel
 
     other, copy = tmp_path / "other", tmp_path / "copy"
@@ -358,8 +355,6 @@ def test_an_aligner_for_another_encoder_of_that_width_is_refused(recipe_of, tiny
 
 
 def test_an_aligner_that_spells_in_tokens_of_another_llm_is_refused(recipe_of, tiny_encoder, tiny_llm, tmp_path):
-    import shutil
-
     from ssr_connector.aligners import SubCTC, SubCTCConfig
     from ssr_connector.aligners.bundle import save_aligner
     from ssr_connector.base_models import load_tokenizer
@@ -415,6 +410,22 @@ def test_stage_2_keeps_the_connector_of_stage_1(recipe_of, distilled):
     assert kept.training == recipe.training
     stages.finetune(recipe, quiet)
     assert saved_recipe(Path(recipe.out))["connector"] == before["connector"]
+
+
+def test_a_model_without_its_run_says_what_stage_2_keeps(recipe_of, distilled):
+    alone = distilled.parent / "published"
+    shutil.copytree(distilled / "model", alone / "model")
+    before = saved_recipe(distilled)
+    kept = inherit(
+        recipe_of("finetune", f"--training.start_from={alone / 'model'}", "--encoder.name=x", "--llm.name=y")
+    )
+    for section in ("encoder", "llm"):
+        assert Path(getattr(kept, section).name).resolve() == Path(before[section]["name"]).resolve()
+    assert dataclasses.asdict(kept.connector) == before["connector"]
+    same = ("type", "text_form", "width", "layers", "heads")
+    assert [getattr(kept.aligner, k) for k in same] == [before["aligner"][k] for k in same]
+    planned = recipe_of("finetune", f"--training.start_from={alone / 'later'}", "--encoder.name=x")
+    assert inherit(planned) == planned
 
 
 def test_frames_encoded_on_the_fly_are_those_of_the_store(recipe_of, distilled):

@@ -50,6 +50,21 @@ def is_kept(key: str, config: SSRConfig) -> bool:
     return not key.startswith("encoder.")
 
 
+def read_config(path: Path) -> SSRConfig:
+    """What a checkpoint folder says of itself, its base models' names as seen from here. Raises UserError."""
+    if not (path / MODEL_CONFIG).is_file() or not (path / MODEL_WEIGHTS).is_file():
+        raise UserError(f"{path} is not a checkpoint{what_it_is(path)}")
+    try:
+        config: SSRConfig = SSRConfig.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path / MODEL_CONFIG} is damaged; use an older checkpoint") from error
+    if config.model_type != SSRConfig.model_type or not config.connector:
+        raise UserError(f"{path} holds a {config.model_type!r}, not an SSR-Connector")
+    refuse_newer(path / MODEL_CONFIG, [*unknown_connector(config.connector), *unknown_keys(config.aligner)])
+    config.encoder_name, config.llm_name = (resolve(n, path) for n in (config.encoder_name, config.llm_name))
+    return config
+
+
 def what_it_is(path: Path) -> str:
     """Of a folder that is no checkpoint, as far as `ssr train` may have made it."""
     if (path / "model" / MODEL_CONFIG).is_file():
@@ -63,16 +78,7 @@ def load(cls: type["SSRForConditionalGeneration"], path: str | Path, **kwargs: A
     """Build the model of a checkpoint folder. `kwargs` go to the LLM's `from_pretrained` (dtype, device_map, …)."""
     kwargs.pop("config", None)  # Auto classes hand over what is read here anyway
     path = Path(path)
-    if not (path / MODEL_CONFIG).is_file() or not (path / MODEL_WEIGHTS).is_file():
-        raise UserError(f"{path} is not a checkpoint{what_it_is(path)}")
-    try:
-        config = SSRConfig.from_pretrained(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path / MODEL_CONFIG} is damaged; use an older checkpoint") from error
-    if config.model_type != SSRConfig.model_type or not config.connector:
-        raise UserError(f"{path} holds a {config.model_type!r}, not an SSR-Connector")
-    refuse_newer(path / MODEL_CONFIG, [*unknown_connector(config.connector), *unknown_keys(config.aligner)])
-    config.encoder_name, config.llm_name = (resolve(n, path) for n in (config.encoder_name, config.llm_name))
+    config = read_config(path)
     model = build(cls, config, **kwargs)
     try:
         state = load_file(path / MODEL_WEIGHTS)

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ssr_connector.aligners.bundle import MODEL_CONFIG
 from ssr_connector.config import (
     HOW,
     AlignerSection,
@@ -16,6 +17,7 @@ from ssr_connector.config import (
 )
 from ssr_connector.errors import UserError
 from ssr_connector.files import write_json
+from ssr_connector.model.checkpoint import read_config
 from ssr_connector.training.checkpoint import checkpoints
 from ssr_connector.training.loop import SUMMARY
 
@@ -72,13 +74,29 @@ def inherit(recipe: Recipe) -> Recipe:
     """Stage 2 keeps the models of the stage that it starts from: its encoder, LLM, aligner and connector."""
     before = stage_before(recipe)
     if before is None:
-        return recipe
+        return recipe if recipe.training.start_from is None else of_model(recipe, Path(recipe.training.start_from))
     return dataclasses.replace(
         recipe,
         encoder=EncoderSection(**before["encoder"]),
         llm=dataclasses.replace(recipe.llm, name=before["llm"]["name"]),
         aligner=AlignerSection(**before["aligner"]),
         connector=ConnectorConfig(**before["connector"]),
+    )
+
+
+def of_model(recipe: Recipe, folder: Path) -> Recipe:
+    """The same by what a model says that came without its run; where there is none yet, by the recipe alone."""
+    if not (folder / MODEL_CONFIG).is_file():
+        return recipe
+    config = read_config(folder)
+    known = {f.name for f in dataclasses.fields(AlignerSection)}
+    aligner = {key: value for key, value in config.aligner.items() if key in known} | {"text_form": config.text_form}
+    return dataclasses.replace(
+        recipe,
+        encoder=EncoderSection(config.encoder_name, config.encoder_layer, config.encoder_padded),
+        llm=dataclasses.replace(recipe.llm, name=config.llm_name),
+        aligner=AlignerSection(**aligner),
+        connector=ConnectorConfig(**config.connector),
     )
 
 
