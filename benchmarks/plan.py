@@ -66,7 +66,7 @@ def row(name: str, work: Path, steps: int) -> str:
     """One line of the table."""
     stage = "finetune" if name.startswith("stage 2") else "distill"
     overrides = settings(name, work, steps)
-    plan, here = planned(overrides)
+    plan, here = planned(stage, overrides)
     peak, seconds = apart(train, stage, overrides)
     cells = [name]
     for rest in (0, here.process_bytes):
@@ -77,15 +77,15 @@ def row(name: str, work: Path, steps: int) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def planned(overrides: list[str]) -> tuple[Any, Any]:
+def planned(stage: str, overrides: list[str]) -> tuple[Any, Any]:
     """What `ssr plan --measure` says, and what it has found out about this machine."""
     from ssr_connector.config import load_recipe
     from ssr_connector.training.plan import make_plan, measure, speech_of
 
     recipe = load_recipe(None, None, overrides)
     speech = speech_of(recipe, 12.0, 4.0)
-    here = measure(recipe, speech)
-    return make_plan(recipe, speech, 1, here), here
+    here = measure(stage, recipe, speech)
+    return make_plan(stage, recipe, speech, 1, here), here
 
 
 def settings(name: str, work: Path, steps: int) -> list[str]:

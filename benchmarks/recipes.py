@@ -34,9 +34,9 @@ def main() -> None:
                 key: write_shape(value, Path(folder) / name / key)
                 for key, value in (("encoder", plain.encoder.name), ("llm", plain.llm.name))
             }
-            for stage in ("distill", "finetune"):
+            for stage in ("aligner", "distill", "finetune"):
                 recipe = load_recipe(config, stage, [f"--{key}.name={path}" for key, path in models.items()])
-                plan = make_plan(recipe, Speech(None, 12.0, 4.0), gpus)
+                plan = make_plan(stage, recipe, Speech(None, 12.0, 4.0), gpus)
                 total = sum(n for n, _ in plan.parameters.values()) / 1e6
                 learning = sum(n for _, n in plan.parameters.values()) / 1e6
                 activations = plan.memory[ACTIVATIONS] / GIB

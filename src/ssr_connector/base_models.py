@@ -47,7 +47,13 @@ def load_llm(name: str, **kwargs: Any) -> Any:
 
     try:
         return AutoModelForCausalLM.from_pretrained(name, **{"dtype": torch.float32, **kwargs})
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
+        attention = kwargs.get("attn_implementation")
+        if attention and "ttention" in str(error):
+            reason = " ".join(str(error).split())
+            raise UserError(
+                f"{name} has no llm.attention {attention} here; give sdpa, eager or auto ({reason})"
+            ) from error
         raise unloadable("an LLM", name, "llm.name", error) from error
 
 

@@ -41,6 +41,8 @@ class LLMSection:
     name: str = ""
     dtype: Literal["float32", "bfloat16"] = "float32"
     quantize: Literal["none", "8bit", "4bit"] = "none"  # bitsandbytes; needs CUDA
+    # How its attention is computed in training; auto: as transformers chooses (sdpa, where the LLM has it).
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "flex_attention"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ class TrainingSection:
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.95)
     clip: float = 5.0
-    batch_s: float = 120.0  # seconds of audio a batch
+    batch_s: float = 120.0  # seconds of audio a batch, each utterance padded to the longest
+    batch_transcript_tokens: int | None = None  # of the LLM in a batch's transcripts, padded; null: any number
     accumulate: int = 1  # batches a step
     gradient_checkpointing: bool = False  # what learns is computed twice instead of kept: less memory, a third slower
     compile: bool = False  # Transformer layers by torch.compile: a slow first step, then faster ones; needs a compiler

@@ -2,7 +2,15 @@ import re
 
 import pytest
 
-from ssr_connector.evaluation.figures import COLOURS, apart, bars_figure, curve_names, curves_figure, scores_figure
+from ssr_connector.evaluation.figures import (
+    COLOURS,
+    apart,
+    bars_figure,
+    curve_names,
+    curves,
+    curves_figure,
+    scores_figure,
+)
 from ssr_connector.evaluation.pivot import pivot
 
 
@@ -41,6 +49,20 @@ def test_a_part_that_is_the_loss_is_drawn_once() -> None:
     assert curve_names(two) == ["loss", "cosine"]
     assert curve_names([{"step": 1, "lr": 0.1}]) == []
     assert curves_figure("stage", [], "curves0") == ""
+
+
+def test_what_text_lost_is_drawn_after_the_scores_of_speech() -> None:
+    records = [
+        {"step": 0, "dev_loss": 4.0, "dev_text": 1.0, "dev_speech_lm": 3.0},
+        {"step": 5, "loss": 3.5, "dev_loss": 3.25, "dev_text": 1.25, "dev_speech_lm": 2.0},
+    ]
+    with curves(records, most_text_lost=0.5) as figure:
+        loss, speech, text = figure.axes
+    assert [axes.get_title(loc="left") for axes in (loss, speech)] == ["loss", "speech lm"]
+    assert text.get_title(loc="left") == "text: +0.250 nats a token since step 0"
+    assert [line.get_ydata()[0] for line in text.lines] == [1.0, 1.0, 1.5]  # measured, before, and the most
+    with curves(records[1:]) as figure:
+        assert figure.axes[-1].get_title(loc="left") == "text"  # nobody knows what it was
 
 
 @pytest.mark.parametrize(("places", "expected"), [([], []), ([0.0, 0.1, 5.0], [0.0, 1.0, 5.0]), ([3.0], [3.0])])

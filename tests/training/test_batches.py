@@ -4,8 +4,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from lhotse import MonoCut
 
-from ssr_connector.config import AugmentSection
+from ssr_connector.config import AugmentSection, load_recipe
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.augment import Augmentation
 from ssr_connector.data.cuts import read_cuts
@@ -13,7 +14,8 @@ from ssr_connector.data.documents import Documents
 from ssr_connector.data.packing import WINDOW_TOKENS, PackedText
 from ssr_connector.encoders.source import UnreadableError, frame_source
 from ssr_connector.errors import UserError
-from ssr_connector.training.batches import Batches, SpeechBatch, SpeechBatches, TextBatches
+from ssr_connector.training.batches import Batches, SpeechBatch, SpeechBatches, TextBatches, TokenBound
+from ssr_connector.training.data import speech_batches
 from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Alignment, Frames, Waveform
 from ssr_connector.units import FrameClock
@@ -65,6 +67,59 @@ def test_every_cut_comes_once_an_epoch_within_batch_s(which, request):
         assert sorted(i for g in groups for i in g) == sorted(c.id for c in cuts)
         assert all(sum(batches.cuts[i].duration for i in g) <= 7.0 for g in groups)
         assert len(groups) < len(cuts) / 2
+
+
+@pytest.fixture(scope="module")
+def spread():
+    """Utterances of very different lengths, and how many tokens are said in each: up to nine a second."""
+    rng = np.random.default_rng(0)
+    seconds = rng.lognormal(1.5, 0.6, 400).clip(0.4, 20).round(2)
+    said = {f"u{k:03}": "x" * (1 + round(s * rng.uniform(1, 9))) for k, s in enumerate(seconds)}
+    return [MonoCut(key, 0, float(s), 0) for key, s in zip(said, seconds, strict=True)], said
+
+
+@pytest.mark.parametrize("n", [80, 400])  # without and with buckets
+@pytest.mark.parametrize("most", [None, 100, 400])
+@pytest.mark.parametrize("world_size", [1, 2])
+def test_no_batch_exceeds_either_bound_unless_it_is_one_utterance(spread, n, most, world_size):
+    cuts, said = {c.id: c for c in spread[0][:n]}, spread[1]
+    heard = []
+    for rank in range(world_size):
+        bound = None if most is None else TokenBound(most, len)
+        shared = {"rank": rank, "world_size": world_size, "tokens": bound}
+        batches = SpeechBatches(cuts, Source(), said, None, 60.0, 0, **shared)
+        for group in plan(batches, 1):
+            heard += group
+            if len(group) > 1:
+                assert len(group) * max(cuts[i].duration for i in group) <= 60.0 + 1e-9
+                assert most is None or len(group) * max(len(said[i]) for i in group) <= most
+        assert batches.n_alone == sum(len(said[i]) > most for i in cuts) if most else batches.n_alone == 0
+    assert set(heard) == set(cuts)
+    assert len(heard) < 1.5 * len(cuts)  # lhotse gives some of them out twice, so that all have as many batches
+
+
+def test_batches_are_filled_up_to_the_bound_of_tokens(spread):
+    cuts, said = {c.id: c for c in spread[0]}, spread[1]
+
+    def groups(most):
+        return plan(SpeechBatches(cuts, Source(), said, None, 60.0, 0, tokens=TokenBound(most, len)), 0)
+
+    assert groups(10**6) == plan(SpeechBatches(cuts, Source(), said, None, 60.0, 0), 0)
+    tokens = sum(map(len, said.values()))
+    assert tokens / 200 <= len(groups(200)) < 2 * tokens / 200
+
+
+def test_a_recipe_bounds_the_tokens_of_the_llm(cuts):
+    def batches(most):
+        recipe = load_recipe(None, None, [f"--training.batch_transcript_tokens={most}"])
+        return speech_batches(recipe, by_id(cuts), Source(), said, lambda text: (text.split(), []), None)
+
+    said = {c.id: "a b c d" for c in cuts}
+    assert {len(group) for group in plan(batches(12), 0)} == {3, len(cuts) % 3}
+    assert len(plan(batches("null"), 0)) == 1
+    assert batches(3).n_alone == len(cuts)
+    with pytest.raises(UserError, match="give 1 or more, or null"):
+        batches(0)
 
 
 @pytest.mark.parametrize("which", ["cuts", "many"])

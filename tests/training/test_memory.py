@@ -5,10 +5,13 @@ import json
 import pytest
 import torch
 
-from ssr_connector.config import load_recipe
+from ssr_connector.base_models import load_llm
+from ssr_connector.config import LLMSection, load_recipe
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
-from ssr_connector.training.stages import finetune, train_connector
+from ssr_connector.training.batches import Batch
+from ssr_connector.training.objectives import SpeechLM, TextLM, Transcribe
+from ssr_connector.training.stages import finetune, train_connector, weights
 
 
 def losses(out):
@@ -67,15 +70,19 @@ def test_vanilla_stage_2_is_watched_by_text_that_it_does_not_train_on(base, dist
         "--training.warmup_steps=0",
         "--training.max_text_drop=0.05",
         "--training.evaluate_every=1",
+        "--llm.attention=eager",
     ]
     figures = finetune(load_recipe(base / "recipe.yaml", "finetune", words), lambda *_: None)
     assert "went_back_to" in figures
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").open()]
     start = json.loads((tmp_path / "run" / "allowed" / "start.json").read_text())["text_loss"]
+    assert rows[0]["step"] == 0
+    assert rows[0]["dev_text"] == start
     assert rows[-1]["dev_text"] > start + 0.05
     assert all(row["dev_text"] <= start + 0.05 for row in rows[:-1])
-    kept = len(rows) - 1
-    assert figures["went_back_to"] == kept
+    assert figures["went_back_to"] == rows[-2]["step"] == len(rows) - 2
+    drawn = (tmp_path / "run" / "curves.svg").read_text()
+    assert f"text: {rows[-1]['dev_text'] - start:+.3f} nats a token since step 0" in drawn
     assert finetune(load_recipe(base / "recipe.yaml", "finetune", words), lambda *_: None) == {}  # it is done
 
 
@@ -83,3 +90,29 @@ def test_a_limit_that_nothing_watches_is_an_error(base, distilled, tmp_path):
     words = [f"--training.start_from={distilled / 'model'}", f"--out={tmp_path / 'run'}", "--training.max_text_drop=1"]
     with pytest.raises(UserError, match=r"max_text_drop needs .*--data\.dev_text"):
         finetune(load_recipe(base / "recipe.yaml", "finetune", words), lambda *_: None)
+
+
+def test_losses_and_gradients_are_the_same_however_attention_is_computed(tiny_model, batch):
+    found = {}
+    for kind in ("eager", "sdpa"):
+        model = SSRForConditionalGeneration.from_pretrained(
+            str(tiny_model), **weights(LLMSection(attention=kind), "no")
+        )
+        assert model.llm.config._attn_implementation == kind
+        text = torch.arange(4, 52).view(2, 24)
+        text[:, 9] = model.tokenizer.bos_token_id  # two documents in a row
+        heard = batch.to(torch.device("cpu"))  # by this model
+        loss = SpeechLM(model)(heard)[0] + Transcribe(model, "?")(heard)[0] + TextLM(model)(Batch(None, text))[0]
+        found[kind] = [loss, *torch.autograd.grad(loss, list(model.connector.parameters()))]
+    for one, other in zip(*found.values(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_attention_that_is_not_there_is_named(tiny_llm):
+    with pytest.raises(UserError, match=r"has no llm\.attention flash_attention_2 here; give sdpa, eager or auto"):
+        load_llm(tiny_llm, attn_implementation="flash_attention_2")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    for kind in ("flash_attention_2", "flex_attention"):
+        with pytest.raises(UserError, match=rf"llm\.attention {kind} needs a CUDA device"):
+            weights(LLMSection(attention=kind), "no")

@@ -13,12 +13,17 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
+from ssr_connector.aligners import Material, aligner_class
+from ssr_connector.base_models import load_tokenizer, offset_tokenize
 from ssr_connector.cli import main
 from ssr_connector.config import load_recipe
 from ssr_connector.errors import UserError
+from ssr_connector.training.data import load_cuts
 from ssr_connector.training.footprint import GIB, footprint, pretend
 from ssr_connector.training.plan import ACTIVATIONS, Machine, make_plan, measure, speech_of
-from ssr_connector.training.stand_in import Speech
+from ssr_connector.training.stand_in import ASSEMBLE, Speech, of_step
+from ssr_connector.types import Frames
+from ssr_connector.units import FrameClock
 
 SPEECH = Speech(None, 2.0, 4.0)
 
@@ -66,7 +71,8 @@ def large_llm(tmp_path_factory):
 
 
 def plan(base, variant, *words, speech=SPEECH, gpus=1):
-    return make_plan(load_recipe(base / "recipe.yaml", variant, list(words)), speech, gpus)
+    stage = "finetune" if variant == "finetune" else "distill"
+    return make_plan(stage, load_recipe(base / "recipe.yaml", variant, list(words)), speech, gpus)
 
 
 def test_parameters_are_counted_and_none_is_made(base, large_llm):
@@ -143,12 +149,14 @@ def test_on_a_gpu_attention_keeps_no_scores_and_on_this_cpu_the_process_counts(b
     here = Machine(1e9, 1e9, process_bytes=300 << 20, held_share=0.5)
     recipe = load_recipe(base / "recipe.yaml", "distill", words)
     long = Speech(None, 30.0, 4.0)
-    gpu, cpu = (make_plan(recipe, long, 1, machine) for machine in (None, here))
+    gpu, cpu = (make_plan("distill", recipe, long, 1, machine) for machine in (None, here))
     scores = 2 * 4 * 1500 * 1500 * 4
     assert cpu.memory[ACTIVATIONS] > gpu.memory[ACTIVATIONS] + scores
     assert cpu.memory["the process itself"] == 300 << 20
     assert cpu.memory["held by the allocator"] == cpu.memory[ACTIVATIONS] // 2
     assert "CUDA" not in cpu.memory
+    kept, fused = (plan(base, "finetune", f"--llm.attention={kind}").memory for kind in ("eager", "auto"))
+    assert kept[ACTIVATIONS] > fused[ACTIVATIONS]
 
 
 def test_stage_2_is_planned_with_the_models_of_the_run_that_it_starts_from(base, distilled):
@@ -169,6 +177,8 @@ def test_steps_hours_and_epochs(base):
     )
     assert found.speech_hours == 90 * 40 * 2 * 2 / 3600
     assert found.epochs == found.speech_hours / 2
+    fewer = plan(base, "distill", "--training.steps=90", "--training.batch_transcript_tokens=20", speech=speech)
+    assert fewer.speech_hours == 90 * 5 / 3600  # four tokens a second
     assert found.hours(found.flops * 90 / 3600) == pytest.approx(1.0)
 
 
@@ -181,8 +191,9 @@ def test_the_data_says_what_a_batch_is_like(base):
 
 
 @pytest.mark.slow
-def test_this_machine_is_measured_on_real_tensors(base):
-    found = measure(load_recipe(base / "recipe.yaml", "finetune", []), SPEECH)
+@pytest.mark.parametrize("stage", ["aligner", "finetune"])
+def test_this_machine_is_measured_on_real_tensors(base, stage):
+    found = measure(stage, load_recipe(base / "recipe.yaml", stage, []), SPEECH)
     assert 1e6 < found.flops_per_s < 1e13
     if not torch.cuda.is_available():
         assert 100 << 20 < found.process_bytes < 2 << 30
@@ -248,12 +259,82 @@ def test_a_footprint_is_what_a_real_step_takes():
         llm = LlamaForCausalLM(LlamaConfig(vocab_size=4000, **shape))
         planned = footprint(lambda: loss(llm))
     llm = LlamaForCausalLM(LlamaConfig(vocab_size=4000, **shape))
+    assert planned.peak_bytes == pytest.approx(real_peak_bytes(lambda: loss(llm)), rel=0.1)
+    assert planned.peak_bytes < GIB
+
+
+def real_peak_bytes(loss):
+    """What torch holds at once in a loss and its backward, on real tensors."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
-        loss(llm).backward()
+        loss().backward()
     events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
     live = peak = 0
     for event in sorted(events, key=lambda e: e.start_ns()):
         live += event.nbytes()
         peak = max(peak, live)
-    assert planned.peak_bytes == pytest.approx(peak, rel=0.1)
-    assert planned.peak_bytes < GIB
+    return peak
+
+
+ALIGNERS = ["char_ctc", "sub_ctc", "cif", "unity2"]
+SAID = Speech(None, 4.0, 5.0, 15.0, chars=40, tokens=300)  # 200 frames, 60 characters, 20 tokens
+
+
+@pytest.mark.parametrize("kind", ALIGNERS)
+def test_a_planned_step_of_an_aligner_takes_what_a_real_one_does(base, kind):
+    words = [f"--aligner.type={kind}", "--aligner.width=64", "--aligner.layers=2", "--aligner.label_prior=0.3"]
+    recipe = load_recipe(base / "recipe.yaml", "aligner", [*words, "--aligner.units=50", "--training.batch_s=32"])
+    with pretend():
+        planned = of_step(ASSEMBLE["aligner"](recipe, SAID, None), recipe, SAID)
+    aligner = ASSEMBLE["aligner"](recipe, SAID, None).aligner.train()
+    text = "".join(chr(32 + k % 40) for k in range(60))
+
+    def loss():
+        frames = Frames(torch.randn(8, 200, 32), torch.full((8,), 200), FrameClock(16000, 320, 0.0))
+        tokens = lambda text: (list(range(20)), [(k, k + 1) for k in range(20)])  # noqa: E731
+        return aligner.loss(frames, [text] * 8, tokens)[0]
+
+    assert planned.peak_bytes == pytest.approx(real_peak_bytes(loss), rel=0.15)
+
+
+@pytest.mark.parametrize("kind", ALIGNERS)
+def test_what_measures_an_aligner_runs_on_real_tensors(base, kind):
+    words = [f"--aligner.type={kind}", "--aligner.binarise_weight=1", "--training.batch_s=8", "--aligner.units=5"]
+    recipe = load_recipe(base / "recipe.yaml", "aligner", words)
+    parts = ASSEMBLE["aligner"](recipe, SAID, None)
+    loss = parts.loss(recipe, SAID)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad.isfinite().all() for p in parts.aligner.parameters())
+
+
+@pytest.mark.parametrize("kind", ALIGNERS)
+def test_an_aligner_is_planned_with_the_labels_of_its_data_and_without_an_llm(base, kind):
+    words = [f"--aligner.type={kind}", "--aligner.units=9"]
+    recipe = load_recipe(base / "recipe.yaml", "aligner", words)
+    speech = speech_of(recipe, 12.0, 4.0)
+    found = make_plan("aligner", recipe, speech, 1)
+    _, texts = load_cuts(recipe.data.train, "cased")
+    tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
+    material = Material(
+        texts.values(), tokenize, 32, FrameClock(16000, 320, 0.0), None, once=lambda *_: torch.zeros(9, 32)
+    )
+    real = aligner_class(kind).untrained(recipe.aligner, material)
+    n = sum(p.numel() for p in real.parameters())
+    assert found.parameters == {"aligner": (n, n)}  # frames are cached: no encoder
+    assert found.memory["AdamW"] == 8 * n
+    assert found.memory["weights: aligner"] == 4 * n
+    assert found.steps == 7
+
+
+def test_what_is_not_known_of_an_aligner_is_assumed_and_said(base):
+    words = ["--data.train=nowhere", "--aligner.type=sub_ctc", "--data.frames=null", "--training.sharding=fsdp"]
+    recipe = load_recipe(base / "recipe.yaml", "aligner", words)
+    one, two = (make_plan("aligner", recipe, speech_of(recipe, 3.0, 4.0), gpus) for gpus in (1, 2))
+    assert any("(assumed)" in note for note in one.notes)  # all of the LLM's tokens
+    assert one.parameters["encoder"][1] == 0
+    assert two.memory["weights: encoder"] == one.memory["weights: encoder"]  # stands outside what is divided
+    assert two.memory["weights: aligner"] == one.memory["weights: aligner"] // 2
+    unity = load_recipe(base / "recipe.yaml", "aligner", ["--aligner.type=unity2"])
+    assert any("k-means" in note for note in make_plan("aligner", unity, SAID, 1).notes)
+    with pytest.raises(UserError, match="there is no aligner 'ctc'"):
+        make_plan("aligner", load_recipe(base / "recipe.yaml", "aligner", ["--aligner.type=ctc"]), SAID, 1)

@@ -250,11 +250,16 @@ def forward_sum(log_probs: Tensor, lengths: Tensor, n_labels: Tensor) -> Tensor:
 
     Items with fewer frames than labels count nothing.
     """
-    with_blank = nn.functional.pad(log_probs, (1, 0), value=_BLANK_LOG_PROB).log_softmax(-1)
+    scores = with_blank(log_probs)
     targets = torch.arange(1, log_probs.shape[2] + 1, device=log_probs.device).expand(len(log_probs), -1)
     return nn.functional.ctc_loss(
-        with_blank.transpose(0, 1), targets, lengths, n_labels, blank=0, reduction="sum", zero_infinity=True
+        scores.transpose(0, 1), targets, lengths, n_labels, blank=0, reduction="sum", zero_infinity=True
     )
+
+
+def with_blank(log_probs: Tensor) -> Tensor:
+    """Attention [B, T, N] with a blank before its characters [B, T, 1 + N], normalised."""
+    return nn.functional.pad(log_probs, (1, 0), value=_BLANK_LOG_PROB).log_softmax(-1)
 
 
 def attention_prior(shape: torch.Size, lengths: Tensor, n_labels: Tensor, strength: float) -> Tensor:

@@ -15,12 +15,14 @@ TAKES_RECIPE = True
 EPILOG = """\
 The models are built from their configurations without weights, and one step is run through them on tensors that have
 shapes and no contents, so a plan of an 8B model takes seconds and no memory on a laptop. Where data.train is there, the
-shapes are those of its utterances; else give --utterance-s and --tokens-per-s.
+shapes are those of its utterances; else give --utterance-s and --tokens-per-s. An aligner's labels are counted in its
+transcripts; else they are assumed to be 60 characters, 15 a second, or all tokens of the LLM.
 Time needs a rate: --measure times the stage's own shapes on this machine (two layers stand for a large LLM), or
 --tflops says what one GPU will sustain. Without a GPU --measure also finds what a process takes here beside its
 tensors, and the plan is one for this machine.
 
 examples
+  ssr plan aligner  --config recipes/own.yaml --aligner.type sub_ctc --tflops 100
   ssr plan distill  --config recipes/mls-llama3-8b-dinosr.yaml --gpus 32 --gpu-gib 80 --tflops 350
   ssr plan finetune --config recipes/mls-llama3-8b-dinosr.yaml --training.adapter lora --llm.dtype bfloat16
   ssr plan distill  --config recipes/own.yaml --data.train data/mine/train.jsonl.gz --measure
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("stage", choices=["distill", "finetune"])
+    parser.add_argument("stage", choices=["aligner", "distill", "finetune"])
     parser.add_argument("--config", metavar="YAML", type=Path, help="the recipe")
     parser.add_argument("--variant", metavar="NAME", help="which of its variants (default: the stage's own name)")
     parser.add_argument("--gpus", metavar="N", type=int, default=1, help="how many share the work (default: 1)")
@@ -71,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
     overrides = [*args.overrides, *([f"--training.sharding={args.sharding}"] if args.sharding else [])]
     recipe = load_recipe(args.config, args.variant or args.stage, overrides)
     speech = speech_of(recipe, args.utterance_s, args.tokens_per_s)
-    here = measure(recipe, speech) if args.measure else None
-    plan = make_plan(recipe, speech, args.gpus, here)
+    here = measure(args.stage, recipe, speech) if args.measure else None
+    plan = make_plan(args.stage, recipe, speech, args.gpus, here)
     rate = here.flops_per_s if here else args.tflops * 1e12 if args.tflops else None
     for table in tables(plan, args.gpus, cards):
         console.print(table)

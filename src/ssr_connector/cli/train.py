@@ -17,9 +17,12 @@ EPILOG = """\
 A recipe (YAML) drives every stage. Its `variants` hold what is particular to a stage; the variant of the stage's own
 name is taken unless --variant names another. Any value can be set on the command line: --training.lr 3e-4.
 A stopped run goes on where it was when the same command is given again. Beside it: metrics.jsonl and TensorBoard's
-files, training.json (the last figures, steps skipped, share of padding), rejected.tsv (recordings that could not be
-read and were left out), bad_batches.jsonl (steps without a finite loss; --training.bad_batches skip goes on), and an
-aligner's development.json (words misheard, word ends off).
+files, training.json (the last figures, steps skipped, share of padding), curves.svg (figures of data.dev and, in stage
+2, what is lost on data.dev_text, drawn at every evaluation: --training.evaluate_every), rejected.tsv (recordings that
+could not be read and were left out), bad_batches.jsonl (steps without a finite loss; --training.bad_batches skip goes
+on), and an aligner's development.json (words misheard, word ends off).
+
+A batch holds up to --training.batch_s seconds of audio; --training.batch_transcript_tokens bounds its text, too.
 
 data.train, data.dev, data.frames and data.alignments may name several corpora, with commas or as a YAML list; ids must
 differ. data.text may be larger than memory: plain text, JSON lines, either with .gz, a folder of such files, or a
@@ -67,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ssr_connector.progress import bar, summary
     from ssr_connector.training import stages
+    from ssr_connector.training.curves import PICTURE
     from ssr_connector.training.loop import BAD_BATCHES
     from ssr_connector.training.run import inherited
     from ssr_connector.training.stages import INFEASIBLE
@@ -82,6 +86,12 @@ def run(args: argparse.Namespace) -> int:
         figures = train(recipe, report)
     if figures.get("left_out"):
         console.print(f"{figures['left_out']:.0f} utterances were left out: no frames, or no alignment", soft_wrap=True)
+    if figures.get("alone"):
+        console.print(
+            f"{figures['alone']:.0f} transcripts have more than training.batch_transcript_tokens tokens; each was a "
+            "batch of its own",
+            soft_wrap=True,
+        )
     for name, what, listed in (
         ("unreadable", "recordings could not be read and were left out", REJECTED),
         ("skipped_steps", "steps were skipped, as their loss or gradient was no number", BAD_BATCHES),
@@ -94,6 +104,9 @@ def run(args: argparse.Namespace) -> int:
         console.print(line, soft_wrap=True)
     if "padding_this_run" in figures:
         console.print(f"{figures['padding_this_run']:.0%} of the frames of a batch were padding", soft_wrap=True)
+    picture = Path(recipe.out) / PICTURE
+    if figures and picture.is_file():
+        console.print(f"{picture} shows the figures of development data over the steps", soft_wrap=True)
     result = Path(recipe.out) / ("aligner" if args.stage == "aligner" else "model")
     console.print(f"{summary(figures) or 'already done'}\n{result}", soft_wrap=True)
     console.print(f"\nNext:\n  {next_command(args, recipe, result)}", soft_wrap=True)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 
 from ssr_connector.evaluation.labels import number, with_unit
 from ssr_connector.evaluation.pivot import Line
+from ssr_connector.files import replace_file
 
 # Drawn in these colours, which nothing else uses, and then named after the page's variables: light and dark look right.
 COLOURS = {
@@ -29,6 +31,7 @@ COLOURS = {
     "baseline": "#8a4fc4",
     "control": "#8d93a2",
 }
+TEXT = "text"  # the loss on it, in training's records
 GOOD_COSINE = 0.9  # drawn in another colour below it
 INK, MUTED, OURS = COLOURS["ink"], COLOURS["muted"], COLOURS["ours"]
 STYLE = {
@@ -59,6 +62,12 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
     """A figure of so many inches in the report's style; no pyplot, so that nothing global is kept."""
     with rc_context(STYLE):
         yield Figure(figsize=(width, height))
+
+
+def save(figure: Figure, path: Path) -> None:
+    """As an SVG file, whole or not at all: the same bytes for the same picture."""
+    with rc_context({"svg.hashsalt": path.stem}), replace_file(path) as new:
+        figure.savefig(new, format="svg", metadata={"Date": None}, facecolor="white")
 
 
 def to_svg(figure: Figure, name: str, description: str) -> str:
@@ -159,13 +168,21 @@ def bars_figure(names: Sequence[str], values: Sequence[float], unit: str, name: 
 
 def curves_figure(stage: str, records: Sequence[Mapping[str, float]], name: str) -> str:
     """The loss of a stage, and whatever else was measured on development data. Empty where there is neither."""
-    panels = curve_names(records)
-    if not panels:
+    if not curve_names(records):
         return ""
-    rows = -(-len(panels) // 3)
+    with curves(records) as figure:
+        return to_svg(figure, name, f"Training curves of {stage}")
+
+
+@contextmanager
+def curves(records: Sequence[Mapping[str, float]], most_text_lost: float | None = None) -> Iterator[Figure]:
+    """A panel for each of `curve_names`; in that of text what the LLM had before, and how much it may lose."""
+    panels = curve_names(records)
+    columns = 2 if len(panels) == 4 else 3
+    rows = -(-len(panels) // columns)
     with drawing(10, 0.35 + 2.1 * rows) as figure:
         for k, panel in enumerate(panels):
-            axes = figure.add_subplot(rows, 3, k + 1)
+            axes = figure.add_subplot(rows, columns, k + 1)
             for key, colour, label in ((panel, COLOURS["oracle"], "training"), (f"dev_{panel}", OURS, "development")):
                 points = [(record["step"], record[key]) for record in records if record.get(key) is not None]
                 if points:
@@ -175,14 +192,28 @@ def curves_figure(stage: str, records: Sequence[Mapping[str, float]], name: str)
             axes.set_xlabel("step")
             axes.grid()
             axes.tick_params(length=0)
+            if panel == TEXT:
+                draw_lost(axes, records, most_text_lost)
             if k == 0:
                 axes.legend(frameon=False, fontsize=8)
         figure.subplots_adjust(0.05, 0.45 / (0.35 + 2.1 * rows), 0.99, 1 - 0.3 / (0.35 + 2.1 * rows), 0.22, 0.6)
-        return to_svg(figure, name, f"Training curves of {stage}")
+        yield figure
+
+
+def draw_lost(axes: Axes, records: Sequence[Mapping[str, float]], most: float | None) -> None:
+    """Lines at the loss on text before the first step and at the most that it may become; what was lost, in words."""
+    found = [(record["step"], record[f"dev_{TEXT}"]) for record in records if f"dev_{TEXT}" in record]
+    if not found or found[0][0] != 0:
+        return
+    before, after = found[0][1], found[-1][1]
+    axes.axhline(before, color=MUTED, linestyle="--", linewidth=1)
+    axes.set_title(f"{TEXT}: {after - before:+.3f} nats a token since step 0")
+    if most is not None:
+        axes.axhline(before + most, color=COLOURS["cascade"], linestyle="--", linewidth=1)
 
 
 def curve_names(records: Sequence[Mapping[str, float]]) -> list[str]:
-    """The loss first, then what development data was measured by; a part that is the whole loss is not drawn again."""
+    """The loss first, then what development data was measured by, text last; no part that is the whole loss."""
     keys = dict.fromkeys(key for record in records for key in record)
     names = ["loss"] if {"loss", "dev_loss"} & set(keys) else []
     names += [key.removeprefix("dev_") for key in keys if key.startswith("dev_") and key != "dev_loss"]
@@ -191,7 +222,7 @@ def curve_names(records: Sequence[Mapping[str, float]]) -> list[str]:
         dev = [(record.get("dev_loss"), record[f"dev_{name}"]) for record in records if f"dev_{name}" in record]
         return name != "loss" and all(loss == part for loss, part in dev)
 
-    return [name for name in names if not is_loss(name)]
+    return sorted((name for name in names if not is_loss(name)), key=lambda name: name == TEXT)
 
 
 def printable(text: str) -> str:

@@ -26,7 +26,7 @@ def flops_of_step(recipe: Recipe, model: Path) -> int:
     source, _, clock = frame_source(paths_of(recipe.data.frames), *ears, trained.encoder)
     cuts, texts = load_cuts(recipe.data.train, config.text_form)
     alignments = read_fitting(paths_of(recipe.data.alignments), texts, trained.tokenize, clock)
-    speech = speech_batches(recipe, cuts, source, texts, alignments)
+    speech = speech_batches(recipe, cuts, source, texts, trained.tokenize, alignments)
     batch = Batch(next(speech.epoch(0)), None)
     weights = recipe.training.objectives
     built = build_objectives(trained, recipe.training, None)

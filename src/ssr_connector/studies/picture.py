@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing
-from ssr_connector.files import replace_file
+from ssr_connector.evaluation.figures import COLOURS, INK, MUTED, OURS, drawing, save
 from ssr_connector.studies.frontier import ahead, means_of, points
 from ssr_connector.studies.results import BESIDE, Figure, Results
 from ssr_connector.studies.study import Frontier, Gain, Grid, Line, Panel, Picture, Shade
@@ -104,12 +102,6 @@ def shades(axes: Any, results: Results, grid: Grid, shade: Shade, lines: Sequenc
     axes.set_yticks(range(len(lines)), lines, color=INK)
     axes.set_title(shade.title)
     axes.set_xlabel(grid.column_label)
-
-
-def save(figure: Any, path: Path) -> None:
-    """Whole or not at all."""
-    with rc_context({"svg.hashsalt": path.stem}), replace_file(path) as new:
-        figure.savefig(new, format="svg", metadata={"Date": None}, facecolor="white")
 
 
 def draw_rows(results: Results, picture: Picture, path: Path) -> None:

@@ -24,7 +24,7 @@ ELSEWHERE = {  # values that do not change what is computed, or are paths to wha
     "training": (*HOW, "start_from", "aligner", "log_every", "checkpoint_every", "keep_checkpoints", "compile"),
     "aligner": ("recogniser", "boundaries"),
     "encoder": ("name",),
-    "llm": ("name",),
+    "llm": ("name", "attention"),
 }
 READ_BY = {"aligner": "aligner", "distill": "connector", "multitask": "connector"}  # of these two sections
 

@@ -51,11 +51,24 @@ class Batch:
         return Batch(speech, None if self.text is None else self.text.to(device))
 
 
+SAMPLED = 10_000  # utterances that buckets are made for
 Placed = tuple[int, int, Batch]  # epoch, index within it, and the batch there
 
 
+@dataclass(frozen=True)
+class TokenBound:
+    """How many tokens of transcripts a batch may hold, each transcript padded to the longest."""
+
+    most: int
+    count: Callable[[str], int]  # of a transcript
+
+
 class SpeechBatches:
-    """Cuts in buckets of similar duration, at most `batch_s` seconds of audio each (lhotse's sampler)."""
+    """Cuts in buckets of similar length, at most `batch_s` seconds of audio each, padding counted (lhotse's sampler).
+
+    With a bound of tokens, a transcript that fills such a share of it as other recordings of `batch_s` takes as much
+    room in its batch as these; one that is longer than the bound is a batch of its own.
+    """
 
     def __init__(
         self,
@@ -69,12 +82,18 @@ class SpeechBatches:
         world_size: int = 1,
         augmentation: Augmentation | None = None,
         unreadable: Unreadable | None = None,
+        tokens: TokenBound | None = None,
     ) -> None:
         shortest = augmentation.shortest if augmentation else lambda cut: cut
         self.lengths = Lengths()
+        self.n_alone = 0
         for key, cut in cuts.items():
             if (alignments is None or key in alignments) and source.has(shortest(cut)):
                 self.lengths.add(key, cut)
+                if tokens is not None:
+                    share = tokens.count(transcripts[key]) / tokens.most
+                    self.lengths.least_s.append(batch_s * min(1.0, share))
+                    self.n_alone += share > 1
         usable = self.lengths.ids
         if not usable:
             raise UserError("no utterance is left to train on: no cut has frames and an alignment")
@@ -98,17 +117,23 @@ class SpeechBatches:
         """The ids of each batch; it is their durations at the epoch's speeds that fill one."""
         from lhotse import CutSet
         from lhotse.dataset import DynamicBucketingSampler, SimpleCutSampler
+        from lhotse.dataset.sampling.dynamic_bucketing import estimate_duration_buckets
 
-        shared = {"max_duration": self.batch_s, "shuffle": True, "seed": self.seed, "drop_last": False}
+        from ssr_connector.training.bucket import WithinBucket
+
+        shared = {"shuffle": True, "seed": self.seed, "drop_last": False}
         shared |= {"rank": self.rank, "world_size": self.world_size}
-        lengths = self.lengths
+        lengths, slowest = self.lengths, 1.0
         if self.augmentation and self.augmentation.section.speed:
             lengths = replace(lengths, speed=partial(self.augmentation.speed, epoch=epoch))
+            slowest = self.augmentation.slowest
         n_buckets = min(20, len(lengths.ids) // 50)
         if n_buckets > 1:
-            sampler = DynamicBucketingSampler(CutSet(lengths), num_buckets=n_buckets, **shared)
+            ends = estimate_duration_buckets(itertools.islice(lengths, SAMPLED), n_buckets)
+            full = WithinBucket(self.batch_s, longest=(*ends, max(lengths.longest_s(slowest), *ends)))
+            sampler = DynamicBucketingSampler(CutSet(lengths), duration_bins=ends, constraint=full, **shared)
         else:
-            sampler = SimpleCutSampler(CutSet.from_cuts(lengths), **shared)
+            sampler = SimpleCutSampler(CutSet.from_cuts(lengths), max_duration=self.batch_s, **shared)
         sampler.set_epoch(epoch)
         for group in sampler:  # where processes outnumber what is left, lhotse hands some out twice, renamed
             yield [c.id if c.id in self.cuts else re.sub(r"_dup\d+$", "", c.id) for c in group]
@@ -158,6 +183,7 @@ class Lengths:
     ids: list[str] = field(default_factory=list)
     seconds: "array[float]" = field(default_factory=lambda: array("d"))
     rates: "array[int]" = field(default_factory=lambda: array("I"))  # Hz; 0: no recording
+    least_s: "array[float]" = field(default_factory=lambda: array("d"))  # that each counts as; empty: as it is
     speed: Callable[[str], float] | None = None  # of an id
 
     def add(self, key: str, cut: Any) -> None:
@@ -167,8 +193,16 @@ class Lengths:
         self.rates.append(cut.sampling_rate if cut.has_recording else 0)
 
     def __iter__(self) -> Iterator[MonoCut]:
-        for key, seconds, rate in zip(self.ids, self.seconds, self.rates, strict=True):
-            yield MonoCut(key, 0, perturbed_s(seconds, rate, self.speed(key)) if self.speed else seconds, 0)
+        least = self.least_s or itertools.repeat(0.0)
+        for key, seconds, rate, least_s in zip(self.ids, self.seconds, self.rates, least, strict=False):
+            heard_s = perturbed_s(seconds, rate, self.speed(key)) if self.speed else seconds
+            yield MonoCut(key, 0, max(heard_s, least_s), 0)
+
+    def longest_s(self, slowest: float) -> float:
+        """That any can count as, at this speed or a faster one."""
+        seconds = max(self.seconds)
+        heard_s = max(perturbed_s(seconds, rate, slowest) for rate in set(self.rates))
+        return max(heard_s, max(self.least_s, default=0.0))
 
 
 def at_speeds(batch: SpeechBatch, speeds: Sequence[float]) -> SpeechBatch:

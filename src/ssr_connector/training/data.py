@@ -16,7 +16,7 @@ from ssr_connector.data.text import Form, SpeechText
 from ssr_connector.encoders.source import FrameSource
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
-from ssr_connector.training.batches import SpeechBatches, TextBatches
+from ssr_connector.training.batches import SpeechBatches, TextBatches, TokenBound
 from ssr_connector.training.processes import processes
 from ssr_connector.training.rehearsal import REHEARSAL, SELF, write_rehearsal
 from ssr_connector.training.unreadable import Unreadable
@@ -105,6 +105,7 @@ def speech_batches(
     cuts: Mapping[str, Any],
     source: FrameSource,
     texts: Mapping[str, str],
+    tokenize: Tokenize,
     alignments: Mapping[str, Alignment] | None,
     augmentation: Augmentation | None = None,
     unreadable: Unreadable | None = None,
@@ -115,8 +116,13 @@ def speech_batches(
     Recordings that cannot be read are named in `unreadable`; without it they are an error.
     """
     batch_s, (rank, world_size) = recipe.training.batch_s, rank_and_world_size(alone)
+    bound, most = None, recipe.training.batch_transcript_tokens
+    if most is not None:
+        if most < 1:
+            raise UserError(f"training.batch_transcript_tokens is {most}: give 1 or more, or null for no bound")
+        bound = TokenBound(most, lambda text: len(tokenize(text)[0]))
     return SpeechBatches(
-        cuts, source, texts, alignments, batch_s, recipe.seed, rank, world_size, augmentation, unreadable
+        cuts, source, texts, alignments, batch_s, recipe.seed, rank, world_size, augmentation, unreadable, bound
     )
 
 

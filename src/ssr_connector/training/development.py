@@ -37,7 +37,7 @@ def measure_aligner(
     dev, texts = load_cuts(recipe.data.dev, recipe.aligner.text_form)
     late_s: list[float] = []
     heard: list[WordErrors] = []
-    for batch in speech_batches(recipe, dev, source, texts, None, None, unreadable, alone=True).epoch(0):
+    for batch in speech_batches(recipe, dev, source, texts, tokenize, None, None, unreadable, alone=True).epoch(0):
         for key, result in zip(batch.ids, aligner.align(batch.frames, batch.transcripts, tokenize), strict=True):
             if not isinstance(result, Unalignable):
                 late_s += end_differences_s(timed_words(result, clock), known_words(dev[key]))

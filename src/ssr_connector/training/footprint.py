@@ -141,3 +141,10 @@ def for_real() -> Any:
     from torch._subclasses.fake_tensor import unset_fake_temporarily
 
     return unset_fake_temporarily()
+
+
+def is_pretended(tensor: Tensor) -> bool:
+    """Whether it has a shape and no contents."""
+    from torch._subclasses import FakeTensor
+
+    return isinstance(tensor, FakeTensor)

@@ -22,6 +22,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file, write_json
 from ssr_connector.training.batches import Batch, Batches
 from ssr_connector.training.checkpoint import Position, load_state, save_state, trainable
+from ssr_connector.training.curves import draw_curves
 from ssr_connector.training.objectives import ContinueLikeText, Objective, PredictLikeText
 from ssr_connector.training.processes import anywhere, on_cpu
 from ssr_connector.training.retention import TextGuard
@@ -148,9 +149,13 @@ def train(
     room = Room(student)
     try:
         with room, contextlib.closing(stream), deferred_interrupt() as interrupted:
-            if guard and evaluate and not guard.begun:
-                room.enter(at.step, "the development data")
-                guard.begin(measured(accelerator, student, evaluate)["dev_text"])
+            if evaluate and config.evaluate_every and "llm" in config.train and at.step == 0:
+                room.enter(0, "the development data")
+                before = measured(accelerator, student, evaluate)  # what is lost is lost since then
+                if log:
+                    log.write(0, before)
+                if guard and not guard.begun:
+                    guard.begin(before["dev_text"])
             student.train()
             while at.step < config.steps and not asked and not stop:
                 room.enter(at.step, "the next batch, read and encoded")
@@ -175,6 +180,8 @@ def train(
                         stop, figures["went_back_to"] = True, float(guard.go_back())
                 if log and figures and (last or evaluated or at.step % config.log_every == 0):
                     log.write(at.step, figures)
+                if log and evaluated:
+                    draw_curves(log.path, config)
                 asked = anywhere(interrupted())
                 if last or asked or (at.step % config.checkpoint_every == 0 and not stop):
                     save_state(out / "checkpoints", student, [optimizer], at, config.keep_checkpoints)
@@ -309,7 +316,7 @@ class MetricsLog:
 
         out.mkdir(parents=True, exist_ok=True)
         self.path = out / METRICS
-        kept = [line for line in self._lines() if json.loads(line)["step"] <= step]
+        kept = [line for line in self._lines() if json.loads(line)["step"] <= step] if step else []
         with replace_file(self.path) as new:
             new.write_text("".join(kept))
         self.last: Logged = {k: v for k, v in json.loads(kept[-1]).items() if k != "step"} if kept else {}

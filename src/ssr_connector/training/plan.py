@@ -7,17 +7,16 @@ from pathlib import Path
 from torch import nn
 
 from ssr_connector.config import Recipe, TrainingSection, paths_of
-from ssr_connector.model.embeddings import TextEmbeddings
 from ssr_connector.training.footprint import GIB, Footprint, pretend
-from ssr_connector.training.objectives import TEACHERS
 from ssr_connector.training.run import inherit
 from ssr_connector.training.sharding import units
-from ssr_connector.training.stand_in import Parts, Speech, assemble, fuse_attention, new_llm, of_step
+from ssr_connector.training.stand_in import ASSEMBLE, Parts, Speech, fuse_attention, of_step, seconds_of, weight_bytes
 from ssr_connector.training.trial import LENGTHS, try_out
 
 CONTEXT_BYTES = int(0.7 * GIB)  # of CUDA, its libraries and the allocator's rounding
 ACTIVATIONS = "activations at the peak"
 WHOLE_FLOPS = 5e11  # a step that is tried out with the whole LLM: some ten seconds on a core
+SAMPLED = 20_000  # utterances that are tokenised, of a corpus that has more
 FEW_LAYERS = 2  # of an LLM that takes more: enough to see how fast its shapes go
 
 
@@ -53,8 +52,8 @@ class Machine:
     held_share: float  # what the CPU's allocator holds beside the activations, as a share of them
 
 
-def make_plan(recipe: Recipe, speech: Speech, gpus: int, here: Machine | None = None) -> Plan:
-    """Plan a connector's or an LLM's training on GPUs, or on this machine's CPU where `here` has found no GPU.
+def make_plan(stage: str, recipe: Recipe, speech: Speech, gpus: int, here: Machine | None = None) -> Plan:
+    """Plan a stage (aligner, distill, finetune) on GPUs, or on this machine's CPU where `here` has found no GPU.
 
     Raises UserError where the recipe names no models.
     """
@@ -65,15 +64,12 @@ def make_plan(recipe: Recipe, speech: Speech, gpus: int, here: Machine | None = 
     if not on_cpu:
         notes = [f"assumed: {CONTEXT_BYTES / GIB:.1f} GiB of CUDA and its libraries, fused attention, AdamW in float32"]
     with pretend():
-        parts = assemble(recipe)
+        parts = ASSEMBLE[stage](recipe, speech, None)
         if not on_cpu:
-            fuse_attention(parts.connector)
+            for module in parts.named().values():
+                fuse_attention(module)
         step = of_step(parts, recipe, speech)
-        if isinstance(parts.llm, TextEmbeddings):
-            loaded, whole = weight_bytes(parts.llm), weight_bytes(new_llm(parts.llm.config, recipe.llm))
-            notes.append(
-                f"of the LLM only the input embeddings are loaded: {loaded / GIB:.2f} GiB instead of {whole / GIB:.2f}"
-            )
+        notes += parts.notes(recipe, speech)
     if config.precision == "bf16":
         notes.append("bf16: the weights that learn are float32, with a copy in bf16 while they are used")
     memory = memory_of(parts, step, config, gpus, on_cpu)
@@ -82,7 +78,7 @@ def make_plan(recipe: Recipe, speech: Speech, gpus: int, here: Machine | None = 
         memory["the process itself"] = here.process_bytes
     else:
         memory["CUDA"] = CONTEXT_BYTES
-    heard = config.steps * config.accumulate * config.batch_s * gpus / 3600
+    heard = config.steps * config.accumulate * seconds_of(config, speech) * gpus / 3600
     return Plan(
         {name: count(module) for name, module in parts.named().items()},
         memory,
@@ -98,14 +94,14 @@ def memory_of(parts: Parts, step: Footprint, config: TrainingSection, gpus: int,
     """Bytes of tensors of one process at the peak, by part."""
     sharded = config.sharding == "fsdp" and gpus > 1
     shards = gpus if sharded else 1
-    sizes = {name: weight_bytes(module) for name, module in parts.named().items()}
+    divided = parts.divided()
+    memory = {
+        f"weights: {name}": weight_bytes(module) // (shards if name in divided else 1)
+        for name, module in parts.named().items()
+    }
     learning = [p.numel() for m in parts.named().values() for p in m.parameters() if p.requires_grad]
     gradients, moments = 4 * sum(learning), 8 * sum(learning)
-    memory = {f"weights: {name}": size // shards for name, size in sizes.items() if size}
-    if "llm" in config.train:
-        copied = config.adapter == "none" and TEACHERS & set(config.objectives)  # else it is its own teacher
-        memory["weights: teachers"] = sizes["LLM"] // shards if copied else 0
-        memory["what ewc holds"] = 2 * gradients if "ewc" in config.objectives else 0
+    memory |= {name: size // shards for name, size in parts.kept(config).items()}
     memory |= {"gradients": gradients // shards, "AdamW": moments // shards}
     memory["gradients on their way (DDP)"] = gradients if gpus > 1 and not sharded else 0
     taken = step.peak_bytes - gradients
@@ -125,37 +121,34 @@ def count(module: nn.Module) -> tuple[int, int]:
     return sum(n for n, _ in sizes), sum(n for n, learns in sizes if learns)
 
 
-def weight_bytes(module: nn.Module) -> int:
-    """Of all parameters."""
-    return sum(p.numel() * p.element_size() for p in module.parameters())
-
-
 def gathered_bytes(parts: Parts) -> int:
     """What FSDP holds whole at the peak: two layers, and all that is in none; or, before these, the encoder."""
-    used = nn.ModuleList([parts.connector, parts.llm])
+    divided = parts.divided()
+    used = nn.ModuleList(module for name, module in divided.items() if name != "encoder")
     layers = [weight_bytes(unit) for unit in units(used)]
-    return max(sum(sorted(layers)[-2:]) + weight_bytes(used) - sum(layers), weight_bytes(parts.encoder))
+    encoder = weight_bytes(divided["encoder"]) if "encoder" in divided else 0
+    return max(sum(sorted(layers)[-2:]) + weight_bytes(used) - sum(layers), encoder)
 
 
 # --- this machine ---
 
 
-def measure(recipe: Recipe, speech: Speech) -> Machine:
+def measure(stage: str, recipe: Recipe, speech: Speech) -> Machine:
     """Take some steps of this stage's shapes here, in a process of its own; a large LLM is cut to a few layers."""
     recipe = inherit(recipe)
     with pretend():
-        whole = of_step(assemble(recipe), recipe, speech)
+        whole = of_step(ASSEMBLE[stage](recipe, speech, None), recipe, speech)
     layers = FEW_LAYERS if whole.flops > WHOLE_FLOPS else None
     shapes = [replace(speech, utterance_s=share * speech.utterance_s) for share in LENGTHS]
     footprints, needed = [], 0
     for shape in shapes:
         with pretend():
-            parts = assemble(recipe, layers)
+            parts = ASSEMBLE[stage](recipe, speech, layers)
             footprints.append(of_step(parts, recipe, shape))
         memory = memory_of(parts, footprints[-1], recipe.training, 1, on_cpu=True)
         if sum(memory.values()) > needed:
             needed, activations = sum(memory.values()), memory[ACTIVATIONS]
-    found = try_out(recipe, shapes, layers)
+    found = try_out(stage, recipe, shapes, layers)
     flops = sum(footprint.flops for footprint in footprints)
     return Machine(
         flops / found.seconds,
@@ -170,16 +163,24 @@ def speech_of(recipe: Recipe, utterance_s: float, tokens_per_s: float) -> Speech
     manifests = paths_of(recipe.data.train)
     if not manifests or not all(path.exists() for path in manifests):
         return Speech(None, utterance_s, tokens_per_s)
+    from ssr_connector.aligners.labels import alphabet_of
+    from ssr_connector.base_models import load_tokenizer, offset_tokenize
     from ssr_connector.training.data import load_cuts
 
     cuts, texts = load_cuts(recipe.data.train, recipe.aligner.text_form)
     seconds = [cut.duration for cut in cuts.values()]
-    rate = tokens_per_s
+    some = list(cuts)[:: max(1, len(cuts) // SAMPLED)]
+    some_s = sum(cuts[i].duration for i in some)
+    tokens: list[int] = []
     if Path(recipe.llm.name).is_dir() and (Path(recipe.llm.name) / "tokenizer.json").is_file():
-        from ssr_connector.base_models import load_tokenizer
-
-        tokenizer, some = load_tokenizer(recipe.llm.name), list(cuts)[:: max(1, len(cuts) // 500)]
-        rate = sum(len(tokenizer(texts[i])["input_ids"]) for i in some) / sum(cuts[i].duration for i in some)
-    # A batch holds utterances of like length, so its shape is that of the mean second, not of the mean utterance.
-    mean_s = sum(s * s for s in seconds) / sum(seconds)
-    return Speech(sum(seconds) / 3600, mean_s, rate)
+        tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
+        tokens = [token for i in some for token in tokenize(texts[i])[0]]
+    return Speech(
+        sum(seconds) / 3600,
+        # A batch holds utterances of like length: its shape is that of the mean second, not of the mean utterance.
+        sum(s * s for s in seconds) / sum(seconds),
+        len(tokens) / some_s if tokens else tokens_per_s,
+        sum(len(texts[i]) for i in some) / some_s,
+        len(alphabet_of(texts.values())),
+        len(set(tokens)) or None,
+    )

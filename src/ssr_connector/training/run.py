@@ -26,9 +26,10 @@ RECIPE = "recipe.json"
 # the processes take the same steps with twice the batches each. What to do about a bad batch may be decided when one
 # is there.
 FREE = (
-    "out", "evaluation", "tiny", "training.log_every", "training.evaluate_every", "training.checkpoint_every",
-    "training.keep_checkpoints", "training.sharding", "training.accumulate", "training.compile",
-    "training.gradient_checkpointing", "training.bad_batches", *(f"training.{key}" for key in HOW),
+    "out", "evaluation", "tiny", "llm.attention", "training.log_every", "training.evaluate_every",
+    "training.checkpoint_every", "training.keep_checkpoints", "training.sharding", "training.accumulate",
+    "training.compile", "training.gradient_checkpointing", "training.bad_batches",
+    *(f"training.{key}" for key in HOW),
 )  # fmt: skip
 
 

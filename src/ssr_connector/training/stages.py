@@ -49,6 +49,7 @@ from ssr_connector.types import Logged
 from ssr_connector.units import FrameClock
 
 INFEASIBLE = "infeasible.tsv"  # recordings that are too short for their transcripts, beside the run
+ON_GPUS = ("flash_attention_2", "flex_attention")  # torch has no backward pass of the latter on CPUs
 DEV_TEXT_TOKENS = 1 << 16  # of a long data.dev_text: enough to see a hundredth of a nat
 
 
@@ -69,7 +70,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     others = read_fitting([Path(section.boundaries)], transcripts, tokenize, clock) if section.boundaries else None
     unreadable = Unreadable(out, is_begun(out))
-    everything = speech_batches(recipe, cuts, source, transcripts, others, None, unreadable, alone=True)
+    everything = speech_batches(recipe, cuts, source, transcripts, tokenize, others, None, unreadable, alone=True)
     material = Material(
         transcripts.values(),
         tokenize,
@@ -89,10 +90,14 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     write_rejected(out / INFEASIBLE, infeasible)
     student = Student(aligner, [Weighted(section.type, 1.0, AlignerLoss(aligner, tokenize))])
     fitting_ones = cuts.only(fitting)
-    batches = speech_batches(recipe, fitting_ones, source, transcripts, others, augmentation, unreadable)
+    batches = speech_batches(recipe, fitting_ones, source, transcripts, tokenize, others, augmentation, unreadable)
     config = recipe.training
     figures = train(student, Batches(batches, None, config.workers), config, out, recipe.seed, progress)
-    figures |= {"left_out": float(batches.n_left_out), "infeasible": float(len(infeasible))}
+    figures |= {
+        "left_out": float(batches.n_left_out),
+        "alone": float(batches.n_alone),
+        "infeasible": float(len(infeasible)),
+    }
     aligner.eval().cpu()
     if processes().is_main_process:
         if recipe.data.dev:
@@ -152,7 +157,7 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
             raise UserError(f"{recipe.training.aligner} was trained with {what} {its}, not {ours}; give --{what} {its}")
     ears = (recipe.encoder.name, recipe.encoder.layer, recipe.encoder.padded)
     check_made_for(Path(recipe.training.aligner), aligner, made_for, ears, recipe.llm.name)
-    how = weights(recipe.llm)
+    how = weights(recipe.llm, recipe.training.precision)
     if needs_llm(recipe.training):
         model = build(SSRForConditionalGeneration, config, **how)
     else:
@@ -175,18 +180,28 @@ def finetune(recipe: Recipe, progress: Progress) -> Logged:
     if open_run(Path(recipe.out), recipe):
         return {}
     whole = "llm" in recipe.training.train and recipe.training.adapter == "none"
-    if whole and recipe.llm != LLMSection(recipe.llm.name):
+    if whole and recipe.llm != LLMSection(recipe.llm.name, attention=recipe.llm.attention):
         raise UserError(
             "an LLM that learns as a whole is kept in float32: --training.precision bf16 makes its arithmetic cheaper, "
             "--training.adapter lora learns additions to one that is kept in fewer bits"
         )
-    model = SSRForConditionalGeneration.from_pretrained(str(recipe.training.start_from), **weights(recipe.llm))
+    model = SSRForConditionalGeneration.from_pretrained(
+        str(recipe.training.start_from), **weights(recipe.llm, recipe.training.precision)
+    )
     return train_model(recipe, model, progress)
 
 
-def weights(section: LLMSection) -> dict[str, Any]:
-    """How the LLM's weights are loaded. Raises UserError where they cannot be quantised here."""
+def weights(section: LLMSection, precision: str) -> dict[str, Any]:
+    """How the LLM is loaded. Raises UserError where it cannot be quantised, or its attention not computed so, here."""
     kwargs: dict[str, Any] = {"dtype": getattr(torch, section.dtype)}
+    if section.attention != "auto":
+        if section.attention in ON_GPUS and not torch.cuda.is_available():
+            raise UserError(f"llm.attention {section.attention} needs a CUDA device; give sdpa, eager or auto")
+        if section.attention == "flash_attention_2" and section.dtype == "float32" and precision == "no":
+            raise UserError(
+                "llm.attention flash_attention_2 computes in 16 bits: give --training.precision bf16, or another one"
+            )
+        kwargs["attn_implementation"] = section.attention
     if section.quantize != "none":
         if not torch.cuda.is_available() or importlib.util.find_spec("bitsandbytes") is None:
             raise UserError(f"llm.quantize {section.quantize} needs a CUDA device and `pip install bitsandbytes`")
@@ -242,7 +257,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     folders = paths_of(recipe.data.alignments)
     alignments = read_fitting(folders, transcripts, model.tokenize, clock)
     unreadable = Unreadable(out, is_begun(out))
-    speech = speech_batches(recipe, cuts, source, transcripts, alignments, augmentation, unreadable)
+    speech = speech_batches(recipe, cuts, source, transcripts, model.tokenize, alignments, augmentation, unreadable)
     text = None
     if {"text", "ewc"} & set(config.objectives):
         text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
@@ -258,7 +273,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     if recipe.data.dev and on_speech:
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
         check_alignments(", ".join(map(str, folders)), alignments, dev_texts, model.tokenize)
-        held_out = speech_batches(recipe, dev, source, dev_texts, alignments, None, unreadable)
+        held_out = speech_batches(recipe, dev, source, dev_texts, model.tokenize, alignments, None, unreadable)
     if recipe.data.dev_text and "llm" in config.train:
         dev_text = text_batches(recipe, model, recipe.data.dev_text, alone=True)
     check_guard(config.max_text_drop, config.evaluate_every, dev_text is not None)
@@ -275,7 +290,8 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     if processes().is_main_process:
         model.save_pretrained(str(out / "model"))
     figures |= layer_shares(model.connector, model.config.encoder_layer)
-    return {**figures, "left_out": float(speech.n_left_out), "connector_parameters": model.connector.n_parameters}
+    figures |= {"left_out": float(speech.n_left_out), "alone": float(speech.n_alone)}
+    return {**figures, "connector_parameters": model.connector.n_parameters}
 
 
 def layer_shares(module: nn.Module, layer: Layers) -> Logged:

@@ -12,7 +12,7 @@ import torch
 
 from ssr_connector.config import Recipe
 from ssr_connector.devices import best_device
-from ssr_connector.training.stand_in import Speech, assemble, evaluation_or_training, loss_of_step
+from ssr_connector.training.stand_in import ASSEMBLE, Speech, evaluation_or_training
 
 LENGTHS = (1.0, 0.6, 1.3, 0.8)  # of utterances, by the mean: batches come in all shapes, which tells on the allocator
 
@@ -27,18 +27,18 @@ class Trial:
     peak_bytes: int
 
 
-def try_out(recipe: Recipe, shapes: Sequence[Speech], llm_layers: int | None) -> Trial:
+def try_out(stage: str, recipe: Recipe, shapes: Sequence[Speech], llm_layers: int | None) -> Trial:
     """A step of each shape after one that warms up, in a process that begins with nothing, as a run does."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(_try_out, recipe, shapes, llm_layers).result()
+        return pool.submit(_try_out, stage, recipe, shapes, llm_layers).result()
 
 
-def _try_out(recipe: Recipe, shapes: Sequence[Speech], llm_layers: int | None) -> Trial:
+def _try_out(stage: str, recipe: Recipe, shapes: Sequence[Speech], llm_layers: int | None) -> Trial:
     device = best_device()
     _load_libraries()
     process_bytes = _peak_bytes()
     with torch.device(device):
-        parts = assemble(recipe, llm_layers)
+        parts = ASSEMBLE[stage](recipe, shapes[0], llm_layers)
         learning = [p for m in parts.named().values() for p in m.to(device).parameters() if p.requires_grad]
         evaluation_or_training(parts)
         optimizer = torch.optim.AdamW(learning, lr=1e-4)
@@ -46,7 +46,7 @@ def _try_out(recipe: Recipe, shapes: Sequence[Speech], llm_layers: int | None) -
             if k == 1:
                 started, cpu_started = time.perf_counter(), time.process_time()
             with torch.autocast(device.type, torch.bfloat16, enabled=recipe.training.precision == "bf16"):
-                loss = loss_of_step(parts, recipe, shape)
+                loss = parts.loss(recipe, shape)
             torch.autograd.backward(loss)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
