@@ -38,13 +38,14 @@ def test_what_differs_from_stage_1_is_shown(recipe, capsys, monkeypatch, tmp_pat
 
     one = tmp_path / "one"
     open_run(one, Recipe(out=str(one), seed=3))
-    monkeypatch.setattr(stages, "finetune", lambda recipe, report: {"loss": 0.5, "left_out": 2.0})
+    monkeypatch.setattr(stages, "finetune", lambda recipe, report: {"loss": 0.5, "left_out": 2.0, "dev_left_out": 1.0})
     words = ["--config", recipe, "--training.start_from", str(one / "model"), "--training.steps=7", "--out=x"]
     assert main(["train", "finetune", *words]) == 0
     out = capsys.readouterr().out
     assert "differs from stage 1: training.steps: 1000 → 7" in out
     assert "seed" not in out
-    assert "2 utterances were left out" in out
+    assert "2 utterances of data.train were left out" in out
+    assert "1 utterances of data.dev were left out" in out
     assert "loss 0.500" in out
 
 

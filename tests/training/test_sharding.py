@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import load_file
 
 from ssr_connector.config import load_recipe
-from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training import stages
 from ssr_connector.training.checkpoint import trainable
@@ -114,19 +113,6 @@ def test_what_is_gathered_at_once(tiny_model):
     assert set(found[1:]) == {*layers, model.llm.lm_head}
     model.llm.lm_head.weight = model.llm.model.embed_tokens.weight  # tied: both are needed at any time
     assert model.llm.lm_head not in units(Student(model, []))
-
-
-@pytest.mark.parametrize(
-    ("words", "reason"),
-    [
-        (["--llm.quantize=8bit"], "llm.quantize 8bit"),
-        (["--training.objectives={ewc: 1, speech_lm: 1}"], "objective ewc"),
-        (["--data.text=self"], r"rehearsal\.jsonl"),
-    ],
-)
-def test_what_cannot_be_divided_is_refused(recipe_of, words, reason):
-    with pytest.raises(UserError, match=reason):
-        stages.check_sharding(recipe_of("finetune", *words))
 
 
 @pytest.fixture(scope="module")

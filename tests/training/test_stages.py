@@ -400,6 +400,21 @@ def test_utterances_without_alignment_are_counted(recipe_of, base, tmp_path):
     assert stages.train_connector(recipe, quiet)["left_out"] > 0
 
 
+def test_development_data_without_alignment_is_counted_or_asked_for(recipe_of, base, tiny_corpus, tmp_path):
+    lines = (base / "align" / "alignments.jsonl").read_text().splitlines()
+    keys = list(data.load_cuts(str(tiny_corpus / "dev.jsonl.gz"), "cased")[0])
+
+    def without(left_out):
+        kept = [line for line in lines if not any(f'"{key}"' in line for key in left_out)]
+        (tmp_path / "alignments.jsonl").write_text("\n".join(kept))
+        out = tmp_path / str(len(left_out))
+        return recipe_of("distill", f"--data.alignments={tmp_path}", "--training.steps=1", out=out)
+
+    assert stages.train_connector(without(keys[:1]), quiet)["dev_left_out"] == 1
+    with pytest.raises(UserError, match=r"data\.dev: none of its utterances is aligned in .*give `ssr align` its cuts"):
+        stages.train_connector(without(keys), quiet)
+
+
 def test_stage_2_keeps_the_connector_of_stage_1(recipe_of, distilled):
     words = [f"--training.start_from={distilled / 'model'}", "--connector.layers=2", "--aligner.text_form=lower"]
     recipe = recipe_of("finetune", *words)

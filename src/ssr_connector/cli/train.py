@@ -84,8 +84,9 @@ def run(args: argparse.Namespace) -> int:
         console.print(f"  differs from stage 1: {line}", soft_wrap=True)
     with bar(console, f"training {args.stage}") as report:
         figures = train(recipe, report)
-    if figures.get("left_out"):
-        console.print(f"{figures['left_out']:.0f} utterances were left out: no frames, or no alignment", soft_wrap=True)
+    for name, corpus in (("left_out", "data.train"), ("dev_left_out", "data.dev")):
+        if n := figures.get(name):
+            console.print(f"{n:.0f} utterances of {corpus} were left out: no frames, or no alignment", soft_wrap=True)
     if figures.get("alone"):
         console.print(
             f"{figures['alone']:.0f} transcripts have more than training.batch_transcript_tokens tokens; each was a "

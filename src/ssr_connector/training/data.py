@@ -133,8 +133,6 @@ def text_batches(
 
     For this process among all; `alone`: all of them, as one process has them.
     """
-    if not path:
-        raise UserError("the objective `text` needs text data: --data.text FILE (one document a line, or JSON lines)")
     if path == SELF:
         section = recipe.training
         file = Path(recipe.out) / REHEARSAL

@@ -25,6 +25,7 @@ from ssr_connector.model.compilation import compile_layers
 from ssr_connector.model.embeddings import load_embeddings
 from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.batches import Batch, Batches, SpeechBatches, TextBatches
+from ssr_connector.training.checks import check_data, check_recipe
 from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.data import (
     augmentation_of,
@@ -38,10 +39,8 @@ from ssr_connector.training.development import measure_aligner
 from ssr_connector.training.fitted import Fitted
 from ssr_connector.training.learning import let_learn
 from ssr_connector.training.loop import Progress, Student, Weighted, train
-from ssr_connector.training.objectives import OBJECTIVES, AlignerLoss, TextLM, build_objectives, needs_llm
+from ssr_connector.training.objectives import AlignerLoss, TextLM, build_objectives, needs_llm
 from ssr_connector.training.processes import processes
-from ssr_connector.training.rehearsal import REHEARSAL, SELF
-from ssr_connector.training.retention import check_guard
 from ssr_connector.training.run import inherit, is_begun, open_run
 from ssr_connector.training.sharding import is_sharded
 from ssr_connector.training.unreadable import Unreadable
@@ -62,6 +61,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(out, recipe):
         return {}
+    check_data(recipe)
     augmentation = augmentation_of(recipe)
     encoder, section = recipe.encoder, recipe.aligner
     frames = paths_of(recipe.data.frames)
@@ -136,6 +136,7 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(out, recipe):
         return {}
+    check_recipe(recipe)
     if not recipe.training.aligner:
         raise UserError("stage 1 needs a trained aligner: --training.aligner RUN/aligner")
     aligner, made_for = read_aligner(Path(recipe.training.aligner))
@@ -179,6 +180,7 @@ def finetune(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(Path(recipe.out), recipe):
         return {}
+    check_recipe(recipe)
     whole = "llm" in recipe.training.train and recipe.training.adapter == "none"
     if whole and recipe.llm != LLMSection(recipe.llm.name, attention=recipe.llm.attention):
         raise UserError(
@@ -222,28 +224,12 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     """Train the chosen parts of a model on the recipe's objectives, and save it."""
     config, out = recipe.training, Path(recipe.out)
     parts = {"aligner": model.aligner, "connector": model.connector, "llm": model.llm}
-    unknown = [p for p in config.train if p not in parts] + [o for o in config.objectives if o not in OBJECTIVES]
-    if unknown or not config.train:
-        raise UserError(
-            f"training.train names parts ({', '.join(parts)}) and training.objectives objectives "
-            f"({', '.join(OBJECTIVES)}); {unknown[0] if unknown else 'no part'} is given"
-        )
-    if "distil" in config.objectives and not model.connector.needs_segments:
-        raise UserError(f"connector.type {recipe.connector.type!r} has no vector per token to distil; use continuation")
-    needed = model.connector.needed_objective
-    if "connector" in config.train and needed and needed not in config.objectives:
-        raise UserError(
-            f"connector.type {recipe.connector.type!r} learns how many vectors to emit from the objective {needed}; "
-            f"add --training.objectives.{needed} 0.1"
-        )
     if "llm" in config.train and config.adapter != "none":
         start_adapter(model, config)
         parts["llm"] = model.llm
     for pattern in let_learn(parts, config):
         raise UserError(f"training.freeze: no parameter that learns matches {pattern!r}")
-    if is_sharded(config):
-        check_sharding(recipe)  # which then brings every part to its device
-    else:
+    if not is_sharded(config):  # which then brings every part to its device
         to_device(model)
     if config.gradient_checkpointing:
         checkpoint_gradients(model)
@@ -272,11 +258,13 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     held_out = dev_text = None
     if recipe.data.dev and on_speech:
         dev, dev_texts = load_cuts(recipe.data.dev, model.config.text_form)
-        check_alignments(", ".join(map(str, folders)), alignments, dev_texts, model.tokenize)
+        where = ", ".join(map(str, folders))
+        if not any(key in alignments for key in dev):
+            raise UserError(f"data.dev: none of its utterances is aligned in {where}; give `ssr align` its cuts, too")
+        check_alignments(where, alignments, dev_texts, model.tokenize)
         held_out = speech_batches(recipe, dev, source, dev_texts, model.tokenize, alignments, None, unreadable)
     if recipe.data.dev_text and "llm" in config.train:
         dev_text = text_batches(recipe, model, recipe.data.dev_text, alone=True)
-    check_guard(config.max_text_drop, config.evaluate_every, dev_text is not None)
     evaluate = None
     if held_out or dev_text:
         evaluate = DevLoss(student, held_out, on_speech, dev_text, on_text, config.workers)
@@ -291,6 +279,8 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         model.save_pretrained(str(out / "model"))
     figures |= layer_shares(model.connector, model.config.encoder_layer)
     figures |= {"left_out": float(speech.n_left_out), "alone": float(speech.n_alone)}
+    if held_out:
+        figures["dev_left_out"] = float(held_out.n_left_out)
     return {**figures, "connector_parameters": model.connector.n_parameters}
 
 
@@ -320,20 +310,6 @@ def start_adapter(model: SSRForConditionalGeneration, config: TrainingSection) -
         raise UserError(f"training.adapter {config.adapter} cannot be merged: leave --training.adapter_merge false")
     model.config.adapter = {"type": config.adapter, "rank": config.adapter_rank, "alpha": config.adapter_alpha}
     model.llm = add_adapter(model.llm, **model.config.adapter)
-
-
-def check_sharding(recipe: Recipe) -> None:
-    """Raise UserError where something needs the LLM in one piece."""
-    config = recipe.training
-    reason = None
-    if recipe.llm.quantize != "none":
-        reason = f"llm.quantize {recipe.llm.quantize}: a quantised LLM is not divided; use --llm.dtype bfloat16"
-    elif "ewc" in config.objectives:
-        reason = "the objective ewc, which looks at all weights at once; use text_kl or training.adapter"
-    elif recipe.data.text == SELF and not (Path(recipe.out) / REHEARSAL).is_file():
-        reason = f"data.text {SELF}: let one process without sharding write {Path(recipe.out) / REHEARSAL} first"
-    if reason:
-        raise UserError(f"training.sharding fsdp does not go with {reason}")
 
 
 class DevLoss:

@@ -1,0 +1,48 @@
+import pytest
+
+from ssr_connector.errors import UserError
+from ssr_connector.training import stages
+from ssr_connector.training.checks import check_sharding
+
+NOTHING_LOADS = ["--llm.name=nowhere", "--encoder.name=nowhere", "--training.aligner=nowhere"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data.train=a.jsonl.gz"], r"data\.train: there is no a\.jsonl\.gz; `ssr prepare` makes it"),
+        (["--data.dev=a.jsonl.gz"], r"data\.dev: there is no a\.jsonl\.gz"),
+        (["--data.alignments=a,b"], r"data\.alignments: there is no a; `ssr align`"),
+        (["--data.frames=a"], r"data\.frames: there is no a; `ssr encode`"),
+        (["--data.dev_text=a.txt"], r"data\.dev_text: there is no a\.txt"),
+        (["--training.train=[conector]"], "conector is given"),
+        (["--training.train=[]"], "no part is given"),
+        (["--training.objectives={distill: 1}"], "distill is given"),
+        (["--training.objectives={text: 1}", "--data.text="], "need text data"),
+        (["--connector.type=stack"], "has no vector per token to distil"),
+        (["--connector.type=cif", "--training.objectives={continuation: 1}"], "add --training.objectives.quantity"),
+        (["--training.max_text_drop=1"], r"max_text_drop needs .*--data\.dev_text"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_loaded(recipe_of, words, message):
+    with pytest.raises(UserError, match=message) as caught:
+        stages.train_connector(recipe_of("distill", *NOTHING_LOADS, *words), lambda *_: None)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_aligner_s_data_is_looked_for_first(recipe_of):
+    with pytest.raises(UserError, match=r"data\.dev: there is no a\.jsonl\.gz"):
+        stages.train_aligner(recipe_of("aligner", "--encoder.name=nowhere", "--data.dev=a.jsonl.gz"), lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--llm.quantize=8bit"], "llm.quantize 8bit"),
+        (["--training.objectives={ewc: 1, speech_lm: 1}"], "objective ewc"),
+        (["--data.text=self"], r"rehearsal\.jsonl"),
+    ],
+)
+def test_what_cannot_be_divided_is_refused(recipe_of, words, reason):
+    with pytest.raises(UserError, match=reason):
+        check_sharding(recipe_of("finetune", *words))
