@@ -3,12 +3,13 @@
     for seed in 0 1 2; do ssr demo --config tiny-full --out runs/full-$seed --seed $seed; done
     python benchmarks/seeds.py runs/full-*
 
-Per cent right as the mean over runs (lowest to highest); then the figures that have a target, of each run with its 95 %
-interval over items, and minutes of each stage.
+Per cent right as the mean over runs (lowest to highest); then the figures that have a target, of each run and of all
+together with their 95 % intervals over items (not over seeds), and minutes of each stage.
 """
 
 import argparse
 import json
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,18 @@ COLUMNS = {  # task, mode, condition: what stands above it
     ("spoken_mmlu_cloze", "S→T", "clean"): "spoken MMLU, cloze",
     ("spoken_mmlu_cloze", "S→T", "5 dB"): "the same at 5 dB",
     ("spoken_mmlu", "S→T", "clean"): "spoken MMLU, letters",
+}
+SYSTEMS = {  # as their rows are called
+    "text model": "text in (ceiling)",
+    "hard cascade": "hard cascade",
+    "oracle alignment": "oracle alignment",
+    "another item's audio": "another item's audio",
+    "no context": "no context",
+    "ssr": "**SSR, stage 1**",
+    "stack_plain": "frame stacking + MLP",
+    "stack_layers": "the same behind SSR's layers",
+    "vanilla": "SSR, stage 2 vanilla",
+    "multitask": "SSR, stage 2 multitask",
 }
 TARGETS = {  # figure: what issue 2 asks for
     "storycloze_text": "≥ 95",
@@ -73,7 +86,7 @@ def scores(runs: Sequence[Mapping[str, Any]]) -> str:
         mode = "S→T" if row["system"] == "text model" else row["mode"]  # its ceiling
         found.setdefault(row["system"], {}).setdefault((row["task"], mode, row["condition"]), []).append(row)
     lines = [["", *COLUMNS.values()]]
-    lines += [[system, *(cell(rows.get(key, [])) for key in COLUMNS)] for system, rows in found.items()]
+    lines += [[title, *(cell(found.get(name, {}).get(key, [])) for key in COLUMNS)] for name, title in SYSTEMS.items()]
     lines.append(["chance", *(chance(key, found.values()) for key in COLUMNS)])
     return table(lines)
 
@@ -96,11 +109,14 @@ def chance(
 def targets(runs: Sequence[Mapping[str, Any]]) -> str:
     """Every figure that has a target, run by run."""
     known = [{figure["name"]: figure for figure in run["figures"]} for run in runs]
-    lines = [["", *(f"seed {run['seed']}" for run in runs), "n", "target"]]
+    several = ["all"] if len(runs) > 1 else []
+    lines = [["", *(f"seed {run['seed']}" for run in runs), *several, "n", "target"]]
     for name, target in TARGETS.items():
         figures = [figures[name] for figures in known if name in figures]
         if len(figures) == len(runs):
             cells = [in_words(figure["value"], figure["ci95"], figure["unit"]) for figure in figures]
+            if several:
+                cells.append(in_words(*together(figures), figures[0]["unit"]))
             lines.append([f"`{name}`", *cells, str(figures[0]["n"]), target])
     return table(lines)
 
@@ -112,6 +128,14 @@ def minutes(runs: Sequence[Mapping[str, Any]]) -> str:
     lines += [[stage, *(f"{seconds.get(stage, 0) / 60:.1f}" for seconds in spent)] for stage in spent[0]]
     lines.append(["in all", *(f"{run['elapsed_s'] / 60:.1f}" if "elapsed_s" in run else "" for run in runs)])
     return table(lines)
+
+
+def together(figures: Sequence[Mapping[str, Any]]) -> tuple[float, tuple[float, float]]:
+    """The mean over runs and its 95 % interval over the items of all: each run has a world and items of its own."""
+    mean = statistics.mean(figure["value"] for figure in figures)
+    half_widths = [(figure["ci95"][1] - figure["ci95"][0]) / 2 for figure in figures]
+    half = math.hypot(*half_widths) / len(figures)
+    return mean, (mean - half, mean + half)
 
 
 def span(values: Sequence[float]) -> tuple[float, float]:
