@@ -149,12 +149,14 @@ def train(
     room = Room(student)
     try:
         with room, contextlib.closing(stream), deferred_interrupt() as interrupted:
-            if evaluate and config.evaluate_every and "llm" in config.train and at.step == 0:
-                room.enter(0, "the development data")
+            watched = guard is not None and not guard.begun
+            shown = bool(config.evaluate_every) and "llm" in config.train and at.step == 0
+            if evaluate and (watched or shown):
+                room.enter(at.step, "the development data")
                 before = measured(accelerator, student, evaluate)  # what is lost is lost since then
                 if log:
-                    log.write(0, before)
-                if guard and not guard.begun:
+                    log.write(at.step, before)
+                if guard and watched:
                     guard.begin(before["dev_text"])
             student.train()
             while at.step < config.steps and not asked and not stop:
