@@ -66,6 +66,7 @@ TARGETS = {  # figure: what issue 2 asks for
     "asr_wer_stage2": "",
     "asr_wer_change_multitask": "a gain",
     "storycloze_s_change_multitask": "a gain",
+    "storycloze_s2t_change_multitask": "",
 }
 
 
