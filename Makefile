@@ -1,9 +1,9 @@
 # make demo: from nothing to a trained, measured SpeechLM.  make test: the quick suite.  make check: lint and types too.
-# make test-processes: what is killed, divided or spread over processes, Ray's too.  pytest -m slow: whatever is slow.
+# make test-slow: every LLM's family, and what is killed, divided or spread over processes, Ray's too.
 PYTHON ?= python3
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: setup demo test test-processes check clean
+.PHONY: setup demo test test-slow check clean
 
 setup: .venv/installed
 
@@ -22,8 +22,8 @@ test: setup
 	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	touch $@
 
-test-processes: .venv/with-ray
-	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 -m slow tests/engine tests/tiny/test_stage.py tests/training/test_distributed.py tests/training/test_sharding.py
+test-slow: .venv/with-ray
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 -m slow tests/engine tests/tiny/test_stage.py $(patsubst %,tests/training/test_%.py,distributed llms sharding)
 
 check: setup
 	.venv/bin/ruff check

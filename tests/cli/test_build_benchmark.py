@@ -107,7 +107,7 @@ def test_blimp_and_multiple_choice_are_spoken_and_scored(fake, tmp_path, tiny_mo
     ):
         out = tmp_path / name
         words = ["build-benchmark", name, str(tmp_path / file), "--out", str(out), "--command", fake[0]]
-        assert main([*words, "--jobs", "2"]) == 0
+        assert main([*words, "--jobs", "1"]) == 0
         results = tmp_path / f"results-{name}"
         evaluate = ["evaluate", str(tiny_model), "--data", str(out), "--out", str(results)]
         assert main([*evaluate, "--evaluation.bootstrap", "20"]) == 0

@@ -50,7 +50,12 @@ def make(name, folder, tokenizer):
     tokenizer.save_pretrained(folder)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+# The quick suite takes those that differ most: in norms and biases, embedding scale, BOS, positions, fused projections.
+QUICK = ("llama3", "qwen3", "gemma3", "gpt2")
+MATRIX = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in FAMILIES]
+
+
+@pytest.mark.parametrize("name", MATRIX)
 def test_both_stages_train_save_load_and_speak(name, base, tiny_llm, tmp_path):
     make(name, tmp_path / "llm", transformers.AutoTokenizer.from_pretrained(tiny_llm))
     shared = [f"--llm.name={tmp_path / 'llm'}", "--training.steps=2", "--training.warmup_steps=1"]
