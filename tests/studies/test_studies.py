@@ -13,7 +13,8 @@ from ssr_connector.connectors import check_options as check_connector
 from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL
 from ssr_connector.evaluation.tasks import TASKS
 from ssr_connector.studies import STUDIES
-from ssr_connector.studies.pipeline import heard_damage, with_options
+from ssr_connector.studies.options import with_options
+from ssr_connector.studies.pipeline import heard_damage
 from ssr_connector.studies.run import write
 from ssr_connector.studies.study import Frontier, Grid, Made, Parts
 from ssr_connector.studies.table import markdown

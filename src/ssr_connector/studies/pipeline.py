@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.config import HOW, Recipe, plain, to_dict
+from ssr_connector.config import Recipe, to_dict
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.damage import Damage
 from ssr_connector.studies.heard import Heard
+from ssr_connector.studies.options import content, with_options
 from ssr_connector.studies.rates import Rates
-from ssr_connector.studies.study import UNTRAINED, Arm, Made, Options, Parts, Study, Times
+from ssr_connector.studies.study import UNTRAINED, Arm, Made, Options, Parts, Study
 from ssr_connector.tiny.base import BATCH_S, TRAINED_ON, Base, as_option
 from ssr_connector.tiny.stage import content_key
 
@@ -20,13 +21,6 @@ RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a
 TRIAL_SHARE = 0.15  # of the steps
 TOLERANCE = 0.02  # converged: twice the steps lower the development loss by less than this share of it
 MOST_DOUBLINGS = 2
-ELSEWHERE = {  # values that do not change what is computed, or are paths to what the keys of steps before stand for
-    "training": (*HOW, "start_from", "aligner", "log_every", "checkpoint_every", "keep_checkpoints", "compile"),
-    "aligner": ("recogniser", "boundaries"),
-    "encoder": ("name",),
-    "llm": ("name", "attention"),
-}
-READ_BY = {"aligner": "aligner", "distill": "connector", "multitask": "connector"}  # of these two sections
 
 
 @dataclass(frozen=True)
@@ -387,28 +381,3 @@ def run_training(variant: str, recipe: Recipe, report: Report) -> Facts:
     summary = json.loads((Path(recipe.out) / SUMMARY).read_text(encoding="utf-8"))
     figures = {name: summary[name] for name in ("steps", "loss", "dev_loss") if name in summary}
     return {"learning_rate": recipe.training.lr, **figures}
-
-
-def with_options(recipe: Recipe, options: Options) -> Recipe:
-    """Values in place of those under dotted keys. Raises TypeError at a key that there is not."""
-    for key, value in options.items():
-        section, _, name = key.rpartition(".")
-        given = str(value) if isinstance(value, Path) else value
-        if isinstance(value, Times):
-            before = getattr(getattr(recipe, section), name)
-            given = type(before)(before * value.factor)
-        changed: dict[str, Any] = {name: given}
-        if section:
-            changed = {section: dataclasses.replace(getattr(recipe, section), **changed)}
-        recipe = dataclasses.replace(recipe, **changed)
-    return recipe
-
-
-def content(recipe: Recipe, variant: str) -> dict[str, Any]:
-    """What a training run follows from, but for what its paths stand for."""
-    kept: dict[str, Any] = {"seed": recipe.seed}
-    unread = {"seed", "out", "data", "tiny", "evaluation", "aligner", "connector"} - {READ_BY[variant]}
-    for section in (f.name for f in dataclasses.fields(recipe) if f.name not in unread):
-        values = plain(dataclasses.asdict(getattr(recipe, section)))
-        kept[section] = {k: v for k, v in values.items() if k not in ELSEWHERE.get(section, ())}
-    return kept
