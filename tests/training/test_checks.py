@@ -14,7 +14,8 @@ NOTHING_LOADS = ["--llm.name=nowhere", "--encoder.name=nowhere", "--training.ali
         (["--data.dev=a.jsonl.gz"], r"data\.dev: there is no a\.jsonl\.gz"),
         (["--data.alignments=a,b"], r"data\.alignments: there is no a; `ssr align`"),
         (["--data.frames=a"], r"data\.frames: there is no a; `ssr encode`"),
-        (["--data.dev_text=a.txt"], r"data\.dev_text: there is no a\.txt"),
+        (["--data.text=a.txt", "--training.objectives={text: 1}"], r"data\.text: there is no a\.txt"),
+        (["--data.dev_text=a.txt", "--training.train=[llm]"], r"data\.dev_text: there is no a\.txt"),
         (["--training.train=[conector]"], "conector is given"),
         (["--training.train=[]"], "no part is given"),
         (["--training.objectives={distill: 1}"], "distill is given"),
@@ -28,6 +29,16 @@ def test_what_cannot_be_is_said_before_anything_is_loaded(recipe_of, words, mess
     with pytest.raises(UserError, match=message) as caught:
         stages.train_connector(recipe_of("distill", *NOTHING_LOADS, *words), lambda *_: None)
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_stage_does_not_read_need_not_be_there_yet(recipe_of):
+    unread = ["--data.alignments=later", "--data.text=later", "--data.dev_text=later"]
+    with pytest.raises(UserError, match=r"encoder"):
+        stages.train_aligner(
+            recipe_of("aligner", "--encoder.name=nowhere", "--data.frames=null", *unread), lambda *_: None
+        )
+    with pytest.raises(UserError, match="nowhere holds no aligner"):
+        stages.train_connector(recipe_of("distill", *NOTHING_LOADS, *unread[1:]), lambda *_: None)
 
 
 def test_an_aligner_s_data_is_looked_for_first(recipe_of):

@@ -16,24 +16,31 @@ MADE_BY = {"train": "ssr prepare", "dev": "ssr prepare", "frames": "ssr encode",
 
 def check_recipe(recipe: Recipe) -> None:
     """Of a stage that trains parts of a model. Raises UserError where parts, objectives and data do not go together."""
-    check_data(recipe)
+    config = recipe.training
     check_objectives(recipe)
-    if is_sharded(recipe.training):
+    check_speech(recipe, "train", "dev", "frames", "alignments")
+    if {"text", "ewc"} & set(config.objectives):
+        check_text(recipe, "text")
+    if "llm" in config.train:
+        check_text(recipe, "dev_text")
+    if is_sharded(config):
         check_sharding(recipe)
-    config, watched = recipe.training, bool(recipe.data.dev_text) and "llm" in recipe.training.train
-    check_guard(config.max_text_drop, config.evaluate_every, watched)
+    check_guard(config.max_text_drop, config.evaluate_every, bool(recipe.data.dev_text) and "llm" in config.train)
 
 
-def check_data(recipe: Recipe) -> None:
-    """Raise UserError where a file or folder of `data` is not there."""
-    for name, maker in MADE_BY.items():
+def check_speech(recipe: Recipe, *names: str) -> None:
+    """Raise UserError where a file or folder of these keys of `data` is not there."""
+    for name in names:
         for path in paths_of(getattr(recipe.data, name)):
             if not path.exists():
-                raise UserError(f"data.{name}: there is no {path}; `{maker}` makes it")
-    for name in ("text", "dev_text"):
-        path = getattr(recipe.data, name)
-        if path and path != SELF and not Path(path).exists():
-            raise UserError(f"data.{name}: there is no {path}; give a file of one document a line, or JSON lines")
+                raise UserError(f"data.{name}: there is no {path}; `{MADE_BY[name]}` makes it")
+
+
+def check_text(recipe: Recipe, name: str) -> None:
+    """The same of written text."""
+    path = getattr(recipe.data, name)
+    if path and path != SELF and not Path(path).exists():
+        raise UserError(f"data.{name}: there is no {path}; give a file of one document a line, or JSON lines")
 
 
 def check_objectives(recipe: Recipe) -> None:
