@@ -80,10 +80,7 @@ def read_aligner(folder: Path) -> tuple[TrainableAligner, dict[str, Any]]:
             own = [key for key in list(file.keys()) if key.startswith(prefix)]
             state = {key.removeprefix(prefix): file.get_tensor(key) for key in own}
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        for inner in (folder / "aligner", folder / "model"):
-            if is_aligner(inner) or of_model(inner):
-                raise UserError(f"{folder} is the folder of a run: give {inner}") from error
-        raise UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`") from error
+        raise no_aligner(folder, error) from error
     load_exactly(aligner, state, weights)
     return aligner.eval(), values
 
@@ -129,6 +126,14 @@ def check_made_for(
         )
 
 
+def no_aligner(folder: Path, error: Exception) -> UserError:
+    """What to say of a folder that could not be read as an aligner's."""
+    for inner in (folder / "aligner", folder / "model"):
+        if is_aligner(inner) or of_model(inner):
+            return UserError(f"{folder} is the folder of a run: give {inner}")
+    return UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`")
+
+
 def is_aligner(folder: Path) -> bool:
     """Whether a folder is one of `save_aligner`."""
     return (folder / CONFIG).is_file()
@@ -161,10 +166,7 @@ def bundle_key(folder: Path) -> str:
         encoder_name, llm_name = (resolve(values[name], folder) for name in ("encoder_name", "llm_name"))
         encoder = encoder_key(encoder_name, values["encoder_layer"], values["encoder_padded"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        for inner in (folder / "aligner", folder / "model"):
-            if is_aligner(inner) or of_model(inner):
-                raise UserError(f"{folder} is the folder of a run: give {inner}") from error
-        raise UserError(f"{folder} holds no aligner ({error}); train one with `ssr train aligner`") from error
+        raise no_aligner(folder, error) from error
     own = digest_of(sorted(f for f in folder.iterdir() if f.suffix in (".json", ".safetensors")))
     llm = Path(llm_name)
     return f"{own}#{encoder}#{digest_of(sorted(llm.glob('*token*'))) if llm.is_dir() else llm_name}"

@@ -179,7 +179,8 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
     if args.plot:
         draw(args.plot, done[0], cut_audio(next(cut for cut in cuts if cut.id == done[0].id)))
     audio_s, took_s = sum(u.duration_s for u in done), time.monotonic() - started
-    doubtful = sum(u.is_doubtful(low_score(args.aligner)) for u in done)
+    limit = low_score(args.aligner)
+    doubtful = sum(u.is_doubtful(limit) for u in done)
     console.print(
         f"{len(done)} utterances aligned into {args.out} ({doubtful} of low confidence), {len(rejected)} rejected; "
         f"{audio_s / 3600:.2f} h at {audio_s / max(took_s, 1e-3):.0f} audio-seconds a second",
