@@ -4,9 +4,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from ssr_connector.tiny.accents import MADE
 from ssr_connector.tiny.voices import DEV_VOICES, TEST_VOICES, TRAIN_VOICES, Voice, speak
 
 US = Voice("en-us", "m1")
+# Accents that are made here go through the first of their variants alone.
+EVERY_WAY = [v for v in TRAIN_VOICES if v.accent not in MADE or v.variant == TRAIN_VOICES[0].variant]
 
 
 def test_splits_share_neither_accents_nor_variants():
@@ -18,7 +21,7 @@ def test_splits_share_neither_accents_nor_variants():
     assert len(set(TEST_VOICES)) >= 4
 
 
-@pytest.mark.parametrize("voice", [*TRAIN_VOICES, *DEV_VOICES, *TEST_VOICES], ids=lambda voice: voice.name)
+@pytest.mark.parametrize("voice", [*EVERY_WAY, *DEV_VOICES, *TEST_VOICES], ids=lambda voice: voice.name)
 def test_every_voice_speaks_every_word_in_order(voice):
     text = "Hugo told the men of the house: I am \"glad\" (again); Tom's dog didn't bark."
     speech = speak(text, voice)

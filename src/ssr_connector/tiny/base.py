@@ -42,7 +42,7 @@ class TinySection:
     llm: dict[str, Any]
     encoder: dict[str, Any]
     noise: dict[str, Any]
-    accents: int  # of training, of the five there are: few are learnt sooner, many carry over to others
+    accents: int  # of training: eSpeak's five, then those made here; few are learnt sooner, many carry over to others
     baselines: dict[str, dict[str, Any]]  # name: how its learning rate is chosen (`lrs`, `trial_steps`)
 
     @classmethod

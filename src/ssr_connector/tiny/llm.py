@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ssr_connector.tiny.muon import Muon
+from ssr_connector.tiny.muon import Muon, cheapest_dtype
 from ssr_connector.tiny.questions import LETTERS
 from ssr_connector.tiny.resumable import Resumable, state_folder
 from ssr_connector.tiny.tokenizer import BLANK, split_share, train_tokenizer
@@ -111,8 +111,7 @@ def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> list[list[in
 
 def next_token_loss(model: LlamaForCausalLM, rows: PackedRows, letters: Tensor, letter_weight: float) -> Tensor:
     """Mean negative log-likelihood in nats per token; the tokens ``letters`` count ``letter_weight`` times."""
-    capable = torch.cpu.get_capabilities()
-    with torch.autocast("cpu", torch.bfloat16, enabled=capable.get("amx_bf16") or capable.get("avx512_bf16") or False):
+    with torch.autocast("cpu", torch.bfloat16, enabled=cheapest_dtype() == torch.bfloat16):
         logits = model(input_ids=rows.tokens, position_ids=rows.positions, use_cache=False).logits
     weights = torch.ones(logits.shape[-1])
     weights[letters] = letter_weight

@@ -1,8 +1,8 @@
 """Muon (Jordan et al. 2024): steps of equal size in every direction of a weight matrix.
 
-After 4 900 s of speech the tiny encoder named 71 % of frames rightly with it and 64 % with AdamW (one seed). In
-float32, unlike `torch.optim.Muon`: processors without bfloat16 arithmetic would spend more time on orthogonalising
-than on the model.
+After 4 900 s of speech the tiny encoder named 71 % of frames rightly with it and 64 % with AdamW (one seed). Unlike
+`torch.optim.Muon` in float32 where the processor has no bfloat16 arithmetic: it would spend more time on
+orthogonalising than on the model.
 """
 
 from collections import defaultdict
@@ -19,13 +19,18 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     """Replace the singular values of ``matrices`` [N, rows, columns] by values near 1, by Newton-Schulz iteration."""
     tall = matrices.shape[1] > matrices.shape[2]
     X = matrices.mT if tall else matrices
-    X = X / X.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    X = (X / X.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)).to(cheapest_dtype())
     a, b, c = _QUINTIC
     for _ in range(_ITERATIONS):
         A = X @ X.mT
-        X = a * X + (b * A + c * A @ A) @ X
-    result: Tensor = X.mT if tall else X
-    return result
+        X = torch.baddbmm(X, torch.baddbmm(A, A, A, beta=b, alpha=c), X, beta=a)
+    return (X.mT if tall else X).to(matrices.dtype)
+
+
+def cheapest_dtype() -> torch.dtype:
+    """bfloat16 where this processor computes in it."""
+    capable = torch.cpu.get_capabilities()
+    return torch.bfloat16 if capable.get("amx_bf16") or capable.get("avx512_bf16") else torch.float32
 
 
 class Muon(torch.optim.Optimizer):

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from ssr_connector.tiny import accents
 from ssr_connector.types import Waveform
 
 SAMPLING_RATE_HZ = 16_000
@@ -73,7 +74,7 @@ _TRAIN_VARIANTS = (
 # Every accent in every variant: what a word sounds like must not be learnt together with who says it.
 TRAIN_ACCENTS = tuple(
     _voices(accent, *_TRAIN_VARIANTS)
-    for accent in ("en-us", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
+    for accent in ("en-us", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", *accents.MADE)
 )
 TRAIN_VOICES = tuple(voice for accent in TRAIN_ACCENTS for voice in accent)
 DEV_VOICES = _voices("en-us-nyc", "m4", "f2", "Gene")
@@ -147,6 +148,8 @@ def _synthesise(text: str, voice: Voice, rate_wpm: int, pitch: int, pitch_range:
     import espeakng_loader
 
     data_path = Path(espeakng_loader.get_data_path())
+    if voice.accent in accents.MADE:
+        data_path = accents.data_folder(data_path)
     if not (data_path / "voices" / "!v" / voice.variant).is_file():  # eSpeak ignores an unknown variant silently
         raise ValueError(f"eSpeak has no variant {voice.variant!r}")
     chunks: list[np.ndarray] = []
