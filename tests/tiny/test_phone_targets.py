@@ -1,7 +1,7 @@
 import numpy as np
-from transformers import SeamlessM4TFeatureExtractor
 
-from ssr_connector.encoders.front_end import Filterbank
+from ssr_connector.encoders.front_end import FastConformer
+from ssr_connector.tiny.encoder import EncoderTrainingConfig, build_extractor, build_model
 from ssr_connector.tiny.phone_targets import (
     CLOCK,
     IGNORED,
@@ -13,13 +13,13 @@ from ssr_connector.tiny.phone_targets import (
 
 
 def test_the_clock_is_the_one_the_front_end_reads_from_the_extractor():
-    assert Filterbank.build(None, SeamlessM4TFeatureExtractor()).clock == CLOCK
+    assert FastConformer.build(build_model(EncoderTrainingConfig()).config, build_extractor()).clock == CLOCK
 
 
 def test_frames_take_the_phone_at_their_centre_and_pauses_their_punctuation():
     words = [("Oh,", 0.10, 0.20), ("no", 0.26, 0.34)]
     phones = [("oʊ", 0.10, 0.20), ("n", 0.26, 0.30), ("oʊ", 0.30, 0.34)]
-    labels = frame_labels(words, phones, 20)  # centres at 17.5, 37.5, … ms
+    labels = frame_labels(words, phones, 20)  # centres at 0, 20, … ms
     assert labels[:10] == [" "] * 5 + ["oʊ"] * 5
     assert labels[10:18] == [" ,", " ,", " ,", "n", "n", "oʊ", "oʊ", " "]
 
@@ -27,7 +27,7 @@ def test_frames_take_the_phone_at_their_centre_and_pauses_their_punctuation():
 def corpus() -> PhoneCorpus:
     rng = np.random.default_rng(0)
     lengths = rng.integers(10, 400, 60)
-    features = [rng.standard_normal((n, 160)).astype(np.float16) for n in lengths]
+    features = [rng.standard_normal((2 * n, 80)).astype(np.float16) for n in lengths]
     targets = [rng.integers(-1, 3, n).astype(np.int16) for n in lengths]
     return PhoneCorpus(("a", "b", "c"), {}, features, targets, ["abc"] * 60)
 
@@ -42,13 +42,14 @@ def test_a_pass_takes_every_utterance_once_within_the_budget():
 
 def test_padding_and_unknown_phones_are_no_targets():
     data = corpus()
-    features, mask, targets = data.collate(np.array([3, 7]))
+    batch = data.collate(np.array([3, 7]))
     for row, i in enumerate((3, 7)):
         n = len(data.targets[i])
-        assert mask[row].sum() == n
-        assert (targets[row, n:] == IGNORED).all()
-        assert ((targets[row, :n] == IGNORED).numpy() == (data.targets[i] < 0)).all()
-        assert (features[row, n:] == 0).all()
+        assert batch.mask[row].sum() == 2 * n
+        assert batch.lengths[row] == n
+        assert (batch.targets[row, n:] == IGNORED).all()
+        assert ((batch.targets[row, :n] == IGNORED).numpy() == (data.targets[i] < 0)).all()
+        assert (batch.features[row, 2 * n :] == 0).all()
 
 
 def test_targets_follow_the_usual_pronunciation_not_the_accent():
