@@ -36,6 +36,13 @@ def test_every_spoken_part_is_rendered_in_its_items_voice():
     assert keys["s1-choice1"] == keys["s1-context"] == "s1"
 
 
+def test_more_accents_than_there_are_is_an_error():
+    sections = [{"world": {}, "llm": {}, "encoder": {}, "noise": {}, "accents": n, "baselines": {}} for n in (35, 36)]
+    assert TinySection.read(Recipe(tiny=sections[0]), "recipe").accents == 35
+    with pytest.raises(UserError, match=r"tiny\.accents is 36, of 35"):
+        TinySection.read(Recipe(tiny=sections[1]), "recipe")
+
+
 def test_a_misspelt_key_of_the_tiny_world_is_named():
     section = {"world": {"storyclose": 5}, "llm": {}, "encoder": {}, "noise": {}, "accents": 3, "baselines": {}}
     with pytest.raises(UserError, match=r"storyclose.*did you mean storycloze"):

@@ -13,6 +13,7 @@ from rich.console import Console
 from ssr_connector.config import Recipe, check_keys, load_recipe
 from ssr_connector.data.preparation import prepare
 from ssr_connector.encoders.corpus import encode_cuts
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks.style import PROMPT
 from ssr_connector.files import replace_file
 from ssr_connector.progress import Report
@@ -24,7 +25,7 @@ from ssr_connector.tiny.side_by_side import do_side_by_side
 from ssr_connector.tiny.speak import NoiseMix, choose_delivery, render
 from ssr_connector.tiny.stage import Stage, Stages
 from ssr_connector.tiny.tasks import ChoiceItem
-from ssr_connector.tiny.voices import Voice
+from ssr_connector.tiny.voices import TRAIN_ACCENTS, Voice
 from ssr_connector.tiny.world import Utterance, WorldSizes
 
 SPOKEN_ALOUD = ("storycloze", "swuggy", "sblimp")  # tasks whose choices are spoken too
@@ -57,6 +58,8 @@ class TinySection:
             (section.noise, NoiseMix),
         ):
             check_keys(values, target, f"{where}, section tiny")
+        if not 1 <= section.accents <= len(TRAIN_ACCENTS):
+            raise UserError(f"{where}: tiny.accents is {section.accents}, of {len(TRAIN_ACCENTS)} that there are")
         return section
 
 
