@@ -1,9 +1,10 @@
 import dataclasses
+import gzip
 import json
 
 import pytest
 
-from ssr_connector.config import Recipe
+from ssr_connector.config import DataSection, Recipe
 from ssr_connector.errors import UserError
 from ssr_connector.training.run import inherited, is_done, open_run, saved_recipe
 
@@ -34,6 +35,32 @@ def test_another_recipe_is_refused_once_something_was_trained(tmp_path):
         open_run(tmp_path, recipe(lr=0.5, clip=1.0))
     assert str(tmp_path) in str(caught.value)
     assert saved_recipe(tmp_path)["training"]["lr"] == 0.25
+
+
+@pytest.mark.parametrize("name", ["cuts.jsonl", "cuts.jsonl.gz", "shar"])
+def test_cuts_that_changed_under_the_same_name_are_noticed(tmp_path, name):
+    place, out = tmp_path / name, tmp_path / "run"
+
+    def write(text, when):
+        if name == "shar":
+            place.mkdir(exist_ok=True)
+            (place / "cuts.000000.jsonl").write_text(text)
+        else:
+            place.write_bytes(gzip.compress(text.encode(), mtime=when) if name.endswith(".gz") else text.encode())
+
+    wanted = dataclasses.replace(recipe(out), data=DataSection(train=str(place), dev=str(tmp_path / "missing")))
+    write("one\n", 1)
+    open_run(out, wanted)
+    write("other\n", 1)  # nothing was trained yet
+    open_run(out, wanted)
+    begun(out)
+    write("other\n", 2)  # the same, written anew
+    open_run(out, wanted)
+    write("third one\n", 2)
+    with pytest.raises(UserError, match=f"{name} changed since the run in"):
+        open_run(out, wanted)
+    (out / "data.json").unlink()  # a run of an older version
+    open_run(out, wanted)
 
 
 def test_done_means_all_steps_and_a_result(tmp_path):

@@ -1,7 +1,10 @@
 """A training run's folder: what it was asked for, whether it is done, and how it shows its progress."""
 
+import contextlib
 import dataclasses
 import json
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from ssr_connector.config import (
     EncoderSection,
     Recipe,
     differences,
+    paths_of,
     to_dict,
 )
 from ssr_connector.errors import UserError
@@ -21,7 +25,8 @@ from ssr_connector.model.checkpoint import read_config
 from ssr_connector.training.checkpoint import checkpoints
 from ssr_connector.training.loop import SUMMARY
 
-RECIPE = "recipe.json"
+RECIPE, DATA = "recipe.json", "data.json"
+GZIP_TRAILER_BYTES = 8
 # Where a run lies, how often it reports, what it keeps in memory and who does what do not change what it computes: half
 # the processes take the same steps with twice the batches each. What to do about a bad batch may be decided when one
 # is there.
@@ -36,9 +41,10 @@ FREE = (
 def open_run(out: Path, recipe: Recipe) -> bool:
     """Begin or take up a run: save its resolved recipe. Returns whether it is already done.
 
-    Raises UserError where the folder holds a run of another recipe, and says what differs.
+    Raises UserError where the folder holds a run of another recipe, or the same files of cuts hold others by now, and
+    says what differs.
     """
-    wanted = to_dict(recipe)
+    wanted, cuts = to_dict(recipe), identities([*paths_of(recipe.data.train), *paths_of(recipe.data.dev)])
     if (out / RECIPE).is_file() and is_begun(out):
         changed = [d for d in differences(saved_recipe(out), wanted) if not d.startswith(FREE)]
         if changed:
@@ -46,9 +52,43 @@ def open_run(out: Path, recipe: Recipe) -> bool:
                 f"{out} holds a run of another recipe ({'; '.join(changed)}); choose another --out, or take this back "
                 "to go on with it"
             )
+        begun_with = json.loads((out / DATA).read_text()) if (out / DATA).is_file() else {}  # older runs have none
+        others = [path for path in cuts if begun_with.get(path, cuts[path]) != cuts[path]]
+        if others:
+            raise UserError(
+                f"{', '.join(others)} changed since the run in {out} began: with other cuts it would not go on as it "
+                "was; choose another --out, or put them back"
+            )
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RECIPE, wanted)
+    write_json(out / DATA, cuts)
     return is_done(out, recipe.training.steps)
+
+
+def identities(manifests: Sequence[Path]) -> dict[str, list[Any]]:
+    """By path what tells the content of each: size and checksum of a file, files and sizes of a folder (Shar).
+
+    Those that cannot be read are left to whoever reads them.
+    """
+    found: dict[str, list[Any]] = {}
+    for path in manifests:
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                found[str(path)] = sorted([file.name, file.stat().st_size] for file in path.iterdir() if file.is_file())
+            else:
+                found[str(path)] = [path.stat().st_size, f"{checksum(path):08x}"]
+    return found
+
+
+def checksum(path: Path) -> int:
+    """Of a file; that of its content, which stands at the end, where it is compressed: its head may hold the time."""
+    value = 0
+    with path.open("rb") as file:
+        if path.suffix == ".gz":
+            file.seek(max(0, path.stat().st_size - GZIP_TRAILER_BYTES))
+        while chunk := file.read(2**20):
+            value = zlib.crc32(chunk, value)
+    return value
 
 
 def is_begun(out: Path) -> bool:
