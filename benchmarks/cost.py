@@ -6,9 +6,10 @@ Operations and the cache are those of a real size (Llama 3 8B's shape, or that o
 weights): one utterance through the connector's and the LLM's forward on tensors without contents, attention counted in
 full. The cache is layers × key-value heads × head width × 2 × positions × 2 bytes.
 Times are measured on this machine's CPU, on a small random Llama and a connector in the same proportion (1 layer to 8):
-time to first token is connector, prefill and one token; the real-time factor is that and the further tokens, by the
-seconds of speech. Neither the encoder, which is the same for all, nor SSR's aligner is counted. SSR's attention is the
-causal one, over all frames before; the block-wise variant's does not grow with the square of the length.
+time to first token is aligner, connector, prefill and one token; the real-time factor is that and the further tokens,
+by the seconds of speech. SSR's aligner is a CHAR-CTC head of the default size with its best path, in windows of a
+minute, the same for operations and times. The encoder, which is the same for all, is not counted. SSR's attention is
+the causal one, over all frames before; the block-wise variant's does not grow with the square of the length.
 """
 
 import argparse
@@ -23,9 +24,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 
-from ssr_connector.config import ConnectorConfig
+from ssr_connector.aligners import build_aligner
+from ssr_connector.config import AlignerSection, ConnectorConfig
 from ssr_connector.connectors import build_connector
 from ssr_connector.evaluation.comparison import commit, machine
+from ssr_connector.kernels import ctc_best_path
 from ssr_connector.training.footprint import count_flops, pretend
 from ssr_connector.types import Frames, Segments
 from ssr_connector.units import FrameClock
@@ -41,6 +44,11 @@ SMALL = {
     "hidden_size": 128, "intermediate_size": 448, "num_hidden_layers": 16, "num_attention_heads": 4,
     "num_key_value_heads": 1, "vocab_size": 4096, "max_position_embeddings": 131072,
 }  # fmt: skip
+ALIGNER = {
+    **{key: getattr(AlignerSection(), key) for key in ("type", "width", "layers", "heads")},
+    "alphabet": " '-.,?!ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+}  # fmt: skip
+WINDOW_FRAMES = 60 * FRAMES_HZ
 LLM_LAYERS_EACH = 8  # to one layer of the connector: 4 to Llama 3 8B's 32
 
 
@@ -51,6 +59,11 @@ class System:
     name: str
     connector: ConnectorConfig
     positions_hz: float
+
+    @property
+    def aligns(self) -> bool:
+        """Whether its positions are the text's tokens."""
+        return self.connector.type == "ssr"
 
     def positions(self, duration_s: float) -> int:
         """Of an utterance."""
@@ -75,19 +88,20 @@ def main() -> None:
         f"times: {SMALL['num_hidden_layers']} layers, {SMALL['hidden_size']} wide, {args.new_tokens} new tokens\n"
     )
     print(
-        "| speech | system | positions | a second | connector, TFLOP | prefill, TFLOP | KV cache, MiB "
-        "| first token, s | real-time factor |\n|---|---|---|---|---|---|---|---|---|"
+        "| speech | system | positions | a second | aligner, TFLOP | connector, TFLOP | prefill, TFLOP | KV cache, MiB "
+        "| first token, s | real-time factor |\n|---|---|---|---|---|---|---|---|---|---|"
     )
     for duration_s in seconds:
         systems = systems_at(args.tokens_per_s, -(-text.num_hidden_layers // LLM_LAYERS_EACH))
         small = systems_at(args.tokens_per_s, SMALL["num_hidden_layers"] // LLM_LAYERS_EACH)
         times = measured(small, duration_s, args.new_tokens, args.rounds)
         for system, (first, whole) in zip(systems, times, strict=True):
-            connector, prefill = (flops / 1e12 for flops in operations(system, shape, duration_s))
+            aligner, connector, prefill = (flops / 1e12 for flops in operations(system, shape, duration_s))
             n = system.positions(duration_s)
             print(
-                f"| {duration_s:g} s | {system.name} | {n} | {system.positions_hz:g} | {connector:.2f} | {prefill:.2f} "
-                f"| {cache_bytes(text, n) / 2**20:.1f} | {spread(first)} | {spread([s / duration_s for s in whole])} |",
+                f"| {duration_s:g} s | {system.name} | {n} | {system.positions_hz:g} | {aligner:.2g} | {connector:.2f} "
+                f"| {prefill:.2f} | {cache_bytes(text, n) / 2**20:.1f} | {spread(first)} "
+                f"| {spread([s / duration_s for s in whole])} |",
                 flush=True,
             )
 
@@ -117,8 +131,18 @@ def utterance(system: System, duration_s: float) -> tuple[Frames, Segments]:
     return Frames(torch.zeros(1, T, ENCODER_WIDTH), torch.full((1,), T), CLOCK), segments
 
 
-def operations(system: System, shape: Any, duration_s: float) -> tuple[int, int]:
-    """Floating-point operations of the connector and of the LLM's prefill."""
+def spell(aligner: Any, frames: Frames) -> None:
+    """The best path of the aligner, window by window."""
+    for values in frames.values.split(WINDOW_FRAMES, dim=1):
+        lengths = torch.full((1,), values.shape[1])
+        ctc_best_path(aligner(Frames(values, lengths, frames.clock)), lengths)
+
+
+def operations(system: System, shape: Any, duration_s: float) -> tuple[int, int, int]:
+    """Floating-point operations of the aligner, of the connector and of the LLM's prefill."""
+    with torch.no_grad(), count_flops() as spelling:
+        if system.aligns:
+            spell(build_aligner(ALIGNER, ENCODER_WIDTH).eval(), utterance(system, duration_s)[0])
     with pretend(), torch.no_grad():
         llm = AutoModelForCausalLM.from_config(shape).eval()
         connector = build_connector(system.connector, ENCODER_WIDTH, shape).eval()
@@ -128,7 +152,7 @@ def operations(system: System, shape: Any, duration_s: float) -> tuple[int, int]
             llm(inputs_embeds=values, logits_to_keep=1)
     if values.shape[1] != system.positions(duration_s):
         raise ValueError(f"{system.name} makes {values.shape[1]} positions, not {system.positions(duration_s)}")
-    return hearing.get_total_flops(), reading.get_total_flops()
+    return spelling.get_total_flops(), hearing.get_total_flops(), reading.get_total_flops()
 
 
 def cache_bytes(text: Any, positions: int) -> int:
@@ -147,19 +171,22 @@ def measured(
     shape = LlamaConfig(**SMALL)
     llm = AutoModelForCausalLM.from_config(shape).eval()
     connectors = [build_connector(s.connector, ENCODER_WIDTH, shape).eval() for s in systems]
+    aligners = [build_aligner(ALIGNER, ENCODER_WIDTH).eval() if s.aligns else None for s in systems]
     times: list[tuple[list[float], list[float]]] = [([], []) for _ in systems]
-    answer(connectors[0], llm, utterance(systems[0], 2.0), 2)  # warms up
+    answer(aligners[0], connectors[0], llm, utterance(systems[0], 2.0), 2)  # warms up
     for _ in range(rounds):
-        for system, connector, (first, whole) in zip(systems, connectors, times, strict=True):
-            seconds = answer(connector, llm, utterance(system, duration_s), new_tokens)
+        for system, aligner, connector, (first, whole) in zip(systems, aligners, connectors, times, strict=True):
+            seconds = answer(aligner, connector, llm, utterance(system, duration_s), new_tokens)
             first.append(seconds[0])
             whole.append(seconds[-1])
     return times
 
 
-def answer(connector: Any, llm: Any, heard: tuple[Frames, Segments], new_tokens: int) -> list[float]:
+def answer(aligner: Any, connector: Any, llm: Any, heard: tuple[Frames, Segments], new_tokens: int) -> list[float]:
     """Seconds from the frames to every new token, greedily chosen."""
     started = time.perf_counter()
+    if aligner is not None:
+        spell(aligner, heard[0])
     out = llm(inputs_embeds=connector(*heard).values, use_cache=True, logits_to_keep=1)
     seconds = []
     for _ in range(new_tokens):
