@@ -1,5 +1,6 @@
-from pathlib import Path
+import pytest
 
+from ssr_connector.errors import UserError
 from ssr_connector.tiny import accents
 from ssr_connector.tiny.voices import DEV_VOICES, TEST_VOICES, Voice, speak
 
@@ -32,11 +33,8 @@ def test_none_is_built_on_the_sounds_of_an_accent_kept_for_tests():
     assert len(tables) > 1
 
 
-def test_espeaks_own_data_is_left_as_it_is(tmp_path: Path):
-    own = tmp_path / "own"
-    (own / "lang" / "gmw").mkdir(parents=True)
-    (own / "en_dict").write_text("words")
-    folder = accents.data_folder(own)
-    assert (folder / "en_dict").read_text() == "words"
-    assert sorted(path.name for path in (folder / "lang").iterdir()) == sorted(accents.MADE)
-    assert [path.name for path in (own / "lang").iterdir()] == ["gmw"]
+def test_a_folder_whose_name_is_too_long_for_espeak_is_an_error_not_another_voice(tmp_path, monkeypatch):
+    (tmp_path / ("long" * 20)).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("long" * 20)))
+    with pytest.raises(UserError, match="TMPDIR"):
+        phones(accents.MADE[0])

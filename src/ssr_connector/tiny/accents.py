@@ -4,12 +4,7 @@ Five accents are too few for an encoder to hear a sixth. The changes are those b
 (Wells 1982, *Accents of English*); none is chosen for an accent of the tests, and no table of theirs is used.
 """
 
-import atexit
 import random
-import shutil
-import tempfile
-from functools import cache
-from pathlib import Path
 
 CHANGE_SHARE = 0.3  # of the sets of sounds below, that an accent says otherwise
 _TABLES = {
@@ -45,7 +40,7 @@ _CHANGES = (  # eSpeak's names of sounds: "from to", those of one string togethe
 )
 
 
-MADE = tuple(f"en-made-{k:02}" for k in range(30))  # their names, as eSpeak knows them
+MADE = tuple(f"en-made-{k:02}" for k in range(30))
 
 
 def voice_file(accent: str) -> str:
@@ -53,24 +48,9 @@ def voice_file(accent: str) -> str:
     rng = random.Random(accent)
     table = rng.choice(list(_TABLES))
     lengths = [str(round(ms * rng.uniform(0.8, 1.2))) for ms in _STRESS_LENGTHS]
-    lines = [f"name {accent}", f"language {accent}", f"phonemes {table}", f"stressLength {' '.join(lengths)}"]
+    lines = [f"name {accent}", "language en", f"phonemes {table}", f"stressLength {' '.join(lengths)}"]
     lines += [f"dictrules {_TABLES[table]}"] if _TABLES[table] else []
     for ways in _CHANGES:
         if rng.random() < CHANGE_SHARE:
             lines += [f"replace 00 {change.strip()}" for change in rng.choice(ways).split(",")]
     return "\n".join(lines) + "\n"
-
-
-@cache
-def data_folder(own: Path) -> Path:
-    """eSpeak's ``own`` data with these accents in place of its languages: links, gone when this process ends."""
-    folder = Path(tempfile.mkdtemp(prefix="espeak-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for part in own.iterdir():
-        if part.name != "lang":
-            (folder / part.name).symlink_to(part)
-    made = folder / "lang"
-    made.mkdir()
-    for accent in MADE:
-        (made / accent).write_text(voice_file(accent), encoding="utf-8")
-    return folder

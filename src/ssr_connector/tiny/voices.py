@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 import soxr
 
+from ssr_connector.errors import UserError
 from ssr_connector.tiny import accents
 from ssr_connector.types import Waveform
 
@@ -104,6 +106,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 _END_OF_LIST, _WORD, _PHONEME = 0, 1, 7  # event types
 _SYNCHRONOUS, _PHONEME_EVENTS, _IPA_NAMES, _DO_NOT_EXIT, _UTF8 = 2, 0x1, 0x2, 0x8000, 1
 _RATE, _PITCH, _PITCH_RANGE = 1, 3, 4  # parameters
+_LONGEST_PATH = 59  # of a voice's file: what is beyond, eSpeak cuts off
 _LOCK = threading.Lock()  # eSpeak is one per process: parallelise with processes
 _SEPARATOR = " | "  # unspoken, and stops eSpeak merging "of the" into one event
 
@@ -148,8 +151,6 @@ def _synthesise(text: str, voice: Voice, rate_wpm: int, pitch: int, pitch_range:
     import espeakng_loader
 
     data_path = Path(espeakng_loader.get_data_path())
-    if voice.accent in accents.MADE:
-        data_path = accents.data_folder(data_path)
     if not (data_path / "voices" / "!v" / voice.variant).is_file():  # eSpeak ignores an unknown variant silently
         raise ValueError(f"eSpeak has no variant {voice.variant!r}")
     chunks: list[np.ndarray] = []
@@ -183,8 +184,7 @@ def _synthesise(text: str, voice: Voice, rate_wpm: int, pitch: int, pitch_range:
             if sampling_rate_hz <= 0:
                 raise RuntimeError(f"eSpeak NG does not start with the data in {data_path}")
             library.espeak_SetSynthCallback(collect)
-            if library.espeak_SetVoiceByName(voice.name.encode()):
-                raise ValueError(f"eSpeak has no voice {voice.name!r}")
+            _choose(library, voice)
             for parameter, value in ((_RATE, rate_wpm), (_PITCH, pitch), (_PITCH_RANGE, pitch_range)):
                 library.espeak_SetParameter(parameter, value, 0)
             library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath is noise, seeded by the clock if not here
@@ -195,6 +195,22 @@ def _synthesise(text: str, voice: Voice, rate_wpm: int, pitch: int, pitch_range:
             library.espeak_Terminate()
             _ctypes.dlclose(library._handle)  # its hidden state would make the next call's samples depend on this one
     return _Marks(np.concatenate(chunks), sampling_rate_hz, words, phones)
+
+
+def _choose(library: ctypes.CDLL, voice: Voice) -> None:
+    """Let it speak in this voice."""
+    if voice.accent not in accents.MADE:
+        if library.espeak_SetVoiceByName(voice.name.encode()):
+            raise ValueError(f"eSpeak has no voice {voice.name!r}")
+        return
+    with NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write(accents.voice_file(voice.accent))
+        file.flush()
+        name = f"{file.name}+{voice.variant}".encode()
+        if len(name) > _LONGEST_PATH:
+            raise UserError(f"eSpeak reads no file with a path as long as {file.name}: set TMPDIR to a shorter folder")
+        if library.espeak_ng_SetVoiceByFile(name):
+            raise ValueError(f"eSpeak cannot speak in {voice.name!r}")
 
 
 def _timed_phones(marks: _Marks) -> tuple[TimedPhone, ...]:
