@@ -50,13 +50,22 @@ def process_pool(jobs: int, set_up: Callable[..., object] | None = None, *args: 
 
 def _begin(jobs: int, alive: Connection, set_up: Callable[..., object] | None, args: tuple[Any, ...]) -> None:
     threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
-    share = max(1, (os.cpu_count() or 1) // jobs)
     if "OMP_NUM_THREADS" not in os.environ:
-        os.environ["OMP_NUM_THREADS"] = str(share)
-        if "torch" in sys.modules:
-            sys.modules["torch"].set_num_threads(share)
+        use_threads(share_of(jobs))
     if set_up:
         set_up(*args)
+
+
+def share_of(n: int) -> int:
+    """Threads for each of so many processes that work at the same time."""
+    return max(1, (os.cpu_count() or 1) // n)
+
+
+def use_threads(n: int) -> None:
+    """Let torch compute on so many threads, whether it is loaded yet or not."""
+    os.environ["OMP_NUM_THREADS"] = str(n)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(n)
 
 
 def _end_with(alive: Connection) -> None:

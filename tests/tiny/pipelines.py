@@ -55,6 +55,7 @@ def pipeline(folder, first, second, fails, console):
 def meet(folder, name, others, _):
     """Work that ends only when all of the others have begun."""
     note(folder, name)
+    (folder / f"{name}.threads").write_text(os.environ["OMP_NUM_THREADS"])
     deadline = time.monotonic() + 60
     while not set(others) <= set(noted(folder)):
         assert time.monotonic() < deadline, f"{name} waited in vain for {others}"

@@ -141,6 +141,22 @@ def test_stages_that_do_not_wait_for_one_another_go_on_at_the_same_time(pipeline
     assert stages.elapsed < sum(stages.seconds.values())
 
 
+@pytest.mark.parametrize("given", [None, "3"])
+def test_a_stage_has_all_processors_while_it_is_the_only_one(given, pipelines, monkeypatch, tmp_path):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    stages = Stages(tmp_path, Console(quiet=True))
+    planned = pipelines.diamond(tmp_path, stages.console)
+    stages.plan(planned)
+    do_side_by_side(stages, planned, 2, partial(pipelines.diamond, tmp_path))
+    threads = {name: (tmp_path / f"{name}.threads").read_text() for name in ("top", "left", "right", "end")}
+    assert threads == (
+        {"top": "8", "left": "4", "right": "4", "end": "8"} if not given else dict.fromkeys(threads, "3")
+    )
+
+
 def alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"

@@ -1,5 +1,6 @@
 """Stages that do not wait for one another, at the same time: each in a process of its own."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
@@ -8,7 +9,7 @@ from multiprocessing.queues import SimpleQueue
 
 from rich.console import Console
 
-from ssr_connector.processes import SPAWN, process_pool
+from ssr_connector.processes import SPAWN, process_pool, share_of, use_threads
 from ssr_connector.progress import Bars, Report
 from ssr_connector.tiny.stage import Stage, Stages
 
@@ -26,6 +27,7 @@ def do_side_by_side(stages: Stages, planned: Sequence[Stage], jobs: int, remake:
     news: News = SPAWN.SimpleQueue()
     running: dict[Future[str], Stage] = {}
     reports: dict[str, Report] = {}
+    given = "OMP_NUM_THREADS" in os.environ  # then it holds for every process
     with (
         ExitStack() as given_up,  # last of all: by then no process works any more
         Bars(stages.console) as bars,
@@ -34,11 +36,13 @@ def do_side_by_side(stages: Stages, planned: Sequence[Stage], jobs: int, remake:
         given_up.callback(lambda: [stages.stop(stage) for stage in running.values()])
         while waiting or running:
             left = {stage.name for stage in (*waiting, *running.values())}
-            for stage in [s for s in waiting if not left & set(s.after)][: jobs - len(running)]:
+            ready = [s for s in waiting if not left & set(s.after)][: jobs - len(running)]
+            at_once = len(running) + len(ready)
+            for stage in ready:
                 waiting.remove(stage)
                 stages.begin(stage)
                 reports[stage.name] = bars.add(f"    {stage.name}")
-                running[pool.submit(_do, stage.name)] = stage
+                running[pool.submit(_do, stage.name, None if given else share_of(at_once))] = stage
             done, _ = wait(running, LISTEN_EVERY_S, FIRST_COMPLETED)
             while not news.empty():
                 name, said = news.get()
@@ -79,6 +83,9 @@ def _set_up(remake: Remake, news: News, width: int) -> None:
     _stages = {stage.name: stage for stage in remake(console)}
 
 
-def _do(name: str) -> str:
+def _do(name: str, threads: int | None) -> str:
+    """Do a stage, on its share of the processors: all of them where nothing else goes on beside it."""
+    if threads is not None:
+        use_threads(threads)
     _voice.stage = name
     return _stages[name].work(lambda *progress: _voice.news.put((name, progress)))
