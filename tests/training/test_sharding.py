@@ -69,16 +69,19 @@ def rows_of(out):
     return [(r["step"], r["loss"], r["gradient_norm"]) for r in map(json.loads, (out / "metrics.jsonl").open())]
 
 
-def assert_same(one, two, rel=1e-4):
-    """Figures of all steps, and the model that is left."""
+def assert_same(one, two, rel=1e-4, share_apart=0.0):
+    """Figures of all steps, and the model that is left, but for a share of its numbers.
+
+    In bfloat16 a gradient near 0 may round to the other sign, and Adam steps as far whichever way.
+    """
     assert [r[0] for r in rows_of(one)] == [r[0] for r in rows_of(two)]
     assert rows_of(two) == [pytest.approx(r, rel=rel) for r in rows_of(one)]
     (first,) = [load_file(f) for f in one.glob("*/*.safetensors")]
     (second,) = [load_file(f) for f in two.glob("*/*.safetensors")]
     assert first.keys() == second.keys()
-    for key, value in first.items():
-        assert second[key].dtype == value.dtype
-        assert torch.allclose(second[key].float(), value.float(), atol=2e-3 if rel > 1e-4 else 2e-4), key
+    assert all(second[key].dtype == value.dtype for key, value in first.items())
+    apart = torch.cat([(second[key].float() - value.float()).abs().flatten() > 2e-4 for key, value in first.items()])
+    assert apart.float().mean() <= share_apart
 
 
 @pytest.mark.slow
@@ -157,7 +160,8 @@ def test_every_way_to_train_does_the_same_on_two(base, distilled, tied_llm, tmp_
         [(recipe, v, [*words, *w, *two, f"--out={tmp_path / name}-2"]) for name, (v, w) in cases.items()], tmp_path
     )
     for name in cases:
-        assert_same(tmp_path / f"{name}-1", tmp_path / f"{name}-2", 1e-3 if name == "bf16" else 1e-4)
+        tolerances = {"rel": 1e-3, "share_apart": 2e-3} if name == "bf16" else {}
+        assert_same(tmp_path / f"{name}-1", tmp_path / f"{name}-2", **tolerances)
 
 
 @pytest.mark.slow
