@@ -56,6 +56,9 @@ def test_cuts_that_changed_under_the_same_name_are_noticed(tmp_path, name):
     begun(out)
     write("other\n", 2)  # the same, written anew
     open_run(out, wanted)
+    place.rename(tmp_path / "away")
+    open_run(out, wanted)  # whoever reads it says that it is missing
+    (tmp_path / "away").rename(place)
     write("third one\n", 2)
     with pytest.raises(UserError, match=f"{name} changed since the run in"):
         open_run(out, wanted)

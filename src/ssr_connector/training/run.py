@@ -44,7 +44,8 @@ def open_run(out: Path, recipe: Recipe) -> bool:
     Raises UserError where the folder holds a run of another recipe, or the same files of cuts hold others by now, and
     says what differs.
     """
-    wanted, cuts = to_dict(recipe), identities([*paths_of(recipe.data.train), *paths_of(recipe.data.dev)])
+    wanted, begun_with = to_dict(recipe), dict[str, list[Any]]()
+    cuts = identities([*paths_of(recipe.data.train), *paths_of(recipe.data.dev)])
     if (out / RECIPE).is_file() and is_begun(out):
         changed = [d for d in differences(saved_recipe(out), wanted) if not d.startswith(FREE)]
         if changed:
@@ -52,7 +53,8 @@ def open_run(out: Path, recipe: Recipe) -> bool:
                 f"{out} holds a run of another recipe ({'; '.join(changed)}); choose another --out, or take this back "
                 "to go on with it"
             )
-        begun_with = json.loads((out / DATA).read_text()) if (out / DATA).is_file() else {}  # older runs have none
+        if (out / DATA).is_file():  # runs of older versions have none
+            begun_with = json.loads((out / DATA).read_text())
         others = [path for path in cuts if begun_with.get(path, cuts[path]) != cuts[path]]
         if others:
             raise UserError(
@@ -61,7 +63,7 @@ def open_run(out: Path, recipe: Recipe) -> bool:
             )
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RECIPE, wanted)
-    write_json(out / DATA, cuts)
+    write_json(out / DATA, begun_with | cuts)  # a file that is missing for a while is not forgotten
     return is_done(out, recipe.training.steps)
 
 
