@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ssr_connector.data.words import word_key
-from ssr_connector.encoders.front_end import FastConformer
+from ssr_connector.encoders.front_end import FastConformer, pad_frames
 from ssr_connector.units import FrameClock
 
 CLOCK = FrameClock(16_000, 320, 0.0)  # a convolution over mel frames of 10 ms, centred on every other one
@@ -88,10 +88,9 @@ class PhoneCorpus:
 
     def collate(self, batch: npt.NDArray[np.int64]) -> "PhoneBatch":
         """Some utterances, padded to the longest."""
-        features = pad_sequence([torch.from_numpy(self.features[i]).float() for i in batch], batch_first=True)
+        features, mel_lengths = pad_frames([torch.from_numpy(self.features[i]).float() for i in batch])
         known = [torch.from_numpy(self.targets[i]).long() for i in batch]
         targets = pad_sequence([row.where(row >= 0, IGNORED) for row in known], batch_first=True, padding_value=IGNORED)
-        mel_lengths = torch.tensor([len(self.features[i]) for i in batch])
         mask = (torch.arange(features.shape[1]) < mel_lengths[:, None]).long()
         return PhoneBatch(features, mask, targets, torch.tensor([len(row) for row in known]))
 
