@@ -47,7 +47,7 @@ SMALL = {
 ALIGNER = {
     **{key: getattr(AlignerSection(), key) for key in ("type", "width", "layers", "heads")},
     "alphabet": " '-.,?!ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-}  # fmt: skip
+}
 WINDOW_FRAMES = 60 * FRAMES_HZ
 LLM_LAYERS_EACH = 8  # to one layer of the connector: 4 to Llama 3 8B's 32
 
