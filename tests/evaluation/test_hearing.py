@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,21 @@ def test_a_change_is_heard_under_the_name_of_the_recording(model, recordings):
     for path in recordings:
         assert not torch.equal(changed.heard[path].frames, plain.heard[path].frames)
         assert len(changed.heard[path].frames) == len(plain.heard[path].frames)
+
+
+def test_systems_with_the_same_connector_share_what_it_made_of_the_best_path(model, recordings):
+    heard = hearing(model)
+    heard.add(heard.files(recordings))
+    finetuned, other = copy.deepcopy(model), copy.deepcopy(model)
+    with torch.no_grad():
+        next(finetuned.llm.parameters()).mul_(2)
+        next(other.connector.parameters()).mul_(2)
+    first = heard.speech(model, recordings)
+    again = heard.speech(finetuned, recordings)
+    assert all(again[path].vectors is first[path].vectors for path in recordings)
+    longest = max(recordings, key=lambda path: len(first[path].vectors))
+    assert not torch.allclose(heard.speech(other, recordings)[longest].vectors, first[longest].vectors)
+    heard.room_bytes = 0
+    apart = heard.speech(model, recordings[:1]), heard.speech(model, recordings[:1])
+    assert apart[0] is not apart[1]
+    assert torch.equal(apart[0][recordings[0]].vectors, apart[1][recordings[0]].vectors)

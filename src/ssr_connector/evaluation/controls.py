@@ -30,13 +30,13 @@ class Recordings:
     @functools.cached_property
     def speech(self) -> dict[str, Speech]:
         """By recording: along the best path, or along the texts, written as the aligner learnt them."""
-        alignments = {path: self.hearing.heard[path].alignment for path in self.texts}
-        if self.along_texts:
-            write = SpeechText(self.hearing.bundle.text_form)
-            forced = self.hearing.align(list(self.texts), [write(text).text for text in self.texts.values()])
-            self.unforced = self.texts.keys() - forced.keys()
-            alignments |= forced
-        return self.hearing.speech(self.model, self.texts, alignments)
+        if not self.along_texts:
+            return self.hearing.speech(self.model, self.texts)
+        write = SpeechText(self.hearing.bundle.text_form)
+        forced = self.hearing.align(list(self.texts), [write(text).text for text in self.texts.values()])
+        self.unforced = self.texts.keys() - forced.keys()
+        as_heard = {path: self.hearing.heard[path].alignment for path in self.unforced}
+        return self.hearing.speech(self.model, self.texts, as_heard | forced)
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,14 @@ from ssr_connector.data.noise import add_noise
 from ssr_connector.encoders.front_end import pad_frames
 from ssr_connector.encoders.source import Change
 from ssr_connector.evaluation.heard import Heard, HeardStore
-from ssr_connector.evaluation.identity import digest, version, versions
+from ssr_connector.evaluation.identity import Identities, digest, version, versions
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Speech
 from ssr_connector.types import Alignment, Frames, Waveform
 
 Progress = Callable[[int, int], None]
+
+KEPT_BYTES = 1 << 30  # of speech vectors, for systems with the same connector
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Hearing:
         self.heard: dict[str, Heard] = {}
         self.rejected: dict[str, str] = {}  # key: why
         self.continuing: set[str] = set()  # what was heard after something else
+        self.identities = Identities()
+        self.connected: dict[tuple[object, ...], dict[str, Speech]] = {}  # along the best path, as far as there is room
+        self.room_bytes = KEPT_BYTES
 
     def add(
         self, sources: Mapping[str, Source], progress: Progress = lambda *_: None, continuing: Container[str] = ()
@@ -157,17 +162,33 @@ class Hearing:
                 out |= {n: r for n, r in zip(group, results, strict=True) if not isinstance(r, Unalignable)}
         return out
 
-    @torch.no_grad()
     def speech(
         self, model: SSRForConditionalGeneration, paths: Iterable[str], alignments: dict[str, Alignment] | None = None
     ) -> dict[str, Speech]:
-        """What a model's LLM hears of each recording: along the best path, or along other alignments."""
+        """What a model's LLM hears of each recording: along the best path, or along other alignments.
+
+        Systems that differ in their LLM alone share what the best path gave, for the same recordings.
+        """
         names = sorted(set(paths))
-        chosen = {n: self.heard[n].alignment for n in names} if alignments is None else alignments
-        names = [n for n in names if n in chosen]
+        if alignments is not None:
+            return self._connect(model, [n for n in names if n in alignments], alignments)
+        key = (self.identities.connector(model), model.llm.get_input_embeddings().weight.dtype, *names)
+        if key not in self.connected:
+            speech = self._connect(model, names, {n: self.heard[n].alignment for n in names})
+            n_bytes = sum(s.vectors.nbytes for s in speech.values())
+            if n_bytes > self.room_bytes:
+                return speech
+            self.room_bytes -= n_bytes
+            self.connected[key] = speech
+        return self.connected[key]
+
+    @torch.no_grad()
+    def _connect(
+        self, model: SSRForConditionalGeneration, names: Sequence[str], alignments: Mapping[str, Alignment]
+    ) -> dict[str, Speech]:
         out: dict[str, Speech] = {}
         for batch in in_groups(names, self.batch_s, lambda name: self.heard[name].duration_s):
-            out |= dict(zip(batch, model.connect(self.frames(batch), [chosen[n] for n in batch]), strict=True))
+            out |= dict(zip(batch, model.connect(self.frames(batch), [alignments[n] for n in batch]), strict=True))
         return out
 
 
