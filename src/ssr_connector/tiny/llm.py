@@ -177,6 +177,8 @@ def _new_model(config: LLMTrainingConfig, tokenizer: PreTrainedTokenizerFast) ->
         keys = layer.self_attn.k_proj.weight.detach().unflatten(0, (config.kv_heads, -1))
         queries = keys.repeat_interleave(config.heads // config.kv_heads, dim=0)  # those of a group share their keys
         layer.self_attn.q_proj.weight.data.copy_(queries.flatten(0, 1))
+    if cheapest_dtype() == torch.bfloat16:  # there products of matrices cost less than torch's fused attention
+        model.set_attn_implementation("eager")
     return model
 
 
