@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
+from ssr_connector.base_models import load_tokenizer
 from ssr_connector.config import Recipe, check_keys, load_recipe
 from ssr_connector.data.preparation import prepare
 from ssr_connector.encoders.corpus import encode_cuts
@@ -25,6 +26,7 @@ from ssr_connector.tiny.side_by_side import do_side_by_side
 from ssr_connector.tiny.speak import NoiseMix, choose_delivery, render
 from ssr_connector.tiny.stage import Stage, Stages
 from ssr_connector.tiny.tasks import ChoiceItem
+from ssr_connector.tiny.tokenizer import VOCABULARY_TOKENS, train_tokenizer
 from ssr_connector.tiny.voices import TRAIN_ACCENTS, Voice
 from ssr_connector.tiny.world import Utterance, WorldSizes
 
@@ -126,10 +128,18 @@ class Base(ABC):
                 self.speak,
             ),
             Stage(
+                "tokenizer",
+                "a byte-level BPE of the text",
+                [VOCABULARY_TOKENS],
+                ["world"],
+                [self.tokenizer],
+                self.train_tokenizer,
+            ),
+            Stage(
                 "LLM",
                 "training a tiny Llama on the text",
                 [seed, self.tiny.llm],
-                ["world"],
+                ["tokenizer"],
                 [self.llm, state_folder(self.llm)],
                 self.train_llm,
             ),
@@ -169,8 +179,13 @@ class Base(ABC):
     # --- where things are ---
 
     @property
+    def tokenizer(self) -> Path:
+        """The LLM's tokens, which an aligner needs no more than: it is trained beside the LLM."""
+        return self.out / "base" / "tokenizer"
+
+    @property
     def llm(self) -> Path:
-        """The tiny LLM."""
+        """The tiny LLM, with its tokenizer."""
         return self.out / "base" / "llm"
 
     @property
@@ -238,10 +253,16 @@ class Base(ABC):
         trained, tested = (len({v for p in parts if p.role == role for v in p.voices}) for role in ("train", "tests"))
         return f"{total} recordings in {trained} training and {tested} test voices"
 
+    def train_tokenizer(self, report: Report) -> str:  # noqa: ARG002 - one signature for all stages
+        """What the LLM reads and writes in."""
+        tokenizer = train_tokenizer(self.reading.text_train)
+        tokenizer.save_pretrained(self.tokenizer)
+        return f"{len(tokenizer)} tokens"
+
     def train_llm(self, report: Report) -> str:
         """The text LLM."""
         config = LLMTrainingConfig(**{"seed": self.recipe.seed, **self.tiny.llm})
-        figures = train_llm(self.reading, self.llm, config, report)
+        figures = train_llm(self.reading, load_tokenizer(str(self.tokenizer)), self.llm, config, report)
         return (
             f"{figures['parameters'] / 1e6:.1f} M parameters, {figures['dev_loss_nats']:.3f} nats per token on new text"
         )

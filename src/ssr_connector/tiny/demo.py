@@ -63,13 +63,13 @@ class Demo(Base):
         baselines = [*self.tiny.baselines]
         return [
             *self.stages_of_base(),
-            self.training("aligner", ["encode", "LLM"]),
+            self.training("aligner", ["encode", "tokenizer"]),
             Stage("align", "forced alignment of all training speech", [], ["aligner"], aligned, self.align),
-            self.training("distill", ["align"]),
+            self.training("distill", ["align", "LLM"]),
             *(self.training(name, ["distill"]) for name in STAGE_2),
             Stage("model", "the model to use", [], [STAGE_2[-1]], [self.out / "model"], self.publish),
             Stage("listen", "scores of SSR's own systems", [evaluation], OURS, [self.journal], self.listen),
-            *(self.training(name, ["align"], self.choose_lr) for name in baselines),
+            *(self.training(name, ["align", "LLM"], self.choose_lr) for name in baselines),
             Stage(
                 "evaluate",
                 "everything from audio alone",
@@ -88,7 +88,9 @@ class Demo(Base):
                 "data.train": self.cuts("stories"),
                 "training.start_from": self.out / "distill" / "model",
             }
-        return options if name == "aligner" else options | {"training.aligner": self.out / "aligner" / "aligner"}
+        if name == "aligner":
+            return options | {"llm.name": self.tokenizer}
+        return options | {"training.aligner": self.out / "aligner" / "aligner"}
 
     # --- stages ---
 

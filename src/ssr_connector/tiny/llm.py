@@ -19,7 +19,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from ssr_connector.tiny.muon import Muon, cheapest_dtype
 from ssr_connector.tiny.questions import LETTERS
 from ssr_connector.tiny.resumable import Resumable, state_folder
-from ssr_connector.tiny.tokenizer import BLANK, split_share, train_tokenizer
+from ssr_connector.tiny.tokenizer import BLANK, split_share
 from ssr_connector.tiny.world import words_of
 from ssr_connector.training.loop import set_learning_rate
 
@@ -48,7 +48,6 @@ class LLMTrainingConfig:
     """Shape and training of the tiny LLM."""
 
     seed: int = 0
-    vocabulary_tokens: int = 2048
     width: int = 160
     layers: int = 4
     heads: int = 4
@@ -121,21 +120,26 @@ def next_token_loss(model: LlamaForCausalLM, rows: PackedRows, letters: Tensor, 
 
 
 def train_llm(
-    world: Reading, out: Path, config: LLMTrainingConfig, progress: Callable[[int, int, dict[str, float]], None]
+    world: Reading,
+    tokenizer: PreTrainedTokenizerFast,
+    out: Path,
+    config: LLMTrainingConfig,
+    progress: Callable[[int, int, dict[str, float]], None],
 ) -> dict[str, float]:
     """Train the tiny LLM on ``world.text_train`` and save it with its tokenizer in ``out``; returns its figures.
 
-    A finished ``out`` of the same text and configuration is reused; a run that was killed goes on from its last
+    A finished ``out`` of the same text, tokens and configuration is reused; a run that was killed goes on from its last
     checkpoint, in the folder ``state``. ``progress`` gets steps done, steps in all and
     losses in nats per token.
     """
-    fingerprint = {"config": asdict(config), "text": _digest([*world.drills, *world.text_train])}
+    texts = [*world.drills, *world.text_train]
+    tokens = tokenizer.backend_tokenizer.to_str()
+    fingerprint = {"config": asdict(config), "text": _digest(texts), "tokens": _digest([tokens])}
     found = _read_fingerprint(out)
     if found is not None and {key: found.get(key) for key in fingerprint} == fingerprint:
         return dict(found["figures"])
     started_s = time.monotonic()
     torch.manual_seed(config.seed)
-    tokenizer = train_tokenizer(world.text_train, config.vocabulary_tokens)
     model = _new_model(config, tokenizer)
     train_loss = _fit(model, world, tokenizer, config, progress, state_folder(out), fingerprint)
     words = words_of(world.text_train)

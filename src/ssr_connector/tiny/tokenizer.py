@@ -7,9 +7,10 @@ from transformers import PreTrainedTokenizerFast
 
 BOS, EOS, PAD = "<|begin|>", "<|end|>", "<|pad|>"
 BLANK = "Ġ"  # how a byte-level vocabulary writes a blank
+VOCABULARY_TOKENS = 2048  # that of the tiny worlds: a quarter of their words and more are several tokens
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary_tokens: int) -> PreTrainedTokenizerFast:
+def train_tokenizer(texts: Iterable[str], vocabulary_tokens: int = VOCABULARY_TOKENS) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE in the manner of Llama 3: no blank is put before a text, and encoding gives a BOS first.
 
     ``vocabulary_tokens`` counts the 256 bytes and the three special tokens. Raises ValueError where it is too small

@@ -54,6 +54,6 @@ def test_a_word_changed_in_a_language_changes_what_the_world_follows_from(base):
 
 def test_its_stages_are_planned_before_anything_is_made(base):
     names = base.stages.plan(base.all_stages())
-    assert names == ["world", "voices", "LLM", "encoder", "prepare", "encode"]
+    assert names == ["world", "voices", "tokenizer", "LLM", "encoder", "prepare", "encode"]
     assert list(base.stages.keys) == names
     assert list(base.out.iterdir()) == []
