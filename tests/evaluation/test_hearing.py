@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,8 @@ def test_systems_with_the_same_connector_share_what_it_made_of_the_best_path(mod
     assert all(again[path].vectors is first[path].vectors for path in recordings)
     longest = max(recordings, key=lambda path: len(first[path].vectors))
     assert not torch.allclose(heard.speech(other, recordings)[longest].vectors, first[longest].vectors)
+    heard.heard[longest] = replace(heard.heard[longest], alignment=heard.align([longest], ["Tom"])[longest])
+    assert len(heard.speech(model, recordings)[longest].vectors) == len(model.tokenize("Tom")[0])
     heard.room_bytes = 0
     apart = heard.speech(model, recordings[:1]), heard.speech(model, recordings[:1])
     assert apart[0] is not apart[1]

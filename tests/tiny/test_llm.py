@@ -91,10 +91,12 @@ def test_a_trained_llm_loads_like_any_other(world: World, tokenizer: PreTrainedT
     packed = pack([saved(text)["input_ids"] for text in world.text_train[:6]], 2, random.Random(0))
     begins = torch.nonzero((packed.positions[0] == 0) & (packed.tokens[0] == 0)).flatten().tolist()
     begin, end = begins[-1], int((packed.tokens[0] != 2).sum())
-    with torch.no_grad():
-        together = model(input_ids=packed.tokens[:1], position_ids=packed.positions[:1], use_cache=False).logits
-        alone = model(input_ids=packed.tokens[:1, begin:end]).logits
-    torch.testing.assert_close(together[:, begin:end], alone, rtol=1e-4, atol=1e-4)
+    for attention in ("sdpa", "eager"):  # it is trained with either
+        model.set_attn_implementation(attention)
+        with torch.no_grad():
+            together = model(input_ids=packed.tokens[:1], position_ids=packed.positions[:1], use_cache=False).logits
+            alone = model(input_ids=packed.tokens[:1, begin:end]).logits
+        torch.testing.assert_close(together[:, begin:end], alone, rtol=1e-4, atol=1e-4)
 
 
 def test_training_is_reused_only_for_the_same_configuration(
@@ -108,6 +110,9 @@ def test_training_is_reused_only_for_the_same_configuration(
     assert steps == []
     train_llm(world, tokenizer, out, replace(CONFIG, steps=4), lambda step, *_: steps.append(step))
     assert steps == [1, 2, 3, 4]
+    others = train_tokenizer(world.text_train, 390)
+    train_llm(world, others, out, replace(CONFIG, steps=4), lambda step, *_: steps.append(step))
+    assert steps == 2 * [1, 2, 3, 4]
     assert json.loads((out / "world.json").read_text())["config"]["steps"] == 4
     train_llm(world, tokenizer, tmp_path / "again", CONFIG, quiet)
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == first

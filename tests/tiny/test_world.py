@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from ssr_connector.tiny.tasks import split_sentences
-from ssr_connector.tiny.world import LONGEST_UTTERANCE_WORDS, World, WorldSizes, build_world, words_of
+from ssr_connector.tiny.world import ECHO_CUES, LONGEST_UTTERANCE_WORDS, World, WorldSizes, build_world, words_of
 
 SIZES = WorldSizes(
     text_documents=8000, speech_train=3000, speech_stories=1000, speech_dev=200,
@@ -30,6 +30,12 @@ def test_sizes(world: World) -> None:
 def test_the_language_is_rich(world: World) -> None:
     words = {word.lower() for word in words_of(world.text_train)}
     assert len(words) >= 900
+
+
+def test_some_documents_repeat_what_they_said(world: World) -> None:
+    echoes = [text.split(cue) for text in world.text_train for cue in ECHO_CUES if cue in text]
+    assert 0.04 < len(echoes) / len(world.text_train) < 0.08
+    assert all(again == f" {said}" for said, again in echoes)
 
 
 def test_tests_share_no_sentence_with_training(world: World) -> None:

@@ -28,7 +28,7 @@ class HeadConfig(TrainableConfig):
 
 
 def gelu(x: Tensor) -> Tensor:
-    """torch's own under another name: layers with that one go through torch's "fast path", twice as slow on CPUs."""
+    """torch's own under another name: with that, layers take a "fast path" that is up to twice as slow on CPUs."""
     return nn.functional.gelu(x)
 
 

@@ -61,7 +61,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
 
     def hearing(snr_db: float | None = None) -> Hearing:
         store = HeardStore(folder and folder / ("clean" if snr_db is None else f"{snr_db:g}db"))
-        return Hearing(bundle, spec.config.batch_s, snr_db, store)
+        return Hearing(bundle, spec.config.batch_s, snr_db, store, identities=identities)
 
     hearings = {"clean": hearing()} | {f"{snr:g} dB": hearing(snr) for snr in spec.config.snr_db}
     tasks = spec.tasks if spec.folder else ()

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ssr_connector.types import Alignment, Frames, Waveform
 
 Progress = Callable[[int, int], None]
 
-KEPT_BYTES = 1 << 30  # of speech vectors, for systems with the same connector
+KEPT_BYTES = 1 << 30  # of one condition's speech vectors, for systems with the same connector
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Hearing:
         snr_db: float | None = None,
         store: HeardStore | None = None,
         change: Change | None = None,
+        identities: Identities | None = None,
     ) -> None:
         self.bundle, self.batch_s, self.snr_db, self.store = bundle, batch_s, snr_db, store or HeardStore()
-        self.change = change
+        self.change, self.identities = change, identities or Identities()
         self.heard: dict[str, Heard] = {}
         self.rejected: dict[str, str] = {}  # key: why
         self.continuing: set[str] = set()  # what was heard after something else
-        self.identities = Identities()
         self.connected: dict[tuple[object, ...], dict[str, Speech]] = {}  # along the best path, as far as there is room
         self.room_bytes = KEPT_BYTES
 
@@ -167,19 +167,22 @@ class Hearing:
     ) -> dict[str, Speech]:
         """What a model's LLM hears of each recording: along the best path, or along other alignments.
 
-        Systems that differ in their LLM alone share what the best path gave, for the same recordings.
+        Systems that differ in their LLM alone share what the best path gave, for the same recordings; all that are
+        compared hear through the same aligner.
         """
         names = sorted(set(paths))
         if alignments is not None:
             return self._connect(model, [n for n in names if n in alignments], alignments)
-        key = (self.identities.connector(model), model.llm.get_input_embeddings().weight.dtype, *names)
+        best = {n: self.heard[n].alignment for n in names}
+        key = (self.identities.connector(model), model.llm.get_input_embeddings().weight.dtype, *best.items())
         if key not in self.connected:
-            speech = self._connect(model, names, {n: self.heard[n].alignment for n in names})
+            speech = self._connect(model, names, best)
             n_bytes = sum(s.vectors.nbytes for s in speech.values())
             if n_bytes > self.room_bytes:
                 return speech
             self.room_bytes -= n_bytes
-            self.connected[key] = speech
+            # Copies: what was made is a view of its batch, padding and all.
+            self.connected[key] = {n: replace(s, vectors=s.vectors.clone()) for n, s in speech.items()}
         return self.connected[key]
 
     @torch.no_grad()

@@ -22,7 +22,7 @@ MARGIN_POINTS, ENOUGH = 1.0, 4000  # a loss that counts as none; items that tell
 TO_GAIN = (Gain("storycloze_s", "StoryCloze S"), Gain("asr_wer", "transcription by prompt", higher_is_better=False))
 TO_KEEP = {**{figure: f"{title} as text" for figure, title in TEXT_TASKS.items()}, "spoken_mmlu_cloze": "spoken MMLU"}
 
-ALL_SPEECH = {"data.train": Parts(("train",)), "training.steps": Times(4)}
+ALL_SPEECH = {"data.train": Parts(("train",)), "training.steps": Times(2)}
 LIKE_TEXT = {"distil": 1.0, "text_kl": 1.0, "continuation": 1.0}
 CONNECTOR = {**ALL_SPEECH, "training.train": ("connector",)}
 WITH_LORA = {**ALL_SPEECH, **LORA, "training.train": ("connector", "llm")}
@@ -36,7 +36,7 @@ def taught(by: dict[str, float], **more: float) -> dict[str, Any]:
 ARMS = (
     Arm("stage_1", "stage 1"),
     Arm("longer", "stage 1, longer", finetune={**CONNECTOR, **taught({"distil": 1.0})}),
-    Arm("paper", "multitask (the paper's)", finetune={"training.steps": Times(4)}),
+    Arm("paper", "multitask (the paper's)", finetune={"training.steps": Times(2)}),
     Arm("like_text", "connector, like text", finetune={**CONNECTOR, **taught(LIKE_TEXT)}),
     Arm(
         "transcribe", "connector, like text, transcribing", finetune={**CONNECTOR, **taught(LIKE_TEXT, transcribe=1.0)}

@@ -180,7 +180,7 @@ class Base(ABC):
 
     @property
     def tokenizer(self) -> Path:
-        """The LLM's tokens, which an aligner needs no more than: it is trained beside the LLM."""
+        """The LLM's tokens: all of it that an aligner needs, so that the two are trained side by side."""
         return self.out / "base" / "tokenizer"
 
     @property
@@ -207,7 +207,8 @@ class Base(ABC):
 
     def stage_recipe(self, name: str, extra: Sequence[str] = ()) -> Recipe:
         """The recipe of a training stage: its variant, with this folder's paths."""
-        paths = {"out": self.out / name, "encoder.name": self.encoder, "llm.name": self.llm, **self.data_of(name)}
+        llm = self.tokenizer if name == "aligner" else self.llm
+        paths = {"out": self.out / name, "encoder.name": self.encoder, "llm.name": llm, **self.data_of(name)}
         words = [f"--{key}={value}" for key, value in paths.items()]
         return load_recipe(self.config, name, [*self.overrides, *words, *extra])
 

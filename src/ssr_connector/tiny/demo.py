@@ -88,9 +88,7 @@ class Demo(Base):
                 "data.train": self.cuts("stories"),
                 "training.start_from": self.out / "distill" / "model",
             }
-        if name == "aligner":
-            return options | {"llm.name": self.tokenizer}
-        return options | {"training.aligner": self.out / "aligner" / "aligner"}
+        return options if name == "aligner" else options | {"training.aligner": self.out / "aligner" / "aligner"}
 
     # --- stages ---
 

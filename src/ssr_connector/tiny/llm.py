@@ -51,7 +51,7 @@ class LLMTrainingConfig:
     width: int = 160
     layers: int = 4
     heads: int = 4
-    kv_heads: int = 2
+    kv_heads: int = 4
     feed_forward_width: int = 432
     max_positions_tokens: int = 512
     steps: int = 600

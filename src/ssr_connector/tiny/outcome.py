@@ -37,7 +37,7 @@ def outcome(demo: "Demo") -> dict[str, Any]:
     results["notes"] += ["the voices of the tests are of accents and kinds that training never heard"]
     results["notes"] += [f"fewer test items than the 2000 that a margin is claimed on: {fewer}"] if fewer else []
     results["notes"].append(
-        "before stage 2 the model was never asked to transcribe: that is most of what its prompted error rate says"
+        "before stage 2 the model was asked to repeat text alone, never what it hears: part of its prompted error rate"
     )
     names = [f["name"] for f in results["figures"]]
     if len(set(names)) < len(names):

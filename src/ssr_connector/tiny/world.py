@@ -13,6 +13,7 @@ LONGEST_UTTERANCE_WORDS = 26
 LONE_WORD_SHARE = 0.05
 DRILL_SHARE = 0.25
 SHORTEST_SWUGGY_WORD = 4
+ECHO_CUES = ("\nTranscript:", "\nAgain:", "\nThe same once more:", " Repeat that:")
 
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -93,15 +94,22 @@ class Writer:
     def document(self) -> str:
         """A document for the LLM, of any domain."""
         kind = self._rng.random()
-        if kind < 0.30:
+        if kind < 0.06:
+            return self.echo()
+        if kind < 0.35:
             return " ".join(self.story())
-        if kind < 0.43:
+        if kind < 0.47:
             return " ".join(self.grammar() for _ in range(self._rng.randint(1, 3)))
-        if kind < 0.51:
+        if kind < 0.55:
             return self._quiz.statements(self._rng)
-        if kind < 0.62:
+        if kind < 0.65:
             return self._quiz.answered_openly(self._rng)
         return self._quiz.document(self._rng)
+
+    def echo(self) -> str:
+        """Anything, and the same once more when asked: what a pretrained LLM has met in its text, and can do."""
+        text = self._rng.choice((self.story_part, self.grammar, self.question, self.joined, self.fragment))()
+        return f"{text}{self._rng.choice(ECHO_CUES)} {text}"
 
     def story_part(self) -> str:
         """A story, or some of its sentences in a row."""

@@ -44,7 +44,8 @@ def open_run(out: Path, recipe: Recipe) -> bool:
     Raises UserError where the folder holds a run of another recipe, or the same files of cuts hold others by now, and
     says what differs.
     """
-    wanted, begun_with = to_dict(recipe), dict[str, list[Any]]()
+    wanted = to_dict(recipe)
+    begun_with: dict[str, list[Any]] = {}
     cuts = identities([*paths_of(recipe.data.train), *paths_of(recipe.data.dev)])
     if (out / RECIPE).is_file() and is_begun(out):
         changed = [d for d in differences(saved_recipe(out), wanted) if not d.startswith(FREE)]
