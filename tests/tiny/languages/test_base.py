@@ -41,7 +41,8 @@ def test_an_item_has_the_same_voice_in_every_language(base):
 def test_stages_hear_every_language_unless_told_otherwise(base):
     recipe = base.stage_recipe("aligner")
     assert recipe.data.train == ",".join(str(base.cuts(f"train-{code}")) for code in LANGUAGES)
-    assert recipe.llm.name == str(base.llm)
+    assert recipe.llm.name == str(base.tokenizer)
+    assert base.stage_recipe("distill").llm.name == str(base.llm)
 
 
 def test_a_word_changed_in_a_language_changes_what_the_world_follows_from(base):
