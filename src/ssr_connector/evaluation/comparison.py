@@ -65,8 +65,8 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
 
     hearings = {"clean": hearing()} | {f"{snr:g} dB": hearing(snr) for snr in spec.config.snr_db}
     tasks = spec.tasks if spec.folder else ()
-    suite = Suite(spec.folder or Path(), spec.config, tasks, hearings, note, journal, identities)
-    measures = Measures(spec.cuts, spec.config, hearings["clean"], note, journal, identities)
+    suite = Suite(spec.folder or Path(), spec.config, tasks, hearings, note, journal)
+    measures = Measures(spec.cuts, spec.config, hearings["clean"], note, journal)
     if spec.folder and spec.cuts is None and not suite.scorable():
         raise UserError(f"nothing in {spec.folder} can be scored: {'; '.join(suite.left_out)}")
     if spec.submission and not {name for name, _ in suite.spoken_tasks()} & set(CHALLENGE):

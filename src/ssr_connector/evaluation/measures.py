@@ -14,7 +14,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.evaluation import quality
 from ssr_connector.evaluation.example import draw_example
 from ssr_connector.evaluation.hearing import Hearing
-from ssr_connector.evaluation.identity import Identities, digest
+from ssr_connector.evaluation.identity import digest
 from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.stats import MANY_SPEAKERS, Estimate, by_speaker, clustered_median, clustered_ratio
 from ssr_connector.model import SSRForConditionalGeneration
@@ -41,10 +41,9 @@ class Measures:
         hearing: Hearing,
         note: Callable[[str], None],
         journal: Journal | None = None,
-        identities: Identities | None = None,
     ) -> None:
         self.config, self.hearing, self.note = config, hearing, note
-        self.journal, self.identities = journal, identities or Identities()
+        self.journal, self.identities = journal, hearing.identities
         self.aligner = hearing.bundle.aligner.title
         self.cuts = {c.id: c for c in read_cuts(cuts)} if cuts else {}
         self.texts = speech_texts(self.cuts.values(), hearing.bundle.text_form)

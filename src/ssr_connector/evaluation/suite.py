@@ -58,7 +58,6 @@ class Suite:
     hearings: dict[str, Hearing]  # by condition, "clean" first
     note: Note = lambda _: None
     journal: Journal | None = None  # of the values that choices scored
-    identities: Identities = field(default_factory=Identities)
     rows: list[Row] = field(default_factory=list)
     outcomes: dict[Key, list[float]] = field(default_factory=dict)
     scores: dict[Key, list[list[float]]] = field(default_factory=dict)  # of every choice
@@ -69,6 +68,11 @@ class Suite:
     samples: dict[str, dict[str, Any]] = field(default_factory=dict)  # by file: which of its items these are
     _items: dict[str, list[Choice]] = field(default_factory=dict)
     _scorable: list[tuple[str, Task]] | None = None
+
+    @property
+    def identities(self) -> Identities:
+        """Of the models that are scored."""
+        return self.hearings["clean"].identities
 
     def items(self, task: Task) -> list[Choice]:
         """A task's items, at most as many as the configuration says; without those that could not be heard."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ssr_connector.encoders.source import Change
 from ssr_connector.evaluation.comparison import plain_model
 from ssr_connector.evaluation.figure_names import score_name
 from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.evaluation.identity import Identities
 from ssr_connector.evaluation.measures import Measures
 from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite, clusters_of, weights_of
 from ssr_connector.evaluation.tasks import SPEECH_TO_TEXT, TASKS, TEXT
@@ -44,8 +46,8 @@ class Ears:
     def __init__(self, heard: Material, folder: Path, config: EvaluationSection, report: Report) -> None:
         model = load_model(folder)
         bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
-        hearings = {"clean": Hearing(bundle, config.batch_s, change=heard.change)}
-        hearings |= {f"{snr:g} dB": Hearing(bundle, config.batch_s, snr, change=heard.change) for snr in config.snr_db}
+        hear = partial(Hearing, bundle, config.batch_s, change=heard.change, identities=Identities())
+        hearings = {"clean": hear()} | {f"{snr:g} dB": hear(snr) for snr in config.snr_db}
         self.suite = Suite(heard.folder, config, heard.tasks, hearings)
         self.measures = Measures(heard.cuts, config, hearings["clean"], lambda _: None)
         self.suite.listen(lambda _, done, total: report(done, total, {}))

@@ -93,18 +93,16 @@ class Writer:
 
     def document(self) -> str:
         """A document for the LLM, of any domain."""
-        kind = self._rng.random()
-        if kind < 0.06:
-            return self.echo()
-        if kind < 0.35:
-            return " ".join(self.story())
-        if kind < 0.47:
-            return " ".join(self.grammar() for _ in range(self._rng.randint(1, 3)))
-        if kind < 0.55:
-            return self._quiz.statements(self._rng)
-        if kind < 0.65:
-            return self._quiz.answered_openly(self._rng)
-        return self._quiz.document(self._rng)
+        kinds: list[tuple[float, Callable[[], str]]] = [
+            (0.06, self.echo),
+            (0.29, lambda: " ".join(self.story())),
+            (0.12, lambda: " ".join(self.grammar() for _ in range(self._rng.randint(1, 3)))),
+            (0.08, lambda: self._quiz.statements(self._rng)),
+            (0.10, lambda: self._quiz.answered_openly(self._rng)),
+            (0.35, lambda: self._quiz.document(self._rng)),
+        ]
+        write = self._rng.choices([write for _, write in kinds], [weight for weight, _ in kinds])[0]
+        return write()
 
     def echo(self) -> str:
         """Anything, and the same once more when asked: what a pretrained LLM has met in its text, and can do."""
