@@ -27,7 +27,7 @@ setup(
     ext_modules=[
         Extension(
             "ssr_connector.kernels._core",
-            sources=[f"{FOLDER}/ctc.cpp", f"{FOLDER}/mas.cpp"],
+            sources=[f"{FOLDER}/ctc.cpp", f"{FOLDER}/lexicon.cpp", f"{FOLDER}/mas.cpp"],
             depends=[f"{FOLDER}/viterbi.h"],
             # No -ffast-math: it would flush denormals in the whole process and forbid minus infinity.
             extra_compile_args=[

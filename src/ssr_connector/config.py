@@ -57,6 +57,7 @@ class AlignerSection:
     dropout: float = 0.1
     reach_frames: int = 3  # CTC: how far a label reaches into a pause
     label_prior: float = 0.0  # CTC: share of the labels' log prior that is taken off (0.3 makes peaks less sharp)
+    token_prior: float = 0.5  # char_ctc: weight of how common tokens are, where words are heard; 0: plain best path
     quantity_weight: float = 0.1  # cif
     boundaries: str = ""  # cif: folder of `ssr align` whose boundaries the weights learn; empty: none
     boundary_weight: float = 1.0  # cif: of those boundaries

@@ -15,7 +15,13 @@ from ssr_connector.types import Alignment, Waveform
 from ssr_connector.units import FrameClock
 
 CONFIG = CharCTCConfig(
-    width=16, layers=1, heads=2, kernel=5, alphabet=" .,'abcdefghijklmnopqrstuvwxyzATW", delay_frames=2
+    width=16,
+    layers=1,
+    heads=2,
+    kernel=5,
+    alphabet=" .,'abcdefghijklmnopqrstuvwxyzATW",
+    delay_frames=2,
+    token_counts={" the": 7, "The": 1, ".": 9},
 )
 
 
@@ -109,7 +115,7 @@ def test_damage_is_named(folder, tmp_path):
         change(folder, aligner=values["aligner"] | newer)
         with pytest.raises(UserError, match=rf"aligner/aligner\.json has {told}, .*a newer one wrote it"):
             load_bundle(folder)
-    change(folder, aligner=values["aligner"] | {"alphabet": "ab"})
+    change(folder, aligner=values["aligner"] | {"alphabet": "ab", "token_counts": {}})
     with pytest.raises(UserError, match="another shape"):
         load_bundle(folder)
     change(folder, aligner=values["aligner"] | {"layers": 2})

@@ -89,6 +89,35 @@ def test_a_transcript_is_followed_even_where_the_best_path_differs():
     assert out.scores[0] < -1
 
 
+TOKENS = {"dog": 30, " bed": 30, " dog": 30}
+
+
+@pytest.mark.parametrize(("prior", "heard"), [(0.0, "dag bed"), (0.5, "dog bed")])
+def test_a_misheard_letter_does_not_make_a_word_that_nobody_says(prior, heard):
+    frames = speech("_d_a_g_ b_e_d_")
+    frames.values[0, 3, ALPHABET.index("o") + 1] = 7.0  # nearly as sure as "a"
+    (out,) = planted(token_prior=prior, token_counts=TOKENS).align(frames, [None], tokenize)
+    assert out.text == heard
+    (forced,) = planted().align(frames, [heard], tokenize)
+    assert spans(out) == spans(forced)
+
+
+def test_what_is_clear_is_spelt_whatever_the_tokens():
+    (out,) = planted(token_counts=TOKENS).align(speech("_b_a_b_s_ _g_o_b_"), [None], tokenize)
+    assert out.text == "babs gob"
+
+
+def test_a_batch_with_silence_keeps_its_places():
+    (nothing, out) = planted(token_counts=TOKENS).align(speech("______", "_d_o_g"), [None, None], tokenize)
+    assert (nothing.text, out.text) == ("", "dog")
+
+
+@pytest.mark.parametrize("counts", [{"dog": 0}, {"d#g": 1}, {"": 1}])
+def test_counts_of_tokens_that_cannot_be_are_refused(counts):
+    with pytest.raises(ValueError, match="never said or cannot be spelt"):
+        planted(token_counts=counts)
+
+
 @pytest.mark.parametrize("path", ["_", "____", "  _  ", "_._'_", " . "])
 def test_nothing_heard_is_an_empty_alignment(path):
     (out,) = planted().align(speech(path), [None], tokenize)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections import Counter
 
 import pytest
 import torch
@@ -32,6 +33,7 @@ def test_below_forty_frames_a_second_the_head_has_two_steps_a_frame(clock, upsam
     assert made.config.upsample == upsample
     assert made(toy.frames).shape == (6, upsample * toy.frames.values.shape[1], 8)
     assert made.needed_frames("good", tokenize) == 5 // upsample + (upsample == 2)
+    assert made.config.token_counts == Counter(f" {w}" if k else w for t in toy.texts for k, w in enumerate(t.split()))
 
 
 def test_letters_that_do_not_fit_into_frames_fit_into_steps(toy, unheard_toy, tokenize, fit):

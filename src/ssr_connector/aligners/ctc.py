@@ -1,6 +1,6 @@
 """CTC aligners: a head over encoder frames that spells an utterance in labels (METHOD §3).
 
-With a transcript the head is forced along it; without one its best path is the hypothesis and the alignment at once.
+With a transcript the head is forced along it; without one the best path is the hypothesis and the alignment at once.
 CTC says where a label peaks, not where its sound ends. The rule here: within a word the blanks between two labels
 are split half-way; between words a label reaches at most `reach_frames` into the gap and the rest is pause; and one
 constant delay, fitted on development data, is taken off all boundaries. The letters of a label divide its frames.
@@ -24,7 +24,7 @@ from ssr_connector.aligners.head import FrameHead, HeadConfig
 from ssr_connector.aligners.labels import written
 from ssr_connector.aligners.placement import Span, core_of, divide, divide_evenly, in_order, place_tokens, text_words
 from ssr_connector.base_models import Tokenize
-from ssr_connector.kernels import ctc_best_path, ctc_forced_align
+from ssr_connector.kernels import BestPath, ctc_best_path, ctc_forced_align
 from ssr_connector.types import Alignment, Frames, Logged, Segments
 from ssr_connector.units import FrameClock
 
@@ -141,11 +141,15 @@ class CTCAligner(TrainableAligner):
             for i, result in zip(forced, results, strict=True):
                 out[i] = result
         if free:
-            for i, path in zip(free, ctc_best_path(log_probs[free], lengths[free], BLANK), strict=True):
+            for i, path in zip(free, self.hypotheses(log_probs[free], lengths[free]), strict=True):
                 text, spans = written([self.pieces[k - 1] for k in path.labels.tolist()])
                 peaks = list(zip(path.starts.tolist(), path.ends.tolist(), strict=True))
                 out[i] = self._place(text, spans, peaks, path.scores.tolist(), int(lengths[i]), tokenize)
         return [x for x in out if x is not None]
+
+    def hypotheses(self, log_probs: Tensor, lengths: Tensor) -> list[BestPath]:
+        """What is heard without a transcript: log_probs [B, T, V], lengths [B]."""
+        return ctc_best_path(log_probs, lengths, BLANK)
 
     @torch.no_grad()
     def label_runs(self, frames: Frames) -> Segments:

@@ -37,6 +37,18 @@ def tokens_of(transcripts: Iterable[str], tokenize: Tokenize) -> tuple[tuple[int
     return ids, tuple(min(texts[i], key=lambda t: (-texts[i][t], t)) for i in ids)
 
 
+def token_counts(transcripts: Iterable[str], tokenize: Tokenize) -> Counter[str]:
+    """How often a token is written so, with the white space in front of it."""
+    counts: Counter[str] = Counter()
+    for text in transcripts:
+        at = 0
+        for _, end in tokenize(text)[1]:
+            counts[text[at:end]] += 1
+            at = max(at, end)
+    del counts[""]  # the further bytes of one character
+    return counts
+
+
 def written(pieces: Sequence[str]) -> tuple[str, list[Span]]:
     """A hypothesis without white space at its ends or twice in a row, and the characters of each piece in it.
 

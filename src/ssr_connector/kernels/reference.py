@@ -60,3 +60,48 @@ def ctc_forced_align(log_probs: Floats, targets: list[int], blank: int) -> tuple
             ends[state // 2] = ends[state // 2] or t + 1
         state -= int(steps[t, state])
     return starts, ends
+
+
+def ctc_lexicon_path(
+    log_probs: Floats, labels: npt.NDArray[np.int32], children: npt.NDArray[np.int32], weights: Floats, blank: int
+) -> list[int]:
+    """Nodes of a `lexicon.Lexicon` where the pieces of the best path of `log_probs` [T, V] end."""
+    N = len(labels)
+    parents = np.concatenate([np.full(children[0], -1), np.repeat(np.arange(N), np.diff(children))])
+    inner, doubled = parents >= 0, labels == labels[parents]
+    heard, silent = np.full(N, -np.inf), np.full(N, -np.inf)  # in a node's label, and in the blank after it
+    heard_from, silent_from = np.full(N, -1), np.full(N, -1)  # the record of the piece before
+    records: list[tuple[int, int]] = []  # the node where a piece ended, the record before
+    silence = 0.0  # nothing has been said
+    quiet, spoken, other = ((score, -1) for score in (0.0, -np.inf, -np.inf))  # the best ends and their records
+    last_label = -1  # of `spoken`; that of `other` is another
+
+    def end(scores: Floats, froms: npt.NDArray[np.int64]) -> tuple[float, int]:
+        if scores.max(initial=-np.inf) == -np.inf:
+            return -np.inf, -1
+        node = int(scores.argmax())
+        records.append((node, int(froms[node])))
+        return float(scores[node]), len(records) - 1
+
+    for row in log_probs:
+        better = silent > heard
+        any_part, any_from = np.where(better, silent, heard), np.where(better, silent_from, heard_from)
+        same = labels == last_label
+        outside, outside_from = np.where(same, other[0], spoken[0]), np.where(same, other[1], spoken[1])
+        outside_from = np.where(quiet[0] > outside, quiet[1], outside_from)
+        outside = np.maximum(outside, quiet[0])
+        above = np.where(inner, np.where(doubled, silent[parents], any_part[parents]), outside)
+        above_from = np.where(inner, np.where(doubled, silent_from[parents], any_from[parents]), outside_from)
+        heard, heard_from = np.maximum(heard, above) + row[labels], np.where(above > heard, above_from, heard_from)
+        silent, silent_from = any_part + row[blank], any_from
+        silence += row[blank]
+        spoken = end(heard + weights, heard_from)
+        last_label = int(labels[records[spoken[1]][0]]) if spoken[1] >= 0 else -1
+        other = end(np.where(labels == last_label, -np.inf, heard + weights), heard_from)
+        quiet = max((silence, -1), end(silent + weights, silent_from))
+    nodes: list[int] = []
+    record = max(quiet, spoken)[1]
+    while record >= 0:
+        node, record = records[record]
+        nodes.append(node)
+    return nodes[::-1]
