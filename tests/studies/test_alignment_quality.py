@@ -7,7 +7,7 @@ from ssr_connector.studies.pipeline import heard_damage
 
 def test_every_aligner_that_listens_is_heard_at_every_ratio_and_trained_once():
     listening = {arm.name for arm in ALIGNERS.arms} - {"uniform"}
-    assert listening - {"char_ctc_prior", "cif_taught"} == set(IN_NOISE)
+    assert listening - {"char_ctc_plain", "char_ctc_prior", "cif_taught"} == set(IN_NOISE)
     for name, (clean, *noisy) in IN_NOISE.items():
         assert [arm.surroundings["snr_db"] for arm in noisy] == list(SNR_DB)
         own = ALIGNERS.arm(name)

@@ -15,6 +15,7 @@ CHAR_CTC = {"aligner.type": "char_ctc"}
 
 ARMS = (
     Arm("char_ctc", "CHAR-CTC", aligner=CHAR_CTC),
+    Arm("char_ctc_plain", "CHAR-CTC, plain best path", aligner={**CHAR_CTC, "aligner.token_prior": 0.0}),
     Arm("char_ctc_prior", "CHAR-CTC, label priors", aligner={**CHAR_CTC, "aligner.label_prior": 0.3}),
     Arm("sub_ctc", "SUB-CTC", aligner={"aligner.type": "sub_ctc"}),
     Arm("unity2", "UnitY2", aligner={"aligner.type": "unity2", "aligner.recogniser": Made("char_ctc", "aligner")}),
