@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ssr_connector.encoders.front_end import FastConformer
 from ssr_connector.errors import UserError
+from ssr_connector.tiny.arithmetic import autocast, cheapest_attention
 from ssr_connector.tiny.muon import Muon
 from ssr_connector.tiny.phone_targets import IGNORED, PhoneCorpus
 from ssr_connector.tiny.resumable import Resumable, state_folder
@@ -123,7 +124,7 @@ def build_model(config: EncoderTrainingConfig) -> Any:
     """
     from transformers import ParakeetEncoder, ParakeetEncoderConfig
 
-    return ParakeetEncoder(
+    model = ParakeetEncoder(
         ParakeetEncoderConfig(
             hidden_size=config.hidden_size,
             num_hidden_layers=config.layers,
@@ -143,6 +144,8 @@ def build_model(config: EncoderTrainingConfig) -> Any:
             layerdrop=0.0,
         )
     )
+    model.set_attn_implementation(cheapest_attention())
+    return model
 
 
 @torch.inference_mode()
@@ -209,7 +212,8 @@ def _train(
             torch.manual_seed(step_seed(config.seed, step, 0))
             heard = corpus.collate(batch)
             features = augment(heard.features, heard.mask, config, np.random.default_rng([config.seed, step]))
-            hidden = model(input_features=features, attention_mask=heard.mask).last_hidden_state
+            with autocast():
+                hidden = model(input_features=features, attention_mask=heard.mask).last_hidden_state.float()
             logits = head(hidden)  # [B, T, phones]
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), heard.targets.flatten(), ignore_index=IGNORED)
             spelling = speller.loss(hidden, heard.lengths, batch)

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from ssr_connector.tiny.muon import Muon, cheapest_dtype
+from ssr_connector.tiny.arithmetic import autocast, cheapest_attention
+from ssr_connector.tiny.muon import Muon
 from ssr_connector.tiny.questions import LETTERS
 from ssr_connector.tiny.resumable import Resumable, state_folder
 from ssr_connector.tiny.tokenizer import BLANK, split_share
@@ -110,7 +111,7 @@ def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> list[list[in
 
 def next_token_loss(model: LlamaForCausalLM, rows: PackedRows, letters: Tensor, letter_weight: float) -> Tensor:
     """Mean negative log-likelihood in nats per token; the tokens ``letters`` count ``letter_weight`` times."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=cheapest_dtype() == torch.bfloat16):
+    with autocast():
         logits = model(input_ids=rows.tokens, position_ids=rows.positions, use_cache=False).logits
     weights = torch.ones(logits.shape[-1])
     weights[letters] = letter_weight
@@ -181,8 +182,7 @@ def _new_model(config: LLMTrainingConfig, tokenizer: PreTrainedTokenizerFast) ->
         keys = layer.self_attn.k_proj.weight.detach().unflatten(0, (config.kv_heads, -1))
         queries = keys.repeat_interleave(config.heads // config.kv_heads, dim=0)  # those of a group share their keys
         layer.self_attn.q_proj.weight.data.copy_(queries.flatten(0, 1))
-    if cheapest_dtype() == torch.bfloat16:  # there products of matrices cost less than torch's fused attention
-        model.set_attn_implementation("eager")
+    model.set_attn_implementation(cheapest_attention())
     return model
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from ssr_connector.tiny.arithmetic import cheapest_dtype
+
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
@@ -25,12 +27,6 @@ def orthogonalise(matrices: Tensor) -> Tensor:
         A = X @ X.mT
         X = torch.baddbmm(X, torch.baddbmm(A, A, A, beta=b, alpha=c), X, beta=a)
     return (X.mT if tall else X).to(matrices.dtype)
-
-
-def cheapest_dtype() -> torch.dtype:
-    """bfloat16 where this processor computes in it."""
-    capable = torch.cpu.get_capabilities()
-    return torch.bfloat16 if capable.get("amx_bf16") or capable.get("avx512_bf16") else torch.float32
 
 
 class Muon(torch.optim.Optimizer):
