@@ -7,7 +7,7 @@ weights): one utterance through the connector's and the LLM's forward on tensors
 full. The cache is layers × key-value heads × head width × 2 × positions × 2 bytes.
 Times are measured on this machine's CPU, on a small random Llama and a connector in the same proportion (1 layer to 8):
 time to first token is aligner, connector, prefill and one token; the real-time factor is that and the further tokens,
-by the seconds of speech. SSR's aligner is a CHAR-CTC head of the default size with its best path, in windows of a
+by the seconds of speech. SSR's aligner is a CHAR-CTC head of the default size with its plain best path, in windows of a
 minute, the same for operations and times. The encoder, which is the same for all, is not counted. SSR's attention is
 the causal one, over all frames before; the block-wise variant's does not grow with the square of the length.
 """
@@ -132,7 +132,7 @@ def utterance(system: System, duration_s: float) -> tuple[Frames, Segments]:
 
 
 def spell(aligner: Any, frames: Frames) -> None:
-    """The best path of the aligner, window by window."""
+    """The plain best path of the aligner, window by window."""
     for values in frames.values.split(WINDOW_FRAMES, dim=1):
         lengths = torch.full((1,), values.shape[1])
         ctc_best_path(aligner(Frames(values, lengths, frames.clock)), lengths)

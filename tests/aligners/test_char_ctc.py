@@ -112,6 +112,12 @@ def test_a_batch_with_silence_keeps_its_places():
     assert (nothing.text, out.text) == ("", "dog")
 
 
+@pytest.mark.parametrize("prior", [-0.5, float("nan"), float("inf")])
+def test_a_prior_that_is_none_is_refused(prior):
+    with pytest.raises(UserError, match=r"aligner\.token_prior is .*: give 0 or more"):
+        planted(token_prior=prior)
+
+
 @pytest.mark.parametrize("counts", [{"dog": 0}, {"d#g": 1}, {"": 1}])
 def test_counts_of_tokens_that_cannot_be_are_refused(counts):
     with pytest.raises(ValueError, match="never said or cannot be spelt"):

@@ -79,6 +79,22 @@ def test_single_labels_without_weights_are_the_best_path(face):
 
 
 @everywhere
+def test_the_best_of_a_frame_is_kept_however_far_it_falls(face):
+    log_probs = torch.tensor([[-30.0, -25.0, -30.0, 0.0]])  # the last label is in no piece
+    assert found(log_probs, Lexicon.of([[1], [2]], [0.0, 0.0])) == [0]
+
+
+@everywhere
+def test_speech_that_stops_within_a_piece_is_spelt_otherwise(face):
+    word = [1, 2, 3, 4, 5, 6]
+    log_probs = torch.full((10, 7), -12.0)
+    for t, label in enumerate([1, 2, 3, 4, 5, 6, 1, 2, 3, 4]):
+        log_probs[t, label] = 0.0
+    pieces, weights = [word, *([x] for x in word)], [-1.0, *[-9.0] * 6]  # four letters cost 36: far beyond the beam
+    assert found(log_probs, Lexicon.of(pieces, weights)) == [0, 1, 2, 3, 4]
+
+
+@everywhere
 def test_a_misheard_letter_is_mended_by_what_there_is(face):
     pieces = ["hat", "cat", "s", "h", "c", "a", "t"]
     spell = {letter: i + 1 for i, letter in enumerate("acehst")}
@@ -102,7 +118,7 @@ def test_doubled_letters_across_pieces_need_a_blank(face):
 
 
 @everywhere
-def test_an_hour_of_frames_loses_no_precision(face):
+def test_many_frames_lose_no_precision(face):
     T = 20_000 if face == "compiled" else 2_000
     log_probs = torch.full((T, 3), -9.0)
     said = torch.arange(T) % 4

@@ -115,7 +115,7 @@ def check_made_for(
     if not any(
         isinstance(part.config, TokenLabels) for part in aligner.modules() if isinstance(part, TrainableAligner)
     ):
-        return  # characters are the same for every LLM
+        return  # characters are the same for every LLM, and their tokens no more than words that there are
     its = values.get("vocabulary")
     if its is None:
         its = vocabulary_digest(load_tokenizer(resolve(values["llm_name"], folder)))

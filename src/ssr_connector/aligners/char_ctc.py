@@ -21,6 +21,7 @@ from ssr_connector.aligners.ctc import BLANK, CTCAligner, CTCConfig
 from ssr_connector.aligners.labels import alphabet_of, token_counts
 from ssr_connector.aligners.placement import Span
 from ssr_connector.base_models import Tokenize
+from ssr_connector.errors import UserError
 from ssr_connector.kernels import BestPath, Lexicon, ctc_forced_align, ctc_lexicon_path
 
 
@@ -45,6 +46,8 @@ class CharCTC(CTCAligner):
             raise ValueError("a character aligner needs its alphabet")
         if unknown := [t for t, n in config.token_counts.items() if n < 1 or not t or set(t) - set(config.alphabet)]:
             raise ValueError(f"token_counts has {unknown[0]!r}, which was never said or cannot be spelt")
+        if not 0 <= config.token_prior < math.inf:
+            raise UserError(f"aligner.token_prior is {config.token_prior}: give 0 or more")
         super().__init__(config, encoder_width, len(config.alphabet))
         self.pieces = config.alphabet
         self.label_of = {char: i + 1 for i, char in enumerate(config.alphabet)}
@@ -74,10 +77,10 @@ class CharCTC(CTCAligner):
         So there is nothing that cannot be spelt. Built when it is needed: a module may be made without memory, on the
         device "meta".
         """
-        counts = Counter(self.config.token_counts) + Counter(self.config.alphabet)
-        spelt = [[self.label_of[char] for char in token] for token in sorted(counts)]
-        costs = [self.config.token_prior * math.log(counts[token] / counts.total()) for token in sorted(counts)]
-        return spelt, Lexicon.of(spelt, costs)
+        counts = sorted((Counter(self.config.token_counts) + Counter(self.config.alphabet)).items())
+        total = sum(n for _, n in counts)
+        spelt = [[self.label_of[char] for char in token] for token, _ in counts]
+        return spelt, Lexicon.of(spelt, [self.config.token_prior * math.log(n / total) for _, n in counts])
 
     def hypotheses(self, log_probs: Tensor, lengths: Tensor) -> list[BestPath]:
         """The best path through the tokens, if any were counted."""

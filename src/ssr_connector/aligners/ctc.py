@@ -153,7 +153,7 @@ class CTCAligner(TrainableAligner):
 
     @torch.no_grad()
     def label_runs(self, frames: Frames) -> Segments:
-        """The labels of the best path and the frames that each is heard in [B, S]; frames of blanks are in none.
+        """The labels of the plain best path and the frames that each is heard in [B, S]; frames of blanks are in none.
 
         `token_ids` are labels. With two steps a frame two labels may share one.
         """

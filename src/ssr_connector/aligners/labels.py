@@ -1,7 +1,7 @@
 """Labels of aligners: where they come from, and how a hypothesis is written from them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ssr_connector.aligners.placement import Span
@@ -28,25 +28,26 @@ def alphabet_of(transcripts: Iterable[str]) -> str:
 def tokens_of(transcripts: Iterable[str], tokenize: Tokenize) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """All token ids, sorted, and how each is mostly written, with the white space in front of it."""
     texts: dict[int, Counter[str]] = {}
-    for text in transcripts:
-        at = 0
-        for token, (_, end) in zip(*tokenize(text), strict=True):
-            texts.setdefault(token, Counter())[text[at:end]] += 1
-            at = max(at, end)
+    for token, written in _written(transcripts, tokenize):
+        texts.setdefault(token, Counter())[written] += 1
     ids = tuple(sorted(texts))
     return ids, tuple(min(texts[i], key=lambda t: (-texts[i][t], t)) for i in ids)
 
 
 def token_counts(transcripts: Iterable[str], tokenize: Tokenize) -> Counter[str]:
     """How often a token is written so, with the white space in front of it."""
-    counts: Counter[str] = Counter()
-    for text in transcripts:
-        at = 0
-        for _, end in tokenize(text)[1]:
-            counts[text[at:end]] += 1
-            at = max(at, end)
+    counts = Counter(written for _, written in _written(transcripts, tokenize))
     del counts[""]  # the further bytes of one character
     return counts
+
+
+def _written(transcripts: Iterable[str], tokenize: Tokenize) -> Iterator[tuple[int, str]]:
+    """Every token, and how it is written there."""
+    for text in transcripts:
+        at = 0
+        for token, (_, end) in zip(*tokenize(text), strict=True):
+            yield token, text[at:end]
+            at = max(at, end)
 
 
 def written(pieces: Sequence[str]) -> tuple[str, list[Span]]:

@@ -85,12 +85,12 @@ def ctc_lexicon_path(log_probs: Tensor, lengths: Tensor, lexicon: Lexicon, blank
     found, counts = torch.zeros(B, T, dtype=torch.long), torch.zeros(B, dtype=torch.long)
     status = torch.zeros(B, dtype=torch.uint8)
     if native.library() is None:
+        tree = (lexicon.labels.numpy(), lexicon.children.numpy(), lexicon.weights.double().numpy())
         for i in range(B):
             rows = log_probs[i, : frames[i]]
             if not bool((rows < torch.inf).all()):
                 status[i] = native.Status.NOT_A_NUMBER
                 continue
-            tree = (lexicon.labels.numpy(), lexicon.children.numpy(), lexicon.weights.double().numpy())
             nodes = reference.ctc_lexicon_path(rows.double().numpy(), *tree, blank)
             found[i, : len(nodes)], counts[i] = torch.tensor(nodes, dtype=torch.long), len(nodes)
     else:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ssr_connector.errors import UserError
+
 LIBRARY = Path(__file__).with_name("_core.so")
 _DISABLE = "SSR_CONNECTOR_REFERENCE_KERNELS"  # set to compare with the reference, or to work around a broken build
 
@@ -34,14 +36,20 @@ def library() -> ctypes.CDLL | None:
     except OSError:
         logging.getLogger(__name__).warning(
             "the compiled alignment kernels are missing (no C++ compiler when ssr-connector was installed?): "
-            "alignment takes some fifty times longer; install g++ and reinstall the package"
+            "alignment takes some ten to fifty times longer; install g++ and reinstall the package"
         )
         return None
 
 
 def call(name: str, *arguments: Tensor | int) -> None:
-    """Call a kernel; tensors go as pointers, numbers as int64. Raises MemoryError where its workspace does not fit."""
-    function = getattr(library(), name)
+    """Call a kernel; tensors go as pointers, numbers as int64.
+
+    Raises MemoryError where its workspace does not fit, and UserError where the library was built from other sources.
+    """
+    try:
+        function = getattr(library(), name)
+    except AttributeError as error:
+        raise UserError(f"{LIBRARY} is of another version of ssr-connector: reinstall the package") from error
     converted = [ctypes.c_void_p(a.data_ptr()) if isinstance(a, Tensor) else ctypes.c_int64(a) for a in arguments]
     if function(*converted):
         raise MemoryError(f"{name} found no memory for its workspace")

@@ -98,9 +98,9 @@ def ctc_lexicon_path(
         spoken = end(heard + weights, heard_from)
         last_label = int(labels[records[spoken[1]][0]]) if spoken[1] >= 0 else -1
         other = end(np.where(labels == last_label, -np.inf, heard + weights), heard_from)
-        quiet = max((silence, -1), end(silent + weights, silent_from))
+        quiet = max((silence, -1), end(silent + weights, silent_from), key=lambda found: found[0])
     nodes: list[int] = []
-    record = max(quiet, spoken)[1]
+    record = max(quiet, spoken, key=lambda found: found[0])[1]
     while record >= 0:
         node, record = records[record]
         nodes.append(node)

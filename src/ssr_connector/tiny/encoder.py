@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ssr_connector.encoders.front_end import FastConformer
 from ssr_connector.errors import UserError
-from ssr_connector.tiny.arithmetic import autocast, cheapest_attention
+from ssr_connector.tiny.arithmetic import autocast, cheapest_attention, cheapest_dtype
 from ssr_connector.tiny.muon import Muon
 from ssr_connector.tiny.phone_targets import IGNORED, PhoneCorpus
 from ssr_connector.tiny.resumable import Resumable, state_folder
@@ -91,6 +91,7 @@ def train_encoder(
         ]
         facts["dev_frame_accuracy"] = frame_accuracy(model, head, PhoneCorpus.joined(kept), config.batch_s)
     facts |= {"fingerprint": fingerprint, "config": asdict(config), "phones": len(corpus.labels)}
+    facts["arithmetic"] = str(cheapest_dtype()).removeprefix("torch.")
     temporary = out.with_name(f"{out.name}.tmp-{os.getpid()}")
     model.save_pretrained(temporary)
     extractor.save_pretrained(temporary)

@@ -3,7 +3,8 @@
 //
 // The lexicon is a trie, its nodes breadth-first, so that the children of each lie side by side. Two scores a node: its
 // label is heard, or the blank after it. Both are kept relative to the best of the frame, and only where they are within
-// the beam of it: a few hundred nodes of tens of thousands. A path's history is the piece that ended last: three records a
+// the beam of it: a few hundred nodes of tens of thousands. A piece costs nothing before it ends, so that in the last frame
+// paths within a piece may be the only ones left: then all is searched again through a wider beam. A path's history is the piece that ended last: three records a
 // frame are enough, for the best end in a blank, the best in a label, and the best in another label than that.
 #include <vector>
 
@@ -42,12 +43,25 @@ struct Record {
 class Search {
  public:
   Search(const Lexicon& lexicon, float beam)
-      : lexicon_(lexicon), beam_(beam), now_(lexicon.nodes), next_(lexicon.nodes), seen_(lexicon.nodes, -1) {}
+      : lexicon_(lexicon), narrowest_(beam), now_(lexicon.nodes), next_(lexicon.nodes), seen_(lexicon.nodes, -1) {}
 
   // Fills `found` [≤ T] with the nodes where the pieces end.
   Status run(const float* log_probs, int64_t stride, int64_t T, int64_t vocabulary, int64_t blank, int64_t* found,
              int64_t* n_found) {
-    *n_found = 0;
+    for (beam_ = narrowest_;; beam_ *= 2) {
+      const Status status = search(log_probs, stride, T, vocabulary, blank);
+      if (status == kInfeasible && beam_ < kWidest) continue;
+      *n_found = 0;
+      for (int32_t r = status == kAligned ? end_.before : -1; r >= 0; r = records_[r].before) {
+        found[(*n_found)++] = records_[r].node;
+      }
+      std::reverse(found, found + *n_found);
+      return status;
+    }
+  }
+
+ private:
+  Status search(const float* log_probs, int64_t stride, int64_t T, int64_t vocabulary, int64_t blank) {
     active_.clear();
     records_.clear();
     std::fill(seen_.begin(), seen_.end(), -1);
@@ -60,15 +74,12 @@ class Search {
       if (!keep_best()) return kInfeasible;
       end_pieces();
     }
-    Path best{silence_, -1};
-    best.offer(in_blank_.score, in_blank_.before);
-    best.offer(in_label_.score, in_label_.before);
-    for (int32_t r = best.before; r >= 0; r = records_[r].before) found[(*n_found)++] = records_[r].node;
-    std::reverse(found, found + *n_found);
-    return kAligned;
+    end_ = {silence_, -1};
+    end_.offer(in_blank_.score, in_blank_.before);
+    end_.offer(in_label_.score, in_label_.before);
+    return end_.score < -beam_ ? kInfeasible : kAligned;
   }
 
- private:
   Node& reached(int32_t n, int64_t t) {
     if (seen_[n] != t) {
       seen_[n] = t;
@@ -80,11 +91,16 @@ class Search {
 
   void enter(int32_t n, Path from, const float* row, int64_t t) {
     const float score = from.score + row[lexicon_.labels[n]];
-    if (score >= -beam_) reached(n, t).label.offer(score, from.before);
+    if (!(score >= best_ - beam_)) return;
+    best_ = std::max(best_, score);
+    reached(n, t).label.offer(score, from.before);
   }
 
   void advance(const float* row, float blank, int64_t t) {
     touched_.clear();
+    Path outside{silence_, -1};  // of all pieces, not in a label
+    outside.offer(in_blank_.score, in_blank_.before);
+    best_ = silence_ += blank;
     for (const int32_t n : active_) {
       const Node node = now_[n];
       const int32_t label = lexicon_.labels[n];
@@ -93,31 +109,28 @@ class Search {
       Node& stays = reached(n, t);
       stays.blank.offer(any.score + blank, any.before);
       stays.label.offer(node.label.score + row[label], node.label.before);
+      best_ = std::max(best_, std::max(stays.label.score, stays.blank.score));
       for (int32_t k = lexicon_.children[n]; k < lexicon_.children[n + 1]; ++k) {
         enter(k, lexicon_.labels[k] == label ? node.blank : any, row, t);
       }
     }
     for (int32_t k = 0; k < lexicon_.children[0]; ++k) {
-      Path from{silence_, -1};
-      from.offer(in_blank_.score, in_blank_.before);
+      Path from = outside;
       const Path& heard = lexicon_.labels[k] == last_label_ ? in_other_ : in_label_;
       from.offer(heard.score, heard.before);
       enter(k, from, row, t);
     }
-    silence_ += blank;
   }
 
   // Takes the best score off all and lets go of what is beyond the beam.
   bool keep_best() {
-    float best = silence_;
-    for (const int32_t n : touched_) best = std::max(best, std::max(next_[n].label.score, next_[n].blank.score));
-    if (!(best > kNever)) return false;
-    silence_ -= best;
+    if (!(best_ > kNever)) return false;
+    silence_ -= best_;
     active_.clear();
     for (const int32_t n : touched_) {
       Node node = next_[n];
-      node.label.score -= best;
-      node.blank.score -= best;
+      node.label.score -= best_;
+      node.blank.score -= best_;
       if (std::max(node.label.score, node.blank.score) < -beam_) continue;
       active_.push_back(n);
       now_[n] = node;
@@ -152,13 +165,18 @@ class Search {
     return {end.score, static_cast<int32_t>(records_.size() - 1)};
   }
 
+  static constexpr float kWidest = 1e6f;  // nats: nothing is left out
+
   const Lexicon& lexicon_;
-  const float beam_;
+  const float narrowest_;
+  float beam_ = 0.0f;
+  float best_ = 0.0f;  // score of the frame
   std::vector<Node> now_, next_;
   std::vector<int64_t> seen_;  // the frame that reached a node last
   std::vector<int32_t> active_, touched_;
   std::vector<Record> records_;
   float silence_ = 0.0f;  // nothing has been said yet
+  Path end_;                             // of the whole
   Path in_blank_, in_label_, in_other_;  // the best ends of pieces; the last one in a label other than the second's
   int32_t last_label_ = -1;
 };

@@ -1,4 +1,4 @@
-// What both kernels share. Scores are updated in place, sixteen at a time. The score to the left of each comes from
+// What the kernels share. Those of forced paths: scores are updated in place, sixteen at a time. The score to the left of each comes from
 // registers: a load that straddles two fresh stores would wait for both to reach the cache, which is what bounds the
 // obvious loop.
 #pragma once
