@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY = PASSIVE
 
 setup: .venv/installed
 
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml constraints.txt setup.py $(wildcard src/ssr_connector/kernels/native/*)
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[align,tiny,dev]'
 	touch $@
