@@ -14,15 +14,15 @@ from functools import cached_property
 from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ssr_connector.aligners.base import Material, from_section
-from ssr_connector.aligners.ctc import BLANK, CTCAligner, CTCConfig
+from ssr_connector.aligners.ctc import BLANK, CTCAligner, CTCConfig, force_along
 from ssr_connector.aligners.labels import alphabet_of, token_counts
 from ssr_connector.aligners.placement import Span
 from ssr_connector.base_models import Tokenize
 from ssr_connector.errors import UserError
-from ssr_connector.kernels import BestPath, Lexicon, ctc_forced_align, ctc_lexicon_path
+from ssr_connector.kernels import BestPath, Lexicon, ctc_lexicon_path
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,10 @@ class CharCTC(CTCAligner):
     def __init__(self, config: CharCTCConfig, encoder_width: int) -> None:
         if not config.alphabet:
             raise ValueError("a character aligner needs its alphabet")
-        if unknown := [t for t, n in config.token_counts.items() if n < 1 or not t or set(t) - set(config.alphabet)]:
+        alphabet = set(config.alphabet)
+        if unknown := [
+            token for token, n in config.token_counts.items() if n < 1 or not token or set(token) - alphabet
+        ]:
             raise ValueError(f"token_counts has {unknown[0]!r}, which was never said or cannot be spelt")
         if not 0 <= config.token_prior < math.inf:
             raise UserError(f"aligner.token_prior is {config.token_prior}: give 0 or more")
@@ -89,9 +92,10 @@ class CharCTC(CTCAligner):
         log_probs = log_probs.cpu()
         spelt, lexicon = self.lexicon
         paths = ctc_lexicon_path(log_probs, lengths, lexicon, BLANK)
-        labels = [torch.tensor([x for i in path.tolist() for x in spelt[i]], dtype=torch.long) for path in paths]
-        n_labels = torch.tensor([len(row) for row in labels])
-        targets = nn.utils.rnn.pad_sequence(labels, batch_first=True)
-        path = ctc_forced_align(log_probs, targets, lengths, n_labels, BLANK)
+        labels = [[label for i in path.tolist() for label in spelt[i]] for path in paths]
+        path = force_along(log_probs, lengths, labels)
         rows = zip(labels, path.starts, path.ends, path.scores, strict=True)
-        return [BestPath(row, *(values[: len(row)] for values in rest)) for row, *rest in rows]
+        return [
+            BestPath(torch.tensor(row, dtype=torch.long), *(values[: len(row)] for values in rest))
+            for row, *rest in rows
+        ]

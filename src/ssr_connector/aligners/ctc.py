@@ -24,7 +24,7 @@ from ssr_connector.aligners.head import FrameHead, HeadConfig
 from ssr_connector.aligners.labels import written
 from ssr_connector.aligners.placement import Span, core_of, divide, divide_evenly, in_order, place_tokens, text_words
 from ssr_connector.base_models import Tokenize
-from ssr_connector.kernels import BestPath, ctc_best_path, ctc_forced_align
+from ssr_connector.kernels import BestPath, CTCPath, ctc_best_path, ctc_forced_align
 from ssr_connector.types import Alignment, Frames, Logged, Segments
 from ssr_connector.units import FrameClock
 
@@ -173,9 +173,7 @@ class CTCAligner(TrainableAligner):
         self, log_probs: Tensor, lengths: Tensor, texts: Sequence[str], tokenize: Tokenize
     ) -> list[Alignment | Unalignable]:
         spelled = [self.spell(text, tokenize) for text in texts]
-        n_labels = torch.tensor([len(labels) for labels, _ in spelled])
-        targets = nn.utils.rnn.pad_sequence([torch.tensor(x, dtype=torch.long) for x, _ in spelled], batch_first=True)
-        path = ctc_forced_align(self.weighed(log_probs).cpu(), targets, lengths, n_labels, BLANK)
+        path = force_along(self.weighed(log_probs), lengths, [labels for labels, _ in spelled])
         out: list[Alignment | Unalignable] = []
         for i, (text, (labels, spans)) in enumerate(zip(texts, spelled, strict=True)):
             n, m = int(lengths[i]), len(labels)
@@ -186,7 +184,7 @@ class CTCAligner(TrainableAligner):
             else:
                 starts, ends, scores = path.starts[i, :m], path.ends[i, :m], path.scores[i, :m]
                 if self.config.label_prior:  # the path's own are of the weighed scores, which are no probabilities
-                    scores = run_means(log_probs[i].cpu(), targets[i, :m], starts, ends)
+                    scores = run_means(log_probs[i].cpu(), torch.tensor(labels), starts, ends)
                 peaks = list(zip(starts.tolist(), ends.tolist(), strict=True))
                 out.append(self._place(text, spans, peaks, scores.tolist(), n, tokenize))
         return out
@@ -222,6 +220,12 @@ class CTCAligner(TrainableAligner):
     def set_delay(self, delay_s: float, clock: FrameClock) -> None:
         """In steps."""
         self.config = replace(self.config, delay_frames=round(delay_s / clock.frame_s * self.config.upsample))
+
+
+def force_along(log_probs: Tensor, lengths: Tensor, labels: Sequence[Sequence[int]]) -> CTCPath:
+    """The paths of a batch [B, T, V] along the labels of each utterance, on the processor."""
+    targets = nn.utils.rnn.pad_sequence([torch.tensor(x, dtype=torch.long) for x in labels], batch_first=True)
+    return ctc_forced_align(log_probs.cpu(), targets, lengths, torch.tensor([len(x) for x in labels]), BLANK)
 
 
 def run_means(log_probs: Tensor, labels: Tensor, starts: Tensor, ends: Tensor) -> Tensor:

@@ -28,20 +28,20 @@ def alphabet_of(transcripts: Iterable[str]) -> str:
 def tokens_of(transcripts: Iterable[str], tokenize: Tokenize) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """All token ids, sorted, and how each is mostly written, with the white space in front of it."""
     texts: dict[int, Counter[str]] = {}
-    for token, written in _written(transcripts, tokenize):
-        texts.setdefault(token, Counter())[written] += 1
+    for token, text in _as_written(transcripts, tokenize):
+        texts.setdefault(token, Counter())[text] += 1
     ids = tuple(sorted(texts))
     return ids, tuple(min(texts[i], key=lambda t: (-texts[i][t], t)) for i in ids)
 
 
 def token_counts(transcripts: Iterable[str], tokenize: Tokenize) -> Counter[str]:
     """How often a token is written so, with the white space in front of it."""
-    counts = Counter(written for _, written in _written(transcripts, tokenize))
+    counts = Counter(text for _, text in _as_written(transcripts, tokenize))
     del counts[""]  # the further bytes of one character
     return counts
 
 
-def _written(transcripts: Iterable[str], tokenize: Tokenize) -> Iterator[tuple[int, str]]:
+def _as_written(transcripts: Iterable[str], tokenize: Tokenize) -> Iterator[tuple[int, str]]:
     """Every token, and how it is written there."""
     for text in transcripts:
         at = 0
