@@ -15,13 +15,14 @@ from typing import Any
 from ssr_connector.errors import UserError
 
 SPAWN = get_context("spawn")  # not fork: this process may run torch's threads
+STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Pool(ProcessPoolExecutor):
-    """Its processes are started by `submit`, and are deaf to Ctrl-C from their first moment on."""
+    """Its processes are started by `submit`, and are deaf to Ctrl-C and SIGTERM from their first moment on."""
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a process begins with its parent's
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # a process begins with its parent's
         try:
             return super().submit(*args, **kwargs)
         finally:
@@ -46,6 +47,19 @@ def process_pool(jobs: int, set_up: Callable[..., object] | None = None, *args: 
     finally:
         ours.close()
         pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM, by which schedulers end a job before they kill it, as Ctrl-C; in the main thread, which alone has it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _begin(jobs: int, alive: Connection, set_up: Callable[..., object] | None, args: tuple[Any, ...]) -> None:

@@ -10,6 +10,7 @@ from ssr_connector.config import TrainingSection
 from ssr_connector.data.documents import Documents
 from ssr_connector.data.packing import PackedText
 from ssr_connector.errors import UserError
+from ssr_connector.processes import sigterm_as_ctrl_c
 from ssr_connector.training import checkpoint
 from ssr_connector.training.batches import Batch, Batches, TextBatches
 from ssr_connector.training.checkpoint import Position
@@ -296,6 +297,18 @@ def test_ctrl_c_waits_once_and_not_twice():
             os.kill(os.getpid(), signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_sigterm_waits_however_often_it_comes():
+    before = signal.getsignal(signal.SIGTERM)
+    with sigterm_as_ctrl_c():
+        with deferred_interrupt() as interrupted:
+            for _ in range(3):
+                os.kill(os.getpid(), signal.SIGTERM)
+            assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_position_starts_at_nothing():

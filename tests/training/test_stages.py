@@ -89,7 +89,8 @@ def test_a_run_goes_on_with_what_the_llm_wrote_before(recipe_of, monkeypatch, tm
     assert losses(tmp_path / "broken") == losses(tmp_path / "whole")
 
 
-def test_ctrl_c_from_outside_saves_and_the_next_command_goes_on_bit_for_bit(base, recipe_of, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_from_outside_saves_and_the_next_command_goes_on_bit_for_bit(how, base, recipe_of, tmp_path):
     out, words = tmp_path / "run", ["--training.steps=1000", "--training.checkpoint_every=1000"]
     command = [sys.executable, "-m", "ssr_connector", "train", "distill", "--config", str(base / "recipe.yaml")]
     running = subprocess.Popen([*command, f"--out={out}", *words], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
@@ -98,7 +99,7 @@ def test_ctrl_c_from_outside_saves_and_the_next_command_goes_on_bit_for_bit(base
     while not (metrics.exists() and len(metrics.read_text().splitlines()) >= 3) and time.monotonic() < deadline:
         assert running.poll() is None, running.stderr.read().decode()
         time.sleep(0.02)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(how)
     stderr = running.communicate(timeout=60)[1].decode()
     assert running.returncode == 130
     assert stderr.count("\n") == 1

@@ -52,7 +52,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb. Returns 0, 2 for an error that the user can mend, 130 after Ctrl-C (and 3: see `evaluate`)."""
+    """Run a verb. Returns 0, 2 for an error that the user can mend, 130 after Ctrl-C or SIGTERM, 3: see `evaluate`."""
     parser = Parser(
         prog="ssr",
         description="Give a pretrained text LLM ears, without taking its text abilities away.",
@@ -108,12 +108,14 @@ def refuse_unknown(args: argparse.Namespace) -> None:
 def run(args: argparse.Namespace) -> int:
     """Call the verb, and turn what the user can mend into one sentence."""
     from ssr_connector.errors import UserError
+    from ssr_connector.processes import sigterm_as_ctrl_c
 
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of a second, between our own
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve their neighbours on few cores
     try:
-        return int(args.run(args))
+        with sigterm_as_ctrl_c():
+            return int(args.run(args))
     except UserError as error:
         print(f"ssr: {error}", file=sys.stderr)
         return 2

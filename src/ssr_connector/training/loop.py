@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ssr_connector.config import TrainingSection
 from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file, write_json
+from ssr_connector.processes import STOPS
 from ssr_connector.training.batches import Batch, Batches
 from ssr_connector.training.checkpoint import Position, load_state, save_state, trainable
 from ssr_connector.training.curves import draw_curves
@@ -116,8 +117,8 @@ def train(
     """Train to `config.steps`, going on from the newest checkpoint in `out`. Returns the last figures logged.
 
     A sharded student is whole again when it is done, and on the CPU.
-    Raises UserError on a loss that is not a number, naming the batch's utterances; KeyboardInterrupt after Ctrl-C,
-    when the step is finished and saved.
+    Raises UserError on a loss that is not a number, naming the batch's utterances; KeyboardInterrupt after Ctrl-C or
+    SIGTERM, when the step is finished and saved.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -290,24 +291,27 @@ def measured(accelerator: Any, student: Student, evaluate: Callable[[], Logged])
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed: the step is finished first, so that what is saved is exact. Twice stops at once."""
+    """Whether Ctrl-C was pressed, or SIGTERM came: the step is finished first, so that what is saved is exact.
+
+    Ctrl-C twice stops at once. SIGTERM may come twice by itself: from a scheduler, and from the launcher that it told.
+    """
     asked = False
 
     def ask(number: int, frame: Any) -> None:
         nonlocal asked
-        if asked:
+        if asked and number == signal.SIGINT:
             signal.default_int_handler(number, frame)
         asked = True
 
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield lambda: asked
-        return
-    signal.signal(signal.SIGINT, ask)
+    main = threading.current_thread() is threading.main_thread()
+    ours = [s for s in STOPS if main and signal.getsignal(s) is signal.default_int_handler]
+    for number in ours:
+        signal.signal(number, ask)
     try:
         yield lambda: asked
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in ours:
+            signal.signal(number, signal.default_int_handler)
 
 
 class MetricsLog:
