@@ -13,7 +13,7 @@ from ssr_connector.tiny.world import World, WorldSizes, build_world
 
 CONFIG = LLMTrainingConfig(
     width=32, layers=2, heads=4, kv_heads=2, feed_forward_width=64, steps=40, rows_per_step=2,
-    warmup_steps=2,
+    warmup_steps=2, dropout=0.1,
 )  # fmt: skip
 
 

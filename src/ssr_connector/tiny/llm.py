@@ -22,7 +22,7 @@ from ssr_connector.tiny.questions import LETTERS
 from ssr_connector.tiny.resumable import Resumable, state_folder
 from ssr_connector.tiny.tokenizer import BLANK, split_share
 from ssr_connector.tiny.world import words_of
-from ssr_connector.training.loop import set_learning_rate
+from ssr_connector.training.loop import set_learning_rate, step_seed
 
 IGNORED = -100
 FINGERPRINT = "world.json"
@@ -58,6 +58,7 @@ class LLMTrainingConfig:
     steps: int = 600
     rows_per_step: int = 4  # steps, not tokens, are what the look-up of letters takes
     drill_share: float = 0.4  # of all steps; from nearly all at the start to none
+    dropout: float = 0.0  # of the input embeddings, while learning
     lr: float = 2e-3
     matrix_lr: float = 0.02  # Muon: the matrices of the layers
     warmup_steps: int = 50
@@ -109,10 +110,17 @@ def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> list[list[in
     return [[*ids, tokenizer.eos_token_id] for ids in tokenizer(texts)["input_ids"]] if texts else []
 
 
-def next_token_loss(model: LlamaForCausalLM, rows: PackedRows, letters: Tensor, letter_weight: float) -> Tensor:
-    """Mean negative log-likelihood in nats per token; the tokens ``letters`` count ``letter_weight`` times."""
+def next_token_loss(
+    model: LlamaForCausalLM, rows: PackedRows, letters: Tensor, letter_weight: float, dropout: float = 0.0
+) -> Tensor:
+    """Mean negative log-likelihood in nats per token; the tokens ``letters`` count ``letter_weight`` times.
+
+    ``dropout`` zeroes that share of what is read, as GPT-2's `embd_pdrop`: a tiny LLM without it knows a fact by the
+    exact vector of a name.
+    """
     with autocast():
-        logits = model(input_ids=rows.tokens, position_ids=rows.positions, use_cache=False).logits
+        embeds = torch.nn.functional.dropout(model.get_input_embeddings()(rows.tokens), dropout)
+        logits = model(inputs_embeds=embeds, position_ids=rows.positions, use_cache=False).logits
     weights = torch.ones(logits.shape[-1])
     weights[letters] = letter_weight
     return torch.nn.functional.cross_entropy(
@@ -242,7 +250,8 @@ def _fit(
                 continue
             for optimiser, rate in zip(optimisers, rates, strict=True):
                 set_learning_rate(optimiser, rate * _lr_factor(step - 1, config))
-            loss = next_token_loss(model, batch, letters, config.letter_weight)
+            torch.manual_seed(step_seed(config.seed, step, 0))
+            loss = next_token_loss(model, batch, letters, config.letter_weight, config.dropout)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(others, config.clip_norm)  # Muon scales its own
             for optimiser in optimisers:
