@@ -1,6 +1,5 @@
 import pytest
 
-from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.evaluation.choice import Choice, Example, Spoken
 from ssr_connector.evaluation.controls import NO_CONTEXT, ORACLE, OTHER_AUDIO, oracles, rotated, without_context
 from ssr_connector.evaluation.hearing import Hearing
@@ -19,7 +18,7 @@ def items(recordings):
 
 @pytest.fixture
 def hearing(model, items):
-    found = Hearing(AlignerBundle(model.aligner, model.encoder, model.tokenize, "cased"), 10)
+    found = Hearing(model.ears, 10)
     choices = {choice.audio for choice in items[0].choices}
     found.add(found.files(choices | {item.context.audio for item in items}), continuing=choices)
     return found

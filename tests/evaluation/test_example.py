@@ -1,13 +1,12 @@
 import pytest
 
-from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.evaluation.example import draw_example
 from ssr_connector.evaluation.hearing import Hearing
 
 
 def test_the_example_is_whole_and_of_middling_length(model, tiny_corpus):
-    hearing = Hearing(AlignerBundle(model.aligner, model.encoder, model.tokenize, "cased"), 5.0)
+    hearing = Hearing(model.ears, 5.0)
     cuts = {c.id: c for c in read_cuts(tiny_corpus / "dev.jsonl.gz")}
     hearing.add(hearing.cuts(cuts.values()))
     forced = hearing.align(list(cuts), [c.supervisions[0].text for c in cuts.values()])

@@ -6,13 +6,12 @@ import numpy as np
 import soundfile
 import torch
 
-from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.types import Waveform
 
 
 def hearing(model, snr_db=None, batch_s=1.0):
-    return Hearing(AlignerBundle(model.aligner, model.encoder, model.tokenize, "cased"), batch_s, snr_db)
+    return Hearing(model.ears, batch_s, snr_db)
 
 
 def test_batched_hearing_equals_one_by_one(model, recordings):

@@ -10,7 +10,7 @@ from ssr_connector.model import SSRForConditionalGeneration
 def parts(model):
     """Taken anew: a digest is kept as long as its module lives."""
     known = Identities()
-    return known.llm(model), known.connector(model), known.ears(model)
+    return known.llm(model), known.connector(model), known.ears(model.ears)
 
 
 def test_equal_parts_have_equal_names_wherever_they_are(model, tmp_path):

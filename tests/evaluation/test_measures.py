@@ -2,7 +2,6 @@ import dataclasses
 
 import pytest
 
-from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.config import EvaluationSection
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.hearing import Hearing
@@ -12,7 +11,7 @@ from ssr_connector.word_errors import WordErrors
 
 @pytest.fixture
 def measured(model, tiny_corpus):
-    hearing = Hearing(AlignerBundle(model.aligner, model.encoder, model.tokenize, "cased"), 5.0)
+    hearing = Hearing(model.ears, 5.0)
     measures = Measures(tiny_corpus / "dev.jsonl.gz", EvaluationSection(bootstrap=20), hearing, lambda line: None)
     measures.hear(lambda *_: None)
     return measures

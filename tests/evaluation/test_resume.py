@@ -10,9 +10,11 @@ import pytest
 import soundfile
 import torch
 
+from ssr_connector.aligners.bundle import load_bundle, save_aligner
 from ssr_connector.config import EvaluationSection
+from ssr_connector.data.cuts import read_cuts
 from ssr_connector.evaluation import suite as suite_module
-from ssr_connector.evaluation.comparison import Spec, compare
+from ssr_connector.evaluation.comparison import Spec, compare, hear
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.measures import Measures
 from ssr_connector.model import SSRForConditionalGeneration
@@ -113,6 +115,18 @@ def test_killed_anywhere_it_ends_the_same(spec, tiny_corpus, counts, monkeypatch
         assert numbers(counts)[kind] == work[kind] - at + 1
     assert run(spec) == whole
     assert numbers(counts) == [0, 0, 0]
+
+
+def test_what_was_heard_beforehand_is_not_heard_again(spec, model, tiny_corpus, tiny_llm, counts, tmp_path):
+    spec = dataclasses.replace(spec, cuts=tiny_corpus / "dev.jsonl.gz")
+    whole, work = run(dataclasses.replace(spec, journal=None)), numbers(counts)
+    config = model.config
+    save_aligner(tmp_path / "aligner", model.aligner, config.encoder_name, config.encoder_layer, str(tiny_llm), "cased")
+    n = hear(dataclasses.replace(spec, systems={}), load_bundle(tmp_path / "aligner"), lambda *_: None)
+    assert n == 2 * 4 + len(list(read_cuts(spec.cuts)))  # at both ratios, and the cuts as they are
+    assert numbers(counts) == [work[0], 0, 0]
+    assert run(spec) == whole
+    assert numbers(counts)[0] == 0
 
 
 def test_what_changed_is_scored_anew_and_the_rest_taken_up(spec, counts):

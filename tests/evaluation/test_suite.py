@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.config import EvaluationSection
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.choice import Choice, Outcome, Spoken
@@ -30,7 +29,7 @@ def suite(model, recordings, tmp_path):
         for k in range(4)
     ]
     (tmp_path / "storycloze.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, "cased")
+    bundle = model.ears
     hearings = {"clean": Hearing(bundle, 10), "5 dB": Hearing(bundle, 10, 5.0)}
     return Suite(tmp_path, EvaluationSection(bootstrap=50), ["storycloze"], hearings)
 

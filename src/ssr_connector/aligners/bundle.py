@@ -36,9 +36,14 @@ class AlignerBundle:
 
     aligner: TrainableAligner
     encoder: PretrainedEncoder
-    tokenize: Tokenize
+    tokenizer: Any  # of the LLM
     text_form: Form
-    encoder_key: str = ""  # as `encoders.store.encoder_key` names the encoder's frames
+    encoder_key: str  # as `encoders.store.encoder_key` names the encoder's frames
+
+    @property
+    def tokenize(self) -> Tokenize:
+        """The LLM's tokens of a text, each with its characters."""
+        return offset_tokenize(self.tokenizer)
 
 
 def save_aligner(
@@ -156,7 +161,7 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
         )
     tokenizer = load_tokenizer(resolve(values["llm_name"], folder))
     aligner, encoder = aligner.to(best_device()), encoder.to(best_device())
-    return AlignerBundle(aligner, encoder, offset_tokenize(tokenizer), values["text_form"], encoder_key(*heard))
+    return AlignerBundle(aligner, encoder, tokenizer, values["text_form"], encoder_key(*heard))
 
 
 def bundle_key(folder: Path) -> str:

@@ -24,7 +24,7 @@ from ssr_connector.evaluation.figure_names import accuracy_figures, change_figur
 from ssr_connector.evaluation.heard import HeardStore
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.identity import PACKAGE, Identities, code, digest
-from ssr_connector.evaluation.journal import Journal
+from ssr_connector.evaluation.journal import HEARD, SCORED, Journal
 from ssr_connector.evaluation.measures import Measures, Show, word_error_changes
 from ssr_connector.evaluation.suite import TEXT_MODEL, Suite
 from ssr_connector.model import SSRForConditionalGeneration, load_model
@@ -49,24 +49,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     started = time.monotonic()
     main = next(iter(spec.systems))
     model = load_model(spec.systems[main])
-    bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
-    identities, journal, folder = Identities(), None, None
-    if spec.journal:
-        ears = digest([identities.ears(model), spec.config.batch_s, code()])
-        journal = Journal(spec.journal / "results.jsonl", code=code(), ears=ears)
-        folder = spec.journal / "heard" / ears
-        for other in folder.parent.glob("*"):
-            if other != folder:  # frames of an older encoder or aligner take much room
-                shutil.rmtree(other)
-
-    def hearing(snr_db: float | None = None) -> Hearing:
-        store = HeardStore(folder and folder / ("clean" if snr_db is None else f"{snr_db:g}db"))
-        return Hearing(bundle, spec.config.batch_s, snr_db, store, identities=identities)
-
-    hearings = {"clean": hearing()} | {f"{snr:g} dB": hearing(snr) for snr in spec.config.snr_db}
-    tasks = spec.tasks if spec.folder else ()
-    suite = Suite(spec.folder or Path(), spec.config, tasks, hearings, note, journal)
-    measures = Measures(spec.cuts, spec.config, hearings["clean"], note, journal)
+    suite, measures = listeners(spec, model.ears, note)
     if spec.folder and spec.cuts is None and not suite.scorable():
         raise UserError(f"nothing in {spec.folder} can be scored: {'; '.join(suite.left_out)}")
     if spec.submission and not {name for name, _ in suite.spoken_tasks()} & set(CHALLENGE):
@@ -114,6 +97,35 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         + measures.notes,
         "outcomes": {" | ".join(k): v for k, v in suite.outcomes.items()},
     }
+
+
+@torch.no_grad()
+def hear(spec: Spec, ears: AlignerBundle, progress: Show) -> int:
+    """Hear all recordings into the journal's folder, before there is a system. Returns how many were heard."""
+    suite, measures = listeners(spec, ears, lambda _: None)
+    suite.listen(progress)
+    measures.hear(progress)
+    return sum(len(hearing.heard) for hearing in suite.hearings.values())
+
+
+def listeners(spec: Spec, ears: AlignerBundle, note: Callable[[str], None]) -> tuple[Suite, Measures]:
+    """Nothing heard and scored yet, but for what the journal knows."""
+    identities, journal, folder = Identities(), None, None
+    if spec.journal:
+        key = digest([identities.ears(ears), spec.config.batch_s, code()])
+        journal = Journal(spec.journal / SCORED, code=code(), ears=key)
+        folder = spec.journal / HEARD / key
+        for other in folder.parent.glob("*"):
+            if other != folder:  # frames of an older encoder or aligner take much room
+                shutil.rmtree(other)
+
+    def hearing(snr_db: float | None = None) -> Hearing:
+        store = HeardStore(folder and folder / ("clean" if snr_db is None else f"{snr_db:g}db"))
+        return Hearing(ears, spec.config.batch_s, snr_db, store, identities=identities)
+
+    hearings = {"clean": hearing()} | {f"{snr:g} dB": hearing(snr) for snr in spec.config.snr_db}
+    suite = Suite(spec.folder or Path(), spec.config, spec.tasks if spec.folder else (), hearings, note, journal)
+    return suite, Measures(spec.cuts, spec.config, hearings["clean"], note, journal)
 
 
 def plain_model(model: SSRForConditionalGeneration) -> SSRForConditionalGeneration:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from ssr_connector.encoders.store import encoder_key
+from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 
 PACKAGE = Path(__file__).parents[1]
@@ -26,19 +26,18 @@ class Identities:
     def llm(self, model: SSRForConditionalGeneration) -> str:
         """The LLM inside and its tokenizer: all that scores of written text follow from."""
         config = {k: v for k, v in model.llm.config.to_dict().items() if k != "_name_or_path"}
-        return self.once(model.llm, lambda: [config, model.config.adapter, tokenizer(model)])
+        tokens = model.tokenizer.backend_tokenizer.to_str()
+        return self.once(model.llm, lambda: [config, model.config.adapter, tokens, model.prefix_ids])
 
     def connector(self, model: SSRForConditionalGeneration) -> str:
         """What turns frames and an alignment into vectors."""
         return self.once(model.connector, lambda: [model.config.connector])
 
-    def ears(self, model: SSRForConditionalGeneration) -> str:
+    def ears(self, bundle: AlignerBundle) -> str:
         """What turns a recording into frames and an alignment to the LLM's tokens."""
-        config = model.config
-        encoder = self.once(
-            model.encoder, lambda: [encoder_key(config.encoder_name, config.encoder_layer, config.encoder_padded)]
-        )
-        return self.once(model.aligner, lambda: [encoder, model.aligner.to_dict(), config.text_form, tokenizer(model)])
+        encoder = self.once(bundle.encoder, lambda: [bundle.encoder_key])
+        tokens = bundle.tokenizer.backend_tokenizer.to_str()
+        return self.once(bundle.aligner, lambda: [encoder, bundle.aligner.to_dict(), bundle.text_form, tokens])
 
     def once(self, module: nn.Module, more: Callable[[], list[Any]]) -> str:
         """Of a module's weights, and of plain values that say how they are used."""
@@ -54,11 +53,6 @@ def weights(module: nn.Module) -> str:
         found.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return found.hexdigest()
-
-
-def tokenizer(model: SSRForConditionalGeneration) -> list[Any]:
-    """The LLM's tokens, and those that every text begins with."""
-    return [model.tokenizer.backend_tokenizer.to_str(), model.prefix_ids]
 
 
 @functools.cache

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 Key = Mapping[str, Any]
+SCORED, HEARD = "results.jsonl", "heard"  # file and folder of a comparison's journal
 
 
 class Journal:

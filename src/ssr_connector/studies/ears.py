@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.aligners.record import FILE, read_alignments
 from ssr_connector.config import EvaluationSection
 from ssr_connector.data.augment import perturbed
@@ -44,9 +43,7 @@ class Ears:
     """Recordings heard once, for all models that are then scored."""
 
     def __init__(self, heard: Material, folder: Path, config: EvaluationSection, report: Report) -> None:
-        model = load_model(folder)
-        bundle = AlignerBundle(model.aligner, model.encoder, model.tokenize, model.config.text_form)
-        hear = partial(Hearing, bundle, config.batch_s, change=heard.change, identities=Identities())
+        hear = partial(Hearing, load_model(folder).ears, config.batch_s, change=heard.change, identities=Identities())
         hearings = {"clean": hear()} | {f"{snr:g} dB": hear(snr) for snr in config.snr_db}
         self.suite = Suite(heard.folder, config, heard.tasks, hearings)
         self.measures = Measures(heard.cuts, config, hearings["clean"], lambda _: None)

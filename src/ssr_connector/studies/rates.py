@@ -35,7 +35,8 @@ class Rates:
                 taken = demo.stage_recipe(name).training.steps + len(trials["lrs"]) * trials["trial_steps"]
                 per_step[name] = seconds[name] / taken
         systems = 1 + len(demo.tiny.baselines) + len(STAGE_2)
-        scores = (seconds.get("listen", 0) + seconds["evaluate"]) / systems if "evaluate" in seconds else None
+        tested = sum(seconds.get(name, 0.0) for name in ("hear", "listen", "evaluate"))
+        scores = tested / systems if "evaluate" in seconds else None
         recording = (
             seconds["voices"] / sum(len(part.utterances) for part in demo.parts) if "voices" in seconds else None
         )

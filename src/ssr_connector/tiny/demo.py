@@ -1,14 +1,15 @@
 """From nothing to a measured SpeechLM: every stage of the tiny world, through the same doors that users take."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from ssr_connector.aligners.corpus import align_cuts, finish
 from ssr_connector.config import HOW, to_dict
+from ssr_connector.evaluation.journal import HEARD, SCORED
 from ssr_connector.files import write_json
 from ssr_connector.progress import Report, summary
 from ssr_connector.tiny.base import BATCH_S, TRAINED_ON, Base, SpeechPart
@@ -17,6 +18,9 @@ from ssr_connector.tiny.speak import NoiseMix
 from ssr_connector.tiny.stage import Stage
 from ssr_connector.tiny.voices import DEV_VOICES, TEST_VOICES, TRAIN_ACCENTS
 from ssr_connector.tiny.world import World, WorldSizes, build_world
+
+if TYPE_CHECKING:
+    from ssr_connector.evaluation.comparison import Spec
 
 STAGE_2 = ("vanilla", "multitask")
 OURS = ("distill", *STAGE_2)  # the stages that train SSR's systems
@@ -57,27 +61,22 @@ class Demo(Base):
 
     def all_stages(self) -> list[Stage]:
         """In the order of the data flow."""
-        aligned = [self.out / "align"]
-        scored = [self.out / "scores.json"]
-        evaluation = to_dict(self.recipe)["evaluation"]
+        aligned, heard, scored = self.out / "align", self.journal / HEARD, self.journal / SCORED
+        compared = self.out / "scores.json"
+        tested = [to_dict(self.recipe)["evaluation"]]
         baselines = [*self.tiny.baselines]
+        systems = ["distill", *baselines, *STAGE_2]
         return [
             *self.stages_of_base(),
             self.training("aligner", ["encode", "tokenizer"]),
-            Stage("align", "forced alignment of all training speech", [], ["aligner"], aligned, self.align),
+            Stage("align", "forced alignment of all training speech", [], ["aligner"], [aligned], self.align),
             self.training("distill", ["align", "LLM"]),
+            Stage("hear", "what the aligner hears in the tests", tested, ["aligner"], [heard], self.hear),
             *(self.training(name, ["distill"]) for name in STAGE_2),
             Stage("model", "the model to use", [], [STAGE_2[-1]], [self.out / "model"], self.publish),
-            Stage("listen", "scores of SSR's own systems", [evaluation], OURS, [self.journal], self.listen),
+            Stage("listen", "scores of SSR's own systems", tested, [*OURS, "hear"], [scored], self.listen),
             *(self.training(name, ["align", "LLM"], self.choose_lr) for name in baselines),
-            Stage(
-                "evaluate",
-                "everything from audio alone",
-                [evaluation],
-                ["distill", *baselines, *STAGE_2, "listen"],
-                scored,
-                self.evaluate,
-            ),
+            Stage("evaluate", "everything from audio alone", tested, [*systems, "listen"], [compared], self.evaluate),
         ]
 
     def data_of(self, name: str) -> dict[str, Any]:
@@ -161,6 +160,14 @@ class Demo(Base):
         )
         return str(self.out / "model")
 
+    def hear(self, report: Report) -> str:
+        """All tests, through the aligner alone: it need not wait for a connector."""
+        from ssr_connector.aligners.bundle import load_bundle
+        from ssr_connector.evaluation.comparison import hear
+
+        ears = load_bundle(self.out / "aligner" / "aligner")
+        return f"{hear(self.compared({}), ears, shown(report))} recordings heard"
+
     def listen(self, report: Report) -> str:
         """Scores of SSR's own systems, into the journal: they need not wait for the baselines."""
         return f"{len(self.compare(OURS, report)['rows'])} scores"
@@ -173,19 +180,29 @@ class Demo(Base):
 
     def compare(self, trained: Sequence[str], report: Report) -> dict[str, Any]:
         """What these stages made, on all tasks."""
-        from ssr_connector.evaluation.comparison import Spec, compare
+        from ssr_connector.evaluation.comparison import compare
+
+        systems = {"ssr" if name == "distill" else name: self.out / name / "model" for name in trained}
+        return compare(self.compared(systems), lambda line: self.console.print(f"    {line}"), shown(report))
+
+    def compared(self, systems: Mapping[str, Path]) -> "Spec":
+        """These systems on all tests."""
+        from ssr_connector.evaluation.comparison import Spec
         from ssr_connector.evaluation.tasks import TASKS
 
         tests = self.out / "speech" / "tests"
-        systems = {"ssr" if name == "distill" else name: self.out / name / "model" for name in trained}
         known = [name for name, task in TASKS.items() if (tests / task.file).is_file()]  # some are of benchmarks alone
-        spec = Spec(systems, known, tests, self.cuts("test"), self.recipe.evaluation, self.journal)
-        return compare(spec, lambda line: self.console.print(f"    {line}"), lambda _, d, t: report(d, t, {}))
+        return Spec(systems, known, tests, self.cuts("test"), self.recipe.evaluation, self.journal)
 
     @property
     def journal(self) -> Path:
         """What was heard and scored so far."""
         return self.out / "journal"
+
+
+def shown(report: Report) -> Callable[[str, int, int], None]:
+    """A report for what says of which part it is, too."""
+    return lambda _, done, total: report(done, total, {})
 
 
 def last_metrics(out: Path) -> dict[str, Any]:
