@@ -130,6 +130,7 @@ class TrainingSection:
     adapter_merge: bool = False  # all but bottleneck: into the LLM's weights at the end; else the checkpoint holds them
     ewc_batches: int = 16  # objective `ewc`: batches of text that tell which weights matter
     steps: int = 1000
+    optimizer: Literal["adamw", "muon"] = "adamw"  # muon: for weight matrices; fewer steps, each a little dearer
     lr: float = 1e-4
     final_lr_share: float = 0.2
     warmup_steps: int = 100

@@ -50,6 +50,7 @@ def test_an_aligner_s_data_is_looked_for_first(recipe_of):
     ("words", "reason"),
     [
         (["--llm.quantize=8bit"], "llm.quantize 8bit"),
+        (["--training.optimizer=muon"], r"training\.optimizer muon"),
         (["--training.objectives={ewc: 1, speech_lm: 1}"], "objective ewc"),
         (["--data.text=self"], r"rehearsal\.jsonl"),
     ],

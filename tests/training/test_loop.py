@@ -311,5 +311,20 @@ def test_sigterm_waits_however_often_it_comes():
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_every_optimizer_learns_and_goes_on_bit_for_bit(optimizer, tmp_path):
+    def stop(step, *_):
+        if step == 4:
+            raise KeyboardInterrupt
+
+    whole, _ = run(tmp_path / "whole", optimizer=optimizer, steps=40)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "broken", stop, optimizer=optimizer, steps=40)
+    broken, _ = run(tmp_path / "broken", optimizer=optimizer, steps=40)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), broken.parameters(), strict=True))
+    losses = [row["loss"] for row in rows(tmp_path / "whole")]
+    assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+
+
 def test_position_starts_at_nothing():
     assert Position() == Position(0, 0, 0)

@@ -83,12 +83,12 @@ def test_parameters_are_counted_and_none_is_made(base, large_llm):
     assert learning == 2 * per_layer
     assert total == 1_486_901_248 + learning
     assert found.memory["weights: LLM"] == pytest.approx(2 * 1_486_901_248, rel=0.02)
-    assert found.memory["AdamW"] == 8 * learning
+    assert found.memory["optimizer"] == 8 * learning
     whole = plan(base, "finetune", f"--llm.name={large_llm}")
     assert whole.total_bytes > 16 * 1_486_901_248
     halved = plan(base, "finetune", f"--llm.name={large_llm}", "--training.sharding=fsdp", gpus=8)
     assert halved.memory["weights: LLM"] == whole.memory["weights: LLM"] // 8
-    assert halved.memory["AdamW"] == whole.memory["AdamW"] // 8
+    assert halved.memory["optimizer"] == whole.memory["optimizer"] // 8
     assert halved.total_bytes < whole.total_bytes / 2
     layer, table = 4096 * (2 * 4096 + 2 * 1024 + 3 * 14336 + 2), 128256 * 4096
     in_none = 4 * (table + 4096)  # input embeddings and the last norm; the head is gathered as a layer is
@@ -103,7 +103,7 @@ def test_in_distillation_the_connector_alone_learns(base, large_llm):
     assert found.memory["weights: LLM"] == 4 * 128256 * 4096
     assert any("1.96 GiB instead of 5.54" in note for note in found.notes)
     assert found.parameters["connector"][0] == found.parameters["connector"][1] > 200e6
-    assert found.memory["AdamW"] == 8 * found.parameters["connector"][1]
+    assert found.memory["optimizer"] == 8 * found.parameters["connector"][1]
 
 
 @pytest.mark.slow
@@ -321,7 +321,7 @@ def test_an_aligner_is_planned_with_the_labels_of_its_data_and_without_an_llm(ba
     real = aligner_class(kind).untrained(recipe.aligner, material)
     n = sum(p.numel() for p in real.parameters())
     assert found.parameters == {"aligner": (n, n)}  # frames are cached: no encoder
-    assert found.memory["AdamW"] == 8 * n
+    assert found.memory["optimizer"] == 8 * n
     assert found.memory["weights: aligner"] == 4 * n
     assert found.steps == 7
 

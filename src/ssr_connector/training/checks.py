@@ -75,6 +75,8 @@ def check_sharding(recipe: Recipe) -> None:
     reason = None
     if recipe.llm.quantize != "none":
         reason = f"llm.quantize {recipe.llm.quantize}: a quantised LLM is not divided; use --llm.dtype bfloat16"
+    elif config.optimizer != "adamw":
+        reason = f"training.optimizer {config.optimizer}, which takes its steps from whole matrices; use adamw"
     elif "ewc" in config.objectives:
         reason = "the objective ewc, which looks at all weights at once; use text_kl or training.adapter"
     elif recipe.data.text == SELF and not (Path(recipe.out) / REHEARSAL).is_file():

@@ -22,9 +22,10 @@ from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file, write_json
 from ssr_connector.processes import STOPS
 from ssr_connector.training.batches import Batch, Batches
-from ssr_connector.training.checkpoint import Position, load_state, save_state, trainable
+from ssr_connector.training.checkpoint import Position, load_state, save_state
 from ssr_connector.training.curves import draw_curves
 from ssr_connector.training.objectives import ContinueLikeText, Objective, PredictLikeText
+from ssr_connector.training.optimizers import build_optimizers
 from ssr_connector.training.processes import anywhere, on_cpu
 from ssr_connector.training.retention import TextGuard
 from ssr_connector.training.room import Room, described
@@ -128,14 +129,12 @@ def train(
     sharded, world = is_sharded(config), accelerator.num_processes
     if sharded:
         shard(student, config.precision)
-    optimizer = torch.optim.AdamW(
-        list(trainable(student).values()), lr=config.lr, betas=config.betas, weight_decay=config.weight_decay
-    )
+    optimizers = build_optimizers(student, config)
     if sharded:
         model = accelerator.prepare_model(student, device_placement=False, evaluation_mode=True)  # autocast, and no DDP
     else:
-        model, optimizer = accelerator.prepare(student, optimizer)
-    at = load_state(out / "checkpoints", student, [optimizer])
+        model, *optimizers = accelerator.prepare(student, *optimizers)
+    at = load_state(out / "checkpoints", student, optimizers)
     log = MetricsLog(out, at.step) if accelerator.is_main_process else None
     guard = None
     if config.max_text_drop is not None and evaluate:
@@ -163,10 +162,11 @@ def train(
             while at.step < config.steps and not asked and not stop:
                 room.enter(at.step, "the next batch, read and encoded")
                 drawn = [next(stream) for _ in range(config.accumulate)]
-                room.enter(at.step, *(described(batch) for _, _, batch in drawn))
+                taken = [batch for _, _, batch in drawn]
+                room.enter(at.step, *map(described, taken))
                 torch.manual_seed(step_seed(seed, at.step, accelerator.process_index))
                 try:
-                    figures = one_step(accelerator, model, optimizer, [batch for _, _, batch in drawn], config, at.step)
+                    figures = one_step(accelerator, model, optimizers, taken, config, at.step)
                 except NotFiniteError as error:
                     bad.add(at.step, error)
                     figures = {}
@@ -187,7 +187,7 @@ def train(
                     draw_curves(log.path, config)
                 asked = anywhere(interrupted())
                 if last or asked or (at.step % config.checkpoint_every == 0 and not stop):
-                    save_state(out / "checkpoints", student, [optimizer], at, config.keep_checkpoints)
+                    save_state(out / "checkpoints", student, optimizers, at, config.keep_checkpoints)
                 progress(at.step, config.steps, figures)
             if asked:
                 raise KeyboardInterrupt
@@ -209,13 +209,19 @@ def train(
 
 
 def one_step(
-    accelerator: Any, model: nn.Module, optimizer: Any, batches: Sequence[Batch], config: TrainingSection, step: int
+    accelerator: Any,
+    model: nn.Module,
+    optimizers: Sequence[Any],
+    batches: Sequence[Batch],
+    config: TrainingSection,
+    step: int,
 ) -> Logged:
     """Forward and backward on each batch, one update; what to log, as means over the batches of all processes.
 
     Raises NotFiniteError, before anything is spoilt, where the loss or a gradient is none.
     """
-    set_learning_rate(optimizer, learning_rate(config, step))
+    for optimizer in optimizers:
+        set_learning_rate(optimizer, learning_rate(config, step))
     total: Logged = {}
     for k, batch in enumerate(batches):
         last = k == len(batches) - 1
@@ -230,10 +236,11 @@ def one_step(
     total = averaged(accelerator, total)
     norm = float(full(accelerator.clip_grad_norm_(model.parameters(), config.clip)))
     if not math.isfinite(total["loss"]) or not math.isfinite(norm):  # of all processes, so that all do the same
-        optimizer.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         raise NotFiniteError(total["loss"], norm, [i for b in batches if b.speech for i in b.speech.ids])
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
     return {**total, "gradient_norm": norm, "lr": learning_rate(config, step)}
 
 

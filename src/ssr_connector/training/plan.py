@@ -8,6 +8,7 @@ from torch import nn
 
 from ssr_connector.config import Recipe, TrainingSection, paths_of
 from ssr_connector.training.footprint import GIB, Footprint, pretend
+from ssr_connector.training.optimizers import state_bytes
 from ssr_connector.training.run import inherit
 from ssr_connector.training.sharding import units
 from ssr_connector.training.stand_in import ASSEMBLE, Parts, Speech, fuse_attention, of_step, seconds_of, weight_bytes
@@ -60,9 +61,10 @@ def make_plan(stage: str, recipe: Recipe, speech: Speech, gpus: int, here: Machi
     recipe = inherit(recipe)
     config = recipe.training
     on_cpu = here is not None and here.process_bytes is not None
-    notes = ["assumed: AdamW in float32"]
+    assumed = f"{'Muon and AdamW' if config.optimizer == 'muon' else 'AdamW'} in float32"
     if not on_cpu:
-        notes = [f"assumed: {CONTEXT_BYTES / GIB:.1f} GiB of CUDA and its libraries, fused attention, AdamW in float32"]
+        assumed = f"{CONTEXT_BYTES / GIB:.1f} GiB of CUDA and its libraries, fused attention, {assumed}"
+    notes = [f"assumed: {assumed}"]
     with pretend():
         parts = ASSEMBLE[stage](recipe, speech, None)
         if not on_cpu:
@@ -100,9 +102,10 @@ def memory_of(parts: Parts, step: Footprint, config: TrainingSection, gpus: int,
         for name, module in parts.named().items()
     }
     learning = [p.numel() for m in parts.named().values() for p in m.parameters() if p.requires_grad]
-    gradients, moments = 4 * sum(learning), 8 * sum(learning)
+    gradients = 4 * sum(learning)
+    moments = sum(state_bytes(module, config) for module in parts.named().values())
     memory |= {name: size // shards for name, size in parts.kept(config).items()}
-    memory |= {"gradients": gradients // shards, "AdamW": moments // shards}
+    memory |= {"gradients": gradients // shards, "optimizer": moments // shards}
     memory["gradients on their way (DDP)"] = gradients if gpus > 1 and not sharded else 0
     taken = step.peak_bytes - gradients
     if config.accumulate > 1 or gpus > 1:  # gradients are there already, of the batch before, or in DDP's buckets

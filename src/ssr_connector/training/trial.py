@@ -9,9 +9,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ssr_connector.config import Recipe
 from ssr_connector.devices import best_device
+from ssr_connector.training.optimizers import build_optimizers
 from ssr_connector.training.stand_in import ASSEMBLE, Speech, evaluation_or_training
 
 LENGTHS = (1.0, 0.6, 1.3, 0.8)  # of utterances, by the mean: batches come in all shapes, which tells on the allocator
@@ -39,17 +41,18 @@ def _try_out(stage: str, recipe: Recipe, shapes: Sequence[Speech], llm_layers: i
     process_bytes = _peak_bytes()
     with torch.device(device):
         parts = ASSEMBLE[stage](recipe, shapes[0], llm_layers)
-        learning = [p for m in parts.named().values() for p in m.to(device).parameters() if p.requires_grad]
+        modules = nn.ModuleList(parts.named().values()).to(device)
         evaluation_or_training(parts)
-        optimizer = torch.optim.AdamW(learning, lr=1e-4)
+        optimizers = build_optimizers(modules, recipe.training)
         for k, shape in enumerate([shapes[0], *shapes]):
             if k == 1:
                 started, cpu_started = time.perf_counter(), time.process_time()
             with torch.autocast(device.type, torch.bfloat16, enabled=recipe.training.precision == "bf16"):
                 loss = parts.loss(recipe, shape)
             torch.autograd.backward(loss)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
             if device.type != "cpu":
                 torch.accelerator.synchronize()
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
