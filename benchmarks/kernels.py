@@ -1,6 +1,6 @@
 """The alignment kernels against their peers: CPU time on one thread, interleaved in one process, as a Markdown table.
 
-    python benchmarks/kernels.py [--rounds 15] [--only mas,ctc,hour,cif,pooling,floor]
+    python benchmarks/kernels.py [--rounds 15] [--only mas,ctc,hour,lexicon,cif,pooling,floor]
 
 It installs nothing. A peer that is missing is named and its rows are skipped; where to get them, in an environment of
 their own: `pip install --no-deps monotonic-align==1.0.0 ctc_forced_aligner==1.0.2 torch_cif==0.2.0`.
@@ -163,6 +163,27 @@ def hour() -> Iterator[Row]:
     yield Row("CTC, one hour, memory", f"1 × {T} × {L}", f"{extra_memory_mib(code):.0f} MiB", "", "", "≤ 64 MiB")
 
 
+def lexicon(rounds: int) -> Iterator[Row]:
+    """CTC paths that spell pieces, 8 items of half a minute: pieces at random, a frame in twenty misheard."""
+    B, T, V = 8, 1500, 32
+    for n in (1_000, 30_000):
+        pieces = [torch.randint(1, V, (length,)).tolist() for length in torch.randint(1, 9, (n,)).tolist()]
+        spelt = torch.zeros(B, T + 64, dtype=torch.long)
+        for row in spelt:
+            at = 0
+            while at < T:
+                for label in pieces[int(torch.randint(n, ()))]:  # three frames and a blank a label: 12 labels a second
+                    row[at : at + 3] = label
+                    at += 4
+        heard = torch.where(torch.rand(B, T) < 0.05, torch.randint(1, V, (B, T)), spelt[:, :T])
+        log_probs = (torch.randn(B, T, V) + 8 * torch.nn.functional.one_hot(heard, V)).log_softmax(-1)
+        known, lengths = kernels.Lexicon.of(pieces, [-4.0] * n), torch.full((B,), T)
+        (ms,) = medians_ms(
+            [lambda p=log_probs, k=known, t=lengths: kernels.ctc_lexicon_path(p, t, k)], max(3, rounds // 5)
+        )
+        yield Row(f"CTC through {n} pieces, V = {V}", f"{B} × {T}", f"{ms:.3g} ms", "", "", "")
+
+
 def cif(rounds: int) -> Iterator[Row]:
     """Integrate-and-fire, forward alone and with its gradients."""
     other = peer("torch_cif")
@@ -213,7 +234,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15, help="measurements of each (default 15)")
-    parser.add_argument("--only", default="mas,ctc,hour,cif,pooling,floor", help="which kernels, with commas")
+    parser.add_argument("--only", default="mas,ctc,hour,lexicon,cif,pooling,floor", help="which kernels, with commas")
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -221,6 +242,7 @@ def main() -> None:
         "mas": lambda: mas(args.rounds),
         "ctc": lambda: ctc(args.rounds),
         "hour": hour,
+        "lexicon": lambda: lexicon(args.rounds),
         "cif": lambda: cif(args.rounds),
         "pooling": lambda: pooling(args.rounds),
         "floor": lambda: floor(args.rounds),
