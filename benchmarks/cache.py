@@ -8,7 +8,6 @@ process of its own; the time of the training loop alone, without loading what is
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -34,7 +33,7 @@ def main() -> None:
     for _ in range(args.rounds):
         for name, options in SOURCES.items():
             rates[name].append(args.steps * batch_s / loop_s(recipe, args.steps, options))
-    print("| stage 1 from | audio-s a s, median (least–most) |\n|---|---|")
+    print("| stage 1 from | at most so many audio-s a s, median (least–most) |\n|---|---|")
     for name, found in rates.items():
         print(f"| {name} | {statistics.median(found):.0f} ({min(found):.0f}–{max(found):.0f}) |")
     kept, encoded = (statistics.median(found) for found in rates.values())
@@ -51,7 +50,9 @@ def loop_s(recipe: Path, steps: int, options: list[str]) -> float:
         out = Path(name) / "distill"
         command = [sys.executable, "-m", "ssr_connector", "train", "distill", "--config", str(recipe)]
         command += [f"--out={out}", f"--training.steps={steps}", "--data.dev=", *options]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(done.stderr)
         return float(json.loads((out / "training.json").read_text())["seconds_this_run"])
 
 

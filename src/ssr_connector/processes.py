@@ -15,14 +15,13 @@ from typing import Any
 from ssr_connector.errors import UserError
 
 SPAWN = get_context("spawn")  # not fork: this process may run torch's threads
-STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Pool(ProcessPoolExecutor):
-    """Its processes are started by `submit`, and are deaf to Ctrl-C and SIGTERM from their first moment on."""
+    """Its processes are started by `submit`, and are deaf to Ctrl-C from their first moment on."""
 
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # a process begins with its parent's
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a process begins with its parent's
         try:
             return super().submit(*args, **kwargs)
         finally:
@@ -51,11 +50,15 @@ def process_pool(jobs: int, set_up: Callable[..., object] | None = None, *args: 
 
 @contextlib.contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM, by which schedulers end a job before they kill it, as Ctrl-C; in the main thread, which alone has it."""
-    if threading.current_thread() is not threading.main_thread():
+    """SIGTERM, by which schedulers end a job before they kill it, as Ctrl-C; in the main thread, which alone has it.
+
+    Not where whoever started this process had it ignored, or handles it outside of Python.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or before in (signal.SIG_IGN, None):
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:

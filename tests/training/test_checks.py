@@ -1,7 +1,7 @@
 import pytest
 
 from ssr_connector.errors import UserError
-from ssr_connector.training import stages
+from ssr_connector.training import checks, stages
 from ssr_connector.training.checks import check_sharding
 
 NOTHING_LOADS = ["--llm.name=nowhere", "--encoder.name=nowhere", "--training.aligner=nowhere"]
@@ -46,11 +46,18 @@ def test_an_aligner_s_data_is_looked_for_first(recipe_of):
         stages.train_aligner(recipe_of("aligner", "--encoder.name=nowhere", "--data.dev=a.jsonl.gz"), lambda *_: None)
 
 
+def test_muon_wants_whole_matrices(recipe_of, monkeypatch):
+    monkeypatch.setattr(checks, "is_sharded", lambda config: config.sharding == "fsdp")  # as with several processes
+    words = ["--training.optimizer=muon", "--training.sharding=fsdp"]
+    for train, stage in ((stages.train_connector, "distill"), (stages.train_aligner, "aligner")):
+        with pytest.raises(UserError, match=r"training\.optimizer muon"):
+            train(recipe_of(stage, *words), lambda *_: None)
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
         (["--llm.quantize=8bit"], "llm.quantize 8bit"),
-        (["--training.optimizer=muon"], r"training\.optimizer muon"),
         (["--training.objectives={ewc: 1, speech_lm: 1}"], "objective ewc"),
         (["--data.text=self"], r"rehearsal\.jsonl"),
     ],

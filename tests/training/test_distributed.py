@@ -35,8 +35,9 @@ def flat(rows):
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_steps_of_one_with_twice_the_batches(base, tmp_path):
-    words = ["--training.steps", "2", "--training.evaluate_every", "2"]
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_two_processes_take_the_steps_of_one_with_twice_the_batches(base, tmp_path, optimizer):
+    words = ["--training.steps", "2", "--training.evaluate_every", "2", "--training.optimizer", optimizer]
     subprocess.run(
         command(base, tmp_path / "two", *words, processes=2), env=environment(), check=True, timeout=TIMEOUT_S
     )

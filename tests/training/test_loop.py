@@ -177,6 +177,9 @@ def test_out_of_memory_says_what_to_change(tmp_path, error):
 
     with pytest.raises(UserError, match=r"step 0: out of memory.*gradient_checkpointing true"):
         run(tmp_path, spoil=spoil)
+    with pytest.raises(UserError) as told:
+        run(tmp_path / "muon", spoil=spoil, optimizer="muon")
+    assert "sharding" not in str(told.value)  # which muon does not go with
     with pytest.raises(RuntimeError, match="something else"):
         run(tmp_path, spoil=lambda *_: (_ for _ in ()).throw(RuntimeError("something else")))
 

@@ -104,6 +104,8 @@ def test_in_distillation_the_connector_alone_learns(base, large_llm):
     assert any("1.96 GiB instead of 5.54" in note for note in found.notes)
     assert found.parameters["connector"][0] == found.parameters["connector"][1] > 200e6
     assert found.memory["optimizer"] == 8 * found.parameters["connector"][1]
+    muon = plan(base, "distill", f"--llm.name={large_llm}", "--training.optimizer=muon")
+    assert found.memory["optimizer"] / 2 < muon.memory["optimizer"] < 0.51 * found.memory["optimizer"]
 
 
 @pytest.mark.slow

@@ -37,6 +37,17 @@ def test_another_recipe_is_refused_once_something_was_trained(tmp_path):
     assert saved_recipe(tmp_path)["training"]["lr"] == 0.25
 
 
+def test_a_run_of_an_older_version_goes_on(tmp_path):
+    open_run(tmp_path, recipe(lr=0.5))
+    begun(tmp_path)
+    saved = json.loads((tmp_path / "recipe.json").read_text())
+    del saved["training"]["optimizer"]  # which it did not know yet
+    (tmp_path / "recipe.json").write_text(json.dumps(saved))
+    with pytest.raises(UserError, match=r"\(training\.optimizer: adamw → muon\)"):
+        open_run(tmp_path, recipe(lr=0.5, optimizer="muon"))
+    open_run(tmp_path, recipe(lr=0.5))
+
+
 @pytest.mark.parametrize("name", ["cuts.jsonl", "cuts.jsonl.gz", "shar"])
 def test_cuts_that_changed_under_the_same_name_are_noticed(tmp_path, name):
     place, out = tmp_path / name, tmp_path / "run"

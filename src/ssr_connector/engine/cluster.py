@@ -12,6 +12,7 @@ from typing import Any
 from ssr_connector.engine.base import Stage
 from ssr_connector.engine.shard import Shard, Tick, commit, pack, unpack
 from ssr_connector.errors import UserError
+from ssr_connector.processes import sigterm_as_ctrl_c
 
 HERE = "local"
 NO_REPORT = ("RAY_USAGE_STATS_ENABLED", "0")  # to Ray's makers
@@ -37,8 +38,9 @@ class RayEngine:
         stage.load()  # its errors come before anything is sent anywhere
         self._connect(ray)
         try:
-            for size in self._results(ray, stage, shards, folder.resolve()):
-                tick(size)
+            with sigterm_as_ctrl_c():  # which Ray has taken for itself
+                for size in self._results(ray, stage, shards, folder.resolve()):
+                    tick(size)
         finally:
             ray.shutdown()
 

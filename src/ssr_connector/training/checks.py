@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ssr_connector.config import Recipe, paths_of
+from ssr_connector.config import Recipe, TrainingSection, paths_of
 from ssr_connector.connectors import CONNECTORS
 from ssr_connector.errors import UserError
 from ssr_connector.training.objectives import OBJECTIVES
@@ -23,6 +23,7 @@ def check_recipe(recipe: Recipe) -> None:
         check_text(recipe, "text")
     if "llm" in config.train:
         check_text(recipe, "dev_text")
+    check_optimizer(config)
     if is_sharded(config):
         check_sharding(recipe)
     check_guard(config.max_text_drop, config.evaluate_every, bool(recipe.data.dev_text) and "llm" in config.train)
@@ -69,14 +70,19 @@ def check_objectives(recipe: Recipe) -> None:
         )
 
 
+def check_optimizer(config: TrainingSection) -> None:
+    """Raise UserError where it needs weights in one piece that are divided."""
+    if is_sharded(config) and config.optimizer != "adamw":
+        reason = f"training.optimizer {config.optimizer}, which takes its steps from whole matrices; use adamw"
+        raise UserError(f"training.sharding fsdp does not go with {reason}")
+
+
 def check_sharding(recipe: Recipe) -> None:
     """Raise UserError where something needs the LLM in one piece."""
     config = recipe.training
     reason = None
     if recipe.llm.quantize != "none":
         reason = f"llm.quantize {recipe.llm.quantize}: a quantised LLM is not divided; use --llm.dtype bfloat16"
-    elif config.optimizer != "adamw":
-        reason = f"training.optimizer {config.optimizer}, which takes its steps from whole matrices; use adamw"
     elif "ewc" in config.objectives:
         reason = "the objective ewc, which looks at all weights at once; use text_kl or training.adapter"
     elif recipe.data.text == SELF and not (Path(recipe.out) / REHEARSAL).is_file():

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from ssr_connector.config import TrainingSection
 from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file, write_json
-from ssr_connector.processes import STOPS
 from ssr_connector.training.batches import Batch, Batches
 from ssr_connector.training.checkpoint import Position, load_state, save_state
 from ssr_connector.training.curves import draw_curves
@@ -118,8 +117,8 @@ def train(
     """Train to `config.steps`, going on from the newest checkpoint in `out`. Returns the last figures logged.
 
     A sharded student is whole again when it is done, and on the CPU.
-    Raises UserError on a loss that is not a number, naming the batch's utterances; KeyboardInterrupt after Ctrl-C or
-    SIGTERM, when the step is finished and saved.
+    Raises UserError on a loss that is not a number, naming the batch's utterances; KeyboardInterrupt after Ctrl-C,
+    and SIGTERM where it is handled as that (`processes.sigterm_as_ctrl_c`), when the step is finished and saved.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -146,7 +145,7 @@ def train(
     bad = BadBatches(out / BAD_BATCHES, config.bad_batches == "skip", accelerator.process_index, at.step)
     padding: list[float] = []  # of each step
     stop = asked = False
-    room = Room(student)
+    room = Room(student, config)
     try:
         with room, contextlib.closing(stream), deferred_interrupt() as interrupted:
             watched = guard is not None and not guard.begun
@@ -311,7 +310,8 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
         asked = True
 
     main = threading.current_thread() is threading.main_thread()
-    ours = [s for s in STOPS if main and signal.getsignal(s) is signal.default_int_handler]
+    stops = (signal.SIGINT, signal.SIGTERM)
+    ours = [s for s in stops if main and signal.getsignal(s) is signal.default_int_handler]
     for number in ours:
         signal.signal(number, ask)
     try:

@@ -1,7 +1,8 @@
 """What moves the weights: AdamW, or Muon (Jordan et al. 2024) for weight matrices and AdamW for the rest.
 
 Muon takes steps of equal size in every direction of a matrix, here as large as AdamW's would be (0.2 of the learning
-rate an entry; Liu et al. 2025), so that one learning rate serves both. It is torch's own.
+rate an entry; Liu et al. 2025), so that one learning rate serves both. It is torch's own, which
+orthogonalises in bfloat16: dear on small matrices where the processor has no such arithmetic.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from ssr_connector.config import TrainingSection
+from ssr_connector.training.sharding import local
 
 
 def build_optimizers(module: nn.Module, config: TrainingSection) -> list[torch.optim.Optimizer]:
@@ -29,7 +31,10 @@ def build_optimizers(module: nn.Module, config: TrainingSection) -> list[torch.o
 
 
 def muon_matrices(module: nn.Module, config: TrainingSection) -> list[Tensor]:
-    """Weights of linear layers that learn, but for an LLM's output head and what is tied to embeddings."""
+    """Weights of linear layers that learn, but for an LLM's output head and what is tied to embeddings.
+
+    `nn.MultiheadAttention` (aligners have it) keeps queries, keys and values in one parameter, which is AdamW's.
+    """
     if config.optimizer == "adamw":
         return []
     rows_of_words = {id(weight) for weight in _vocabulary_weights(module)}
@@ -39,8 +44,8 @@ def muon_matrices(module: nn.Module, config: TrainingSection) -> list[Tensor]:
 
 
 def state_bytes(module: nn.Module, config: TrainingSection) -> int:
-    """What the optimisers keep: two moments of what AdamW moves, one of what Muon does, in float32."""
-    learning = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    """What the optimisers keep here: two moments of what AdamW moves, one of what Muon does, in float32."""
+    learning = sum(local(p.detach()).numel() for p in module.parameters() if p.requires_grad)
     return 8 * learning - 4 * sum(weight.numel() for weight in muon_matrices(module, config))
 
 

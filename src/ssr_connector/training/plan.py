@@ -110,7 +110,7 @@ def memory_of(parts: Parts, step: Footprint, config: TrainingSection, gpus: int,
     taken = step.peak_bytes - gradients
     if config.accumulate > 1 or gpus > 1:  # gradients are there already, of the batch before, or in DDP's buckets
         taken = max(taken, step.forward_bytes)
-    # AdamW's own step needs room, too: torch moves all weights at once on GPUs, and one after the other on CPUs
+    # The optimiser's own step needs room, too: AdamW's moves all weights at once on GPUs, and one by one on CPUs
     moving = 8 * max(learning) if on_cpu else gradients // shards
     memory[ACTIVATIONS] = max(taken, moving)
     if sharded:

@@ -6,9 +6,11 @@ from typing import Self
 import torch
 from torch import nn
 
+from ssr_connector.config import TrainingSection
 from ssr_connector.errors import UserError
 from ssr_connector.training.batches import Batch
 from ssr_connector.training.footprint import GIB
+from ssr_connector.training.optimizers import state_bytes
 from ssr_connector.training.sharding import local
 
 SAID_BY = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")  # as plain RuntimeErrors
@@ -17,8 +19,8 @@ SAID_BY = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_
 class Room:
     """What a run holds and does; errors of memory inside it leave it as UserError, others as they are."""
 
-    def __init__(self, student: nn.Module) -> None:
-        self.student = student
+    def __init__(self, student: nn.Module, config: TrainingSection) -> None:
+        self.student, self.config = student, config
         self.step, self.doing = 0, ""
 
     def enter(self, step: int, *doing: str) -> None:
@@ -38,14 +40,15 @@ class Room:
         """What to change: first what a run may go on with, then, in the order of what it costs, what is another run."""
         parameters = list(self.student.parameters())
         weights = sum(local(p.detach()).numel() * p.element_size() for p in parameters)
-        # A gradient and AdamW's two moments for each that learns, in float32.
-        learning = 12 * sum(local(p.detach()).numel() for p in parameters if p.requires_grad)
+        learning = 4 * sum(local(p.detach()).numel() for p in parameters if p.requires_grad)  # gradients in float32
+        moments = state_bytes(self.student, self.config)
+        divided = ", or, on several GPUs, with --training.sharding fsdp," if self.config.optimizer == "adamw" else ""
         return (
             f"step {self.step}: out of memory on {self.doing} (weights take {weights / GIB:.2f} GiB, gradients and "
-            f"AdamW's state {learning / GIB:.2f}); the same command with --training.gradient_checkpointing true, or, "
-            "on several GPUs, with --training.sharding fsdp, goes on from the last checkpoint; in another --out: halve "
-            "--training.batch_s and double --training.accumulate (the same step in two halves), --llm.dtype bfloat16, "
-            "--training.precision bf16, --training.adapter lora; `ssr plan` shows what each takes"
+            f"the optimiser's state {(learning + moments) / GIB:.2f}); the same command with "
+            f"--training.gradient_checkpointing true{divided} goes on from the last checkpoint; in another --out: "
+            "halve --training.batch_s and double --training.accumulate (the same step in two halves), "
+            "--llm.dtype bfloat16, --training.precision bf16, --training.adapter lora; `ssr plan` shows what each takes"
         )
 
 

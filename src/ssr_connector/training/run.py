@@ -16,6 +16,7 @@ from ssr_connector.config import (
     EncoderSection,
     Recipe,
     differences,
+    merge,
     paths_of,
     to_dict,
 )
@@ -108,9 +109,8 @@ def is_done(out: Path, steps: int) -> bool:
 
 
 def saved_recipe(out: Path) -> dict[str, Any]:
-    """The resolved recipe of a run."""
-    recipe: dict[str, Any] = json.loads((out / RECIPE).read_text())
-    return recipe
+    """The resolved recipe of a run; keys that its version did not know yet have their defaults."""
+    return merge(to_dict(Recipe()), json.loads((out / RECIPE).read_text()))
 
 
 def inherit(recipe: Recipe) -> Recipe:

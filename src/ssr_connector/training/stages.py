@@ -25,7 +25,7 @@ from ssr_connector.model.compilation import compile_layers
 from ssr_connector.model.embeddings import load_embeddings
 from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.batches import Batch, Batches, SpeechBatches, TextBatches
-from ssr_connector.training.checks import check_recipe, check_sharding, check_speech
+from ssr_connector.training.checks import check_optimizer, check_recipe, check_speech
 from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.data import (
     augmentation_of,
@@ -62,8 +62,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     if open_run(out, recipe):
         return {}
     check_speech(recipe, "train", "dev", "frames")
-    if is_sharded(recipe.training):
-        check_sharding(recipe)
+    check_optimizer(recipe.training)
     augmentation = augmentation_of(recipe)
     encoder, section = recipe.encoder, recipe.aligner
     frames = paths_of(recipe.data.frames)
