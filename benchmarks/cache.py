@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/cache.py runs/demo [--steps 40] [--rounds 3]
 
-Give it where the demo was run: the recipe names its folder from there. `ssr train distill` with the recipe of a finished
-demo, begun anew in a folder of its own, the two in turn, each a process of its own; the time of the training loop
-alone, without loading what is trained.
+Give it where the demo was run: the recipe names its folder from there. `ssr train distill` with the recipe of a
+finished demo, begun anew in a folder of its own, the two in turn, each a process of its own; the time of the training
+loop alone, without loading what is trained.
 """
 
 import argparse
