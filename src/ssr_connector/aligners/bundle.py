@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,12 @@ class AlignerBundle:
     encoder: PretrainedEncoder
     tokenizer: Any  # of the LLM
     text_form: Form
-    encoder_key: str  # as `encoders.store.encoder_key` names the encoder's frames
+    heard: tuple[str, Layers, bool]  # name of the encoder, layers, padded
+
+    @cached_property
+    def encoder_key(self) -> str:
+        """As `encoders.store.encoder_key` names the encoder's frames: it reads the encoder's files, so when asked."""
+        return encoder_key(*self.heard)
 
     @property
     def tokenize(self) -> Tokenize:
@@ -161,7 +167,7 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
         )
     tokenizer = load_tokenizer(resolve(values["llm_name"], folder))
     aligner, encoder = aligner.to(best_device()), encoder.to(best_device())
-    return AlignerBundle(aligner, encoder, tokenizer, values["text_form"], encoder_key(*heard))
+    return AlignerBundle(aligner, encoder, tokenizer, values["text_form"], heard)
 
 
 def bundle_key(folder: Path) -> str:

@@ -26,8 +26,7 @@ class Identities:
     def llm(self, model: SSRForConditionalGeneration) -> str:
         """The LLM inside and its tokenizer: all that scores of written text follow from."""
         config = {k: v for k, v in model.llm.config.to_dict().items() if k != "_name_or_path"}
-        tokens = model.tokenizer.backend_tokenizer.to_str()
-        return self.once(model.llm, lambda: [config, model.config.adapter, tokens, model.prefix_ids])
+        return self.once(model.llm, lambda: [config, model.config.adapter, tokens(model.tokenizer), model.prefix_ids])
 
     def connector(self, model: SSRForConditionalGeneration) -> str:
         """What turns frames and an alignment into vectors."""
@@ -36,8 +35,8 @@ class Identities:
     def ears(self, bundle: AlignerBundle) -> str:
         """What turns a recording into frames and an alignment to the LLM's tokens."""
         encoder = self.once(bundle.encoder, lambda: [bundle.encoder_key])
-        tokens = bundle.tokenizer.backend_tokenizer.to_str()
-        return self.once(bundle.aligner, lambda: [encoder, bundle.aligner.to_dict(), bundle.text_form, tokens])
+        own = bundle.aligner.to_dict
+        return self.once(bundle.aligner, lambda: [encoder, own(), bundle.text_form, tokens(bundle.tokenizer)])
 
     def once(self, module: nn.Module, more: Callable[[], list[Any]]) -> str:
         """Of a module's weights, and of plain values that say how they are used."""
@@ -53,6 +52,11 @@ def weights(module: nn.Module) -> str:
         found.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return found.hexdigest()
+
+
+def tokens(tokenizer: Any) -> str:
+    """All that a tokenizer is: long for a published LLM."""
+    return str(tokenizer.backend_tokenizer.to_str())
 
 
 @functools.cache

@@ -20,7 +20,6 @@ from ssr_connector.connectors import ConnectorConfig, build_connector
 from ssr_connector.devices import best_device
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.encoders.layer_mix import n_mixed
-from ssr_connector.encoders.store import encoder_key
 from ssr_connector.model import checkpoint
 from ssr_connector.model.configuration import SSRConfig
 from ssr_connector.model.processing import SPEECH_ID, prefix_ids
@@ -68,8 +67,8 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
     def ears(self) -> AlignerBundle:
         """What hears recordings: all but the connector and the LLM."""
         config = self.config
-        key = encoder_key(config.encoder_name, config.encoder_layer, config.encoder_padded)
-        return AlignerBundle(self.aligner, self.encoder, self.tokenizer, config.text_form, key)
+        heard = (config.encoder_name, config.encoder_layer, config.encoder_padded)
+        return AlignerBundle(self.aligner, self.encoder, self.tokenizer, config.text_form, heard)
 
     def listen(self, recordings: Sequence[Waveform], transcripts: Sequence[str | None] | None = None) -> list[Speech]:
         """Hear recordings: aligned to transcripts where given, else to the aligner's own hypothesis."""

@@ -166,7 +166,7 @@ class Demo(Base):
         from ssr_connector.evaluation.comparison import hear
 
         ears = load_bundle(self.out / "aligner" / "aligner")
-        return f"{hear(self.compared({}), ears, shown(report))} recordings heard"
+        return f"{hear(self.comparison({}), ears, shown(report))} recordings heard"
 
     def listen(self, report: Report) -> str:
         """Scores of SSR's own systems, into the journal: they need not wait for the baselines."""
@@ -183,9 +183,9 @@ class Demo(Base):
         from ssr_connector.evaluation.comparison import compare
 
         systems = {"ssr" if name == "distill" else name: self.out / name / "model" for name in trained}
-        return compare(self.compared(systems), lambda line: self.console.print(f"    {line}"), shown(report))
+        return compare(self.comparison(systems), lambda line: self.console.print(f"    {line}"), shown(report))
 
-    def compared(self, systems: Mapping[str, Path]) -> "Spec":
+    def comparison(self, systems: Mapping[str, Path]) -> "Spec":
         """These systems on all tests."""
         from ssr_connector.evaluation.comparison import Spec
         from ssr_connector.evaluation.tasks import TASKS

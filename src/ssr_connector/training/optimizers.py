@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from ssr_connector.config import TrainingSection
+from ssr_connector.training.checkpoint import trainable
 from ssr_connector.training.sharding import local
 
 
@@ -20,7 +21,7 @@ def build_optimizers(module: nn.Module, config: TrainingSection) -> list[torch.o
     """For everything in a module that learns."""
     matrices = muon_matrices(module, config)
     chosen = {id(p) for p in matrices}
-    others = [p for p in module.parameters() if p.requires_grad and id(p) not in chosen]
+    others = [p for p in trainable(module).values() if id(p) not in chosen]
     lr, decay = config.lr, config.weight_decay
     optimizers: list[torch.optim.Optimizer] = []
     if matrices:
@@ -45,7 +46,7 @@ def muon_matrices(module: nn.Module, config: TrainingSection) -> list[Tensor]:
 
 def state_bytes(module: nn.Module, config: TrainingSection) -> int:
     """What the optimisers keep here: two moments of what AdamW moves, one of what Muon does, in float32."""
-    learning = sum(local(p.detach()).numel() for p in module.parameters() if p.requires_grad)
+    learning = sum(local(p.detach()).numel() for p in trainable(module).values())
     return 8 * learning - 4 * sum(weight.numel() for weight in muon_matrices(module, config))
 
 
