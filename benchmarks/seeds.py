@@ -2,6 +2,7 @@
 
     for seed in 0 1 2; do ssr demo --config tiny-full --out runs/full-$seed --seed $seed; done
     python benchmarks/seeds.py runs/full-*
+    python benchmarks/seeds.py docs/results/tiny-full/*.json  # of runs that are gone, as --keep wrote them
 
 Per cent right as the mean over runs (lowest to highest); then the figures that have a target, of each run and of all
 together with their 95 % intervals over items (not over seeds), and minutes of each stage.
@@ -35,6 +36,8 @@ SYSTEMS = {  # as their rows are called
     "vanilla": "SSR, stage 2 vanilla",
     "multitask": "SSR, stage 2 multitask",
 }
+KEPT = ("seed", "commit", "date", "machine", "elapsed_s", "cost", "figures", "quality", "rows")
+KEPT_OF_ROWS = ("task", "mode", "system", "condition", "value", "n", "ci95", "chance", "ties")
 TARGETS = {  # figure: what issue 2 asks for
     "storycloze_text": "≥ 95",
     "blimp_text": "≥ 90",
@@ -73,11 +76,43 @@ TARGETS = {  # figure: what issue 2 asks for
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="a folder that `ssr demo` has finished")
-    runs = [json.loads((run / "results.json").read_text(encoding="utf-8")) for run in parser.parse_args().runs]
+    parser.add_argument(
+        "runs",
+        metavar="RUN",
+        type=Path,
+        nargs="+",
+        help="a folder that `ssr demo` has finished, or what was kept of it",
+    )
+    parser.add_argument("--keep", metavar="DIR", type=Path, help="write what is shown of each run to DIR/seed-N.json")
+    options = parser.parse_args()
+    runs = [read(run / "results.json" if run.is_dir() else run) for run in options.runs]
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
+        for run in runs:
+            write(run, options.keep / f"seed-{run['seed']}.json")
     print(", ".join(f"seed {run['seed']} at {run['commit']}" for run in runs))
     for table in (scores(runs), targets(runs), minutes(runs)):
         print(f"\n{table}")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What came of a run."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def write(run: Mapping[str, Any], path: Path) -> None:
+    """Scores, figures and cost of a run, one to a line, without curves and pictures."""
+    kept = {key: run[key] for key in KEPT if key in run}
+    kept["rows"] = [{key: row[key] for key in KEPT_OF_ROWS} for row in run["rows"]]
+    parts = []
+    for key, value in kept.items():
+        if isinstance(value, list):
+            lines = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in value)
+            parts.append(f'"{key}": [\n{lines}\n]')
+        else:
+            parts.append(f'"{key}": {json.dumps(value, ensure_ascii=False)}')
+    path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
 
 
 def scores(runs: Sequence[Mapping[str, Any]]) -> str:
