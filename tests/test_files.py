@@ -16,6 +16,7 @@ from ssr_connector.files import (
     new_folder,
     replace_file,
     replace_folder,
+    whole_lines,
     write_json,
     write_tensors,
 )
@@ -29,6 +30,19 @@ def write_half(place, name):
     with place as new:
         (new / name).write_text("ne")
         raise Killed
+
+
+def test_half_a_line_is_not_read_and_can_be_cut_off(tmp_path):
+    path = tmp_path / "a.jsonl"
+    assert whole_lines(path, mend=True) == []
+    assert not path.exists()
+    path.write_text('{"a": "\u2028"}\n{"b": 1')
+    assert whole_lines(path) == ['{"a": "\u2028"}']
+    assert path.read_text().endswith("1")
+    whole_lines(path, mend=True)
+    with path.open("a") as stream:
+        stream.write('{"c": 2}\n')
+    assert whole_lines(path)[1:] == ['{"c": 2}']
 
 
 def test_a_file_takes_the_place_of_the_old_one(tmp_path):

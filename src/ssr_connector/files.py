@@ -141,6 +141,19 @@ def write_json(path: Path, value: Any) -> None:
         new.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def whole_lines(path: Path, mend: bool = False) -> list[str]:
+    """The lines of a file that is appended to, without one that a killed process left half-written.
+
+    `mend` also cuts that off, by the one process that appends next: what it adds would else be part of that line.
+    """
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    whole = text[: text.rfind("\n") + 1]
+    if mend and whole != text:
+        with replace_file(path) as new:
+            new.write_text(whole, encoding="utf-8")
+    return whole.split("\n")[:-1]
+
+
 def write_tensors(path: Path, tensors: "dict[str, Tensor]", metadata: dict[str, str] | None = None) -> None:
     """Safetensors, inside one of the folders above. Raises UserError where the disk is full."""
     from safetensors import SafetensorError

@@ -13,6 +13,8 @@ def test_what_was_written_is_kept_and_half_a_line_is_not(tmp_path):
     again = Continuations(tmp_path, goes_on=True)
     assert [again[key] for key in "abc"] == [[1, 2], [3], [5]]
     assert "d" not in again
+    again.add({"d": [8]})  # not behind the half of a line
+    assert Continuations(tmp_path, goes_on=True)["d"] == [8]
     assert "a" not in Continuations(tmp_path)  # a run that has trained nothing may be of another LLM
 
 

@@ -143,7 +143,15 @@ def test_skipped_steps_are_counted_over_restarts_and_those_done_again_once(tmp_p
 
     with pytest.raises(RuntimeError):  # the checkpoint is of step 3: 4 is done again, and now it is a number
         run(tmp_path, stop, spoil=spoil, bad_batches="skip")
-    assert run(tmp_path, bad_batches="skip")[1]["skipped_steps"] == 1
+    with (tmp_path / "bad_batches.jsonl").open("a") as file:
+        file.write('{"step": 1, "ran')  # killed while it wrote
+    assert (
+        run(tmp_path, spoil=lambda step, loss: loss * float("nan") if step == 2 else loss, bad_batches="skip")[1][
+            "skipped_steps"
+        ]
+        == 2
+    )
+    assert [json.loads(line)["step"] for line in (tmp_path / "bad_batches.jsonl").read_text().splitlines()] == [1, 4, 5]
 
 
 def test_a_run_that_skips_all_the_time_stops(tmp_path):

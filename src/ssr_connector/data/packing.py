@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ssr_connector.data.documents import Document, Documents, Malformed, Place
 from ssr_connector.errors import UserError
-from ssr_connector.files import replace_file
+from ssr_connector.files import replace_file, whole_lines
 
 WINDOW_TOKENS = 1 << 20
 
@@ -130,18 +130,17 @@ class WindowRecord:
 
     def __init__(self, path: Path, key: list[Any], writes: bool = True) -> None:
         self.path, self.writes = path, writes
-        self.head = json.dumps(key) + "\n"
+        self.head = json.dumps(key)
 
     def read(self) -> list[dict[str, Any]]:
-        """All that is known; a line that a killed process left half-written is forgotten."""
-        lines = self.path.read_text().splitlines(keepends=True) if self.path.is_file() else []
-        kept = [line for line in lines if line.endswith("\n")]
-        if kept[:1] != [self.head]:
-            kept = [self.head]
-        if self.writes and kept != lines:
-            with replace_file(self.path) as new:
-                new.write_text("".join(kept))
-        return [json.loads(line) for line in kept[1:]]
+        """All that is known."""
+        lines = whole_lines(self.path, mend=self.writes)
+        if lines[:1] != [self.head]:
+            lines = [self.head]
+            if self.writes:
+                with replace_file(self.path) as new:
+                    new.write_text(self.head + "\n")
+        return [json.loads(line) for line in lines[1:]]
 
     def add(self, found: dict[str, Any]) -> None:
         """One more window."""

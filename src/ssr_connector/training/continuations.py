@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from ssr_connector.files import whole_lines
 from ssr_connector.training.processes import processes
 
 
@@ -24,10 +25,8 @@ class Continuations:
                 for file in folder.glob("continuations-*.jsonl"):
                     file.unlink()
         for file in [self._file, *sorted(folder.glob("continuations-*.jsonl"))]:  # its own words count first
-            lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
-            for line in lines:
-                if line.endswith("\n"):  # else a killed process left it half-written
-                    self._ids = json.loads(line) | self._ids
+            for line in whole_lines(file, mend=file == self._file):
+                self._ids = json.loads(line) | self._ids
 
     def __contains__(self, key: str) -> bool:
         return key in self._ids

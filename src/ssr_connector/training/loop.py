@@ -19,13 +19,13 @@ from torch import Tensor, nn
 
 from ssr_connector.config import TrainingSection
 from ssr_connector.errors import UserError
-from ssr_connector.files import replace_file, write_json
+from ssr_connector.files import replace_file, whole_lines, write_json
 from ssr_connector.training.batches import Batch, Batches
 from ssr_connector.training.checkpoint import Position, load_state, save_state
 from ssr_connector.training.curves import draw_curves
 from ssr_connector.training.objectives import ContinueLikeText, Objective, PredictLikeText
 from ssr_connector.training.optimizers import build_optimizers
-from ssr_connector.training.processes import anywhere, on_cpu
+from ssr_connector.training.processes import anywhere, on_cpu, processes
 from ssr_connector.training.retention import TextGuard
 from ssr_connector.training.room import Room, described
 from ssr_connector.training.sharding import full, is_sharded, shard, unshard
@@ -256,8 +256,8 @@ class BadBatches:
 
     def __init__(self, path: Path, skip: bool, rank: int, begins_at: int) -> None:
         self.path, self.skip, self.rank = path, skip, rank
-        lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
-        listed = [json.loads(line) for line in lines if line.endswith("\n")]
+        with processes().main_process_first():  # all append to it
+            listed = [json.loads(line) for line in whole_lines(path, mend=rank == 0)]
         self.skipped = {line["step"] for line in listed if line.get("skipped") and line["step"] < begins_at}
 
     def add(self, step: int, error: NotFiniteError) -> None:
@@ -329,18 +329,12 @@ class MetricsLog:
 
         out.mkdir(parents=True, exist_ok=True)
         self.path = out / METRICS
-        kept = [line for line in self._lines() if json.loads(line)["step"] <= step] if step else []
+        kept = [line for line in whole_lines(self.path) if json.loads(line)["step"] <= step] if step else []
         with replace_file(self.path) as new:
-            new.write_text("".join(kept))
+            new.write_text("".join(f"{line}\n" for line in kept))
         self.last: Logged = {k: v for k, v in json.loads(kept[-1]).items() if k != "step"} if kept else {}
         self.file = self.path.open("a")
         self.board = SummaryWriter(str(out / "tensorboard"), purge_step=step + 1)
-
-    def _lines(self) -> list[str]:
-        if not self.path.exists():
-            return []
-        # A line that a killed process left half-written ends without a line break.
-        return [line for line in self.path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
     def write(self, step: int, figures: Logged) -> None:
         """Append one line."""
