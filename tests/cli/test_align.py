@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -46,6 +47,46 @@ def test_a_trained_aligner_writes_the_same_formats(tiny_corpus, tiny_aligner, tm
     assert made == ["alignments.jsonl", "rejected.tsv", "words.ctm", "words.jsonl"]
     told = f"--training.aligner {tiny_aligner} --data.alignments {tmp_path / 'a'}"
     assert told in capsys.readouterr().out.rpartition("Next:")[2]
+
+
+@pytest.mark.parametrize("verb", ["prepare", "encode"])
+def test_the_folder_of_another_verb_stays_as_it_is(verb, tiny_corpus, tiny_encoder, tmp_path, capsys):
+    cuts, out = tiny_corpus / "dev.jsonl.gz", tmp_path / "both"
+    command = ["prepare", str(tiny_corpus.parent / "table.tsv"), "--jobs", "1"]
+    if verb == "encode":
+        command = ["encode", str(cuts), "--encoder", tiny_encoder]
+    assert main([*command, "--out", str(out)]) == 0
+    whole = contents(out)
+    assert main(["align", str(cuts), "--aligner", "uniform", "--out", str(out)]) == 2
+    assert f"holds what `ssr {verb}` made" in capsys.readouterr().err
+    assert contents(out) == whole
+
+
+def test_a_trained_aligner_leaves_the_shards_of_frames_alone(tiny_corpus, tiny_aligner, tmp_path):
+    shard = tmp_path / "shards" / "of-ssr-encode"
+    shard.mkdir(parents=True)
+    assert (
+        main(["align", str(tiny_corpus / "dev.jsonl.gz"), "--aligner", str(tiny_aligner), "--out", str(tmp_path)]) == 0
+    )
+    assert shard.is_dir()
+    assert not (tmp_path / "aligning").exists()
+
+
+def test_what_is_aligned_from_is_not_overwritten(tiny_corpus, tmp_path, capsys):
+    cuts, imported = tmp_path / "cuts.jsonl.gz", tmp_path / "words.ctm"
+    shutil.copy(tiny_corpus / "cuts.jsonl.gz", cuts)
+    imported.write_text("u00 1 0 0.5 Anna\n")
+    whole = contents(tmp_path)
+    command = ["align", str(cuts), "--out", str(tmp_path), "--aligner"]
+    for extra, name in ((["uniform", "--format", "cuts"], cuts), ([f"imported:{imported}"], imported)):
+        assert main([*command, *extra]) == 2
+        assert f"{name} would be overwritten" in capsys.readouterr().err.replace("\n", "")
+        assert contents(tmp_path) == whole
+    assert main([*command, "uniform", "--format", "jsonl"]) == 0
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_one_recording_is_shown(tiny_corpus, tmp_path, capsys):

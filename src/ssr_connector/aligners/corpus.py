@@ -22,7 +22,7 @@ from ssr_connector.files import write_rejected
 from ssr_connector.progress import Report
 from ssr_connector.types import Alignment
 
-SHARDS = "shards"
+SHARDS = "aligning"  # not as `ssr encode` calls its own, which stay
 SUMMARY = "summary.json"  # of a shard: what was rejected, and counts
 
 

@@ -17,6 +17,7 @@ from ssr_connector.types import Alignment, TimedWord
 from ssr_connector.units import FrameClock
 
 LOW_SCORE = math.log(0.1)  # mean log-probability of an utterance's words; pocketsphinx has a scale of its own
+PLACES = {"textgrid": "textgrid", "ctm": "words.ctm", "jsonl": "words.jsonl", "cuts": "cuts.jsonl.gz"}  # by format
 FASTEST_LETTERS_PER_S = 40.0  # of a word; quick speech has some 25
 
 
@@ -77,19 +78,21 @@ def write_textgrids(out: Path, utterances: Sequence[TimedUtterance], cuts: Seque
     """One file an utterance, `textgrid/<id>.TextGrid`; slashes and the like in ids are %-encoded."""
     for utterance in utterances:
         tiers = {"words": utterance.words} | ({"tokens": _parted(utterance.tokens)} if utterance.tokens else {})
-        write_textgrid(out / "textgrid" / f"{quote(utterance.id, safe=' ')}.TextGrid", tiers, utterance.duration_s)
+        write_textgrid(
+            out / PLACES["textgrid"] / f"{quote(utterance.id, safe=' ')}.TextGrid", tiers, utterance.duration_s
+        )
 
 
 def write_ctm(out: Path, utterances: Sequence[TimedUtterance], cuts: Sequence[Any]) -> None:  # noqa: ARG001
     """NIST CTM, `words.ctm`: utterance id, channel, start and duration in seconds, word, confidence if it is known."""
-    with replace_file(out / "words.ctm") as new, new.open("w", encoding="utf-8") as lines:
+    with replace_file(out / PLACES["ctm"]) as new, new.open("w", encoding="utf-8") as lines:
         for u in utterances:
             lines.writelines(ctm_line(u.id, WordTime(w.text, w.start_s, w.end_s - w.start_s, w.score)) for w in u.words)
 
 
 def write_jsonl(out: Path, utterances: Sequence[TimedUtterance], cuts: Sequence[Any]) -> None:  # noqa: ARG001
     """`words.jsonl`: an utterance a line, words and tokens with their scores."""
-    with replace_file(out / "words.jsonl") as new, new.open("w", encoding="utf-8") as lines:
+    with replace_file(out / PLACES["jsonl"]) as new, new.open("w", encoding="utf-8") as lines:
         lines.writelines(json.dumps(u.to_dict(), ensure_ascii=False) + "\n" for u in utterances)
 
 
@@ -109,7 +112,7 @@ def write_cuts(out: Path, utterances: Sequence[TimedUtterance], cuts: Sequence[A
         timed = cut.map_supervisions(lambda s: s.with_alignment("word", words))
         return json.dumps(timed.to_dict(), ensure_ascii=False)
 
-    write_together(out, {"cuts.jsonl.gz": (line(cut) for cut in cuts if cut.id in by_id)})
+    write_together(out, {PLACES["cuts"]: (line(cut) for cut in cuts if cut.id in by_id)})
 
 
 Writer = Callable[[Path, Sequence[TimedUtterance], Sequence[Any]], None]

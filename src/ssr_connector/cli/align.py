@@ -97,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
         refuse(args, ["encoder", "llm"], "goes with pocketsphinx, uniform or imported:PATH, not with a trained aligner")
     if (args.encoder is None) != (args.llm is None):
         raise UserError("--encoder and --llm go together: frames and the tokens that lie in them")
+    refuse_overwriting(args, formats)
     if not of_corpus:
         if len(args.sources) > 1:
             raise UserError("give one recording at a time, or a transcript table for many")
@@ -115,6 +116,24 @@ def refuse(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
     for name in names:
         if getattr(args, name) != args.parser.get_default(name):
             raise UserError(f"--{name.replace('_', '-')} {why}")
+
+
+def refuse_overwriting(args: argparse.Namespace, formats: Sequence[str]) -> None:
+    """Raise UserError where what is made would take the place of what it is made from, or of another verb's files."""
+    from ssr_connector.aligners.formats import PLACES
+    from ssr_connector.errors import UserError
+
+    if args.out is None:
+        return
+    made = [(args.out / PLACES[name]).resolve() for name in formats]
+    for source in (*args.sources, Path(args.aligner.removeprefix("imported:"))):
+        if source.resolve() in made:
+            raise UserError(f"{source} would be overwritten: give another --out than {args.out}")
+    for name, verb in (("summary.json", "prepare"), ("index.json", "encode")):
+        if (args.out / name).is_file():
+            raise UserError(
+                f"{args.out} holds what `ssr {verb}` made, with a rejected.tsv of its own: give another --out"
+            )
 
 
 def is_cuts(source: Path) -> bool:
@@ -157,6 +176,7 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
     from ssr_connector.files import write_rejected
     from ssr_connector.progress import bar
 
+    finish = word_corpus.finish if word_corpus.is_word_aligner(args.aligner) else corpus.finish
     engine = build_engine(args.engine, args.jobs, args.address)
     sources = manifests(args.sources, args.out, engine, console)
     cuts = read_manifests(sources)
@@ -174,8 +194,7 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
         raise UserError(f"none of the {len(cuts)} utterances could be aligned; the first: {rejected[0][1]}")
     for name in formats:
         FORMATS[name](args.out, done, cuts)
-    word_corpus.finish(args.out)
-    corpus.finish(args.out)
+    finish(args.out)
     if args.plot:
         draw(args.plot, done[0], cut_audio(next(cut for cut in cuts if cut.id == done[0].id)))
     audio_s, took_s = sum(u.duration_s for u in done), time.monotonic() - started
