@@ -300,6 +300,17 @@ def test_the_seams_of_windows_do_not_show(family, folders, monkeypatch):
     assert (found - shifted).square().mean().sqrt() > 0.5 * whole.values[0].std()
 
 
+@pytest.mark.parametrize(("family", "largest"), [("whisper", 3), ("wav2vec2-layer", 12)])
+def test_clips_go_together_as_long_as_they_are_heard(family, largest, folders, monkeypatch):
+    encoder = PretrainedEncoder.from_pretrained(folders[family])
+    monkeypatch.setattr("ssr_connector.encoders.pretrained.TOGETHER_S", 3.0)
+    sizes = []
+    whole = encoder._encode_batch
+    monkeypatch.setattr(encoder, "_encode_batch", lambda batch: sizes.append(len(batch)) or whole(batch))
+    encoder([loud_from(0, 4000)] * 15)  # of a quarter of a second, which Whisper's windows fill up to a whole one
+    assert sizes == [largest] * (15 // largest) + [15 % largest] * (15 % largest > 0)
+
+
 @pytest.mark.parametrize(
     ("family", "shortest"),
     [("wav2vec2-layer", 40), ("wav2vec2", 40), ("wav2vec2-bert", 560), ("whisper", 1), ("parakeet", 320)],

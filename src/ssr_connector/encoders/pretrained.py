@@ -121,11 +121,16 @@ class PretrainedEncoder(nn.Module):
         order = sorted(range(len(pieces)), key=lambda k: -len(pieces[k]))
         rows: list[Tensor] = [torch.empty(0)] * len(pieces)
         while order:
-            n = max(1, together // len(pieces[order[0]])) if self.front_end.batched else 1
+            longest = self._filled_up_to() or len(pieces[order[0]])
+            n = max(1, together // longest) if self.front_end.batched else 1
             chosen, order = order[:n], order[n:]
             for k, row in zip(chosen, self._encode_batch([pieces[k] for k in chosen]), strict=True):
                 rows[k] = row
         return rows
+
+    def _filled_up_to(self) -> int | None:
+        """Samples of every input, where that is not as long as its recording."""
+        return self.front_end.max_samples if self.front_end.filled_up else None
 
     def _encode_batch(self, batch: list[Samples]) -> list[Tensor]:
         device = next(self.backbone.parameters()).device
@@ -136,8 +141,7 @@ class PretrainedEncoder(nn.Module):
             states = self.backbone(**inputs, output_hidden_states=True).hidden_states
             chosen = self.layer if isinstance(self.layer, list) else [self.layer]
             hidden = torch.cat([states[k] for k in chosen], -1)
-        longest = self.front_end.max_samples if self.front_end.filled_up else None
-        promised = self.front_end.n_frames(longest or max(map(len, batch)))
+        promised = self.front_end.n_frames(self._filled_up_to() or max(map(len, batch)))
         if not promised <= hidden.shape[1] <= promised + 1:  # one more where a last stack is not full
             raise ValueError(
                 f"the encoder's configuration promises {promised} frames, its output has {hidden.shape[1]}"
