@@ -1,8 +1,12 @@
 """A corpus through aligners that need no training: resumed, in processes, nothing lost."""
 
 import json
+import os
+import shutil
 
 import pytest
+from lhotse import AudioSource
+from lhotse.utils import fastcopy
 
 from ssr_connector.aligners import word_corpus
 from ssr_connector.aligners.base import Unalignable
@@ -48,8 +52,6 @@ def test_what_is_interrupted_goes_on_and_ends_as_if_it_had_not_been(cuts, tmp_pa
 
 
 def test_a_changed_transcript_is_aligned_again(cuts, tmp_path, monkeypatch):
-    from lhotse.utils import fastcopy
-
     align_cuts(cuts, "uniform", tmp_path, 1, quiet)  # not finished: the journal stays
     changed = [fastcopy(cuts[0], supervisions=[fastcopy(cuts[0].supervisions[0], text="Other words.")]), *cuts[1:]]
     again = []
@@ -60,6 +62,37 @@ def test_a_changed_transcript_is_aligned_again(cuts, tmp_path, monkeypatch):
     assert done[0].text == "Other words."
 
 
+def test_what_could_not_be_aligned_is_tried_again_and_so_is_what_was_mended(cuts, tmp_path, monkeypatch):
+    ctm, wave = tmp_path / "w.ctm", tmp_path / "u.wav"
+    cut = cuts[0]
+    spoken = cut.supervisions[0].text.split()
+    moved = fastcopy(cut, recording=fastcopy(cut.recording, sources=[AudioSource("file", [0], str(wave))]))
+    tried = []
+    genuine = word_corpus.align_one
+    monkeypatch.setattr(word_corpus, "align_one", lambda one, cut: tried.append(cut.id) or genuine(one, cut))
+
+    def align():
+        tried.clear()
+        return align_cuts([moved], f"imported:{ctm}", tmp_path / "out", 1, quiet)  # never finished
+
+    def write(start_s):
+        ctm.write_text("".join(f"{cut.id} 1 {start_s + 0.05 * k} 0.05 {word}\n" for k, word in enumerate(spoken)))
+
+    write(9.0)
+    assert "missing file" in align()[1][0][1]
+    shutil.copy(cut.recording.sources[0].source, wave)
+    assert "after its end" in align()[1][0][1]
+    write(0.25)
+    assert align()[0][0].words[0].start_s == 0.25
+    align()
+    assert not tried
+    write(0.5)
+    assert align()[0][0].words[0].start_s == 0.5
+    os.utime(wave, (1000, 1000))  # as of another recording
+    align()
+    assert tried == [cut.id]
+
+
 def test_processes_change_nothing(cuts, tmp_path):
     alone = align_cuts(cuts, "uniform", tmp_path / "1", 1, quiet)
     assert align_cuts(cuts, "uniform", tmp_path / "2", 2, quiet) == alone
@@ -67,9 +100,6 @@ def test_processes_change_nothing(cuts, tmp_path):
 
 
 def test_a_recording_that_is_gone_is_named_and_the_rest_is_done(cuts, tmp_path):
-    from lhotse import AudioSource
-    from lhotse.utils import fastcopy
-
     gone = [AudioSource("file", [0], str(tmp_path / "gone.wav"))]
     broken = fastcopy(cuts[3], recording=fastcopy(cuts[3].recording, sources=gone))
     done, rejected = align_cuts([*cuts[:3], broken, *cuts[4:]], "uniform", tmp_path / "out", 1, quiet)

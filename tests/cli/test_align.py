@@ -85,6 +85,14 @@ def test_what_is_aligned_from_is_not_overwritten(tiny_corpus, tmp_path, capsys):
     assert main([*command, "uniform", "--format", "jsonl"]) == 0
 
 
+def test_nothing_stays_behind_where_nothing_could_be_aligned(tiny_corpus, tmp_path, capsys):
+    (tmp_path / "w.ctm").write_text("other 1 0 0.5 Anna\n")
+    command = ["align", str(tiny_corpus / "dev.jsonl.gz"), "--aligner", f"imported:{tmp_path / 'w.ctm'}"]
+    assert main([*command, "--out", str(tmp_path / "a")]) == 2
+    assert "none of the 4 utterances" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["rejected.tsv"]
+
+
 def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

@@ -51,7 +51,7 @@ def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
     from ssr_connector.data.textgrid import read_textgrid
 
     if path.is_dir():
-        grids = sorted(path.rglob("*.TextGrid"))
+        grids = files_of(path)
         if not grids:
             raise UserError(f"{path} holds no .TextGrid file")
         words = {_utterance_id(grid.relative_to(path)): _words_of(read_textgrid(grid), grid) for grid in grids}
@@ -71,6 +71,11 @@ def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
 
         return {cut.id: known_words(cut) for cut in read_cuts(path)}
     raise UserError(f"{path} is none of .ctm, .TextGrid, .jsonl, cuts (.jsonl.gz) or a folder of TextGrids")
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file, or the TextGrids of a folder, that times are read from."""
+    return sorted(path.rglob("*.TextGrid")) if path.is_dir() else [path]
 
 
 def _utterance_id(grid: Path) -> str:

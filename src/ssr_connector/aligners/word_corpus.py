@@ -1,6 +1,5 @@
 """A corpus of cuts through a word aligner: in several processes, and resumed where it was cut off."""
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +10,11 @@ from typing import Any
 
 from ssr_connector.aligners.base import Unalignable, WordAligner
 from ssr_connector.aligners.formats import TimedUtterance
+from ssr_connector.aligners.imported import ImportedAligner, files_of
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cuts import cut_audio
 from ssr_connector.data.text import SpeechText
+from ssr_connector.engine.shard import content, key_of, state_of
 from ssr_connector.errors import UserError
 from ssr_connector.processes import process_pool
 from ssr_connector.progress import Report
@@ -33,8 +34,6 @@ def word_aligner(spec: str) -> WordAligner:
 
         return UniformAligner()
     if spec.startswith("imported:"):
-        from ssr_connector.aligners.imported import ImportedAligner
-
         return ImportedAligner.read(Path(spec.removeprefix("imported:")))
     raise UserError(
         f"there is no aligner {spec!r}: give pocketsphinx, uniform, imported:PATH or a trained one's folder"
@@ -65,12 +64,14 @@ def align_cuts(
     """The timed utterances in the order of the cuts, and (id, reason) of those without.
 
     Every result is written to a journal in `out` as it comes; started again with the same aligner, only the rest is
-    done, and what has another text or recording now. The caller calls `finish` when the results are safe elsewhere.
+    done, what could not be aligned, and what has another text, recording or imported time now. The caller calls
+    `finish` when the results are safe elsewhere.
     """
     journal = out / JOURNAL
     done = _read(journal, spec)
     out.mkdir(parents=True, exist_ok=True)
-    contents = {cut.id: content(cut) for cut in cuts}
+    times = times_key(spec)
+    contents = {cut.id: key_of([times], [content(cut, with_text=True)]) for cut in cuts}
     left = [cut for cut in cuts if contents[cut.id] not in done]
     if not journal.is_file():
         journal.write_text(json.dumps({"aligner": spec}) + "\n", encoding="utf-8")
@@ -90,10 +91,10 @@ def align_cuts(
     )
 
 
-def content(cut: Any) -> str:
-    """What an outcome follows from: the cut, with its recordings and its transcript."""
-    told = json.dumps(cut.to_dict(), sort_keys=True, default=repr)
-    return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
+def times_key(spec: str) -> str:
+    """Names the state of imported times, which may be mended as the cuts may."""
+    files = files_of(Path(spec.removeprefix("imported:"))) if spec.startswith("imported:") else []
+    return key_of([], ([str(file), state_of(file)] for file in files))
 
 
 def finish(out: Path) -> None:
@@ -128,7 +129,7 @@ def _row(key: str, outcome: Outcome) -> dict[str, Any]:
 
 
 def _read(journal: Path, spec: str) -> dict[str, Outcome]:
-    """What an interrupted run has done, by content; a last line that was cut off is taken away."""
+    """What an interrupted run has aligned, by content; a last line that was cut off is taken away."""
     if not journal.is_file():
         return {}
     data = journal.read_bytes()
@@ -143,9 +144,6 @@ def _read(journal: Path, spec: str) -> dict[str, Outcome]:
         if first["aligner"] != spec:
             was = first["aligner"]
             raise UserError(f"{journal} is of an interrupted run with {was}: finish that, or remove the file")
-        return {
-            row.pop("content"): Unalignable(row["reason"]) if "reason" in row else TimedUtterance.from_dict(row)
-            for row in rows
-        }
+        return {row["content"]: TimedUtterance.from_dict(row) for row in rows if "reason" not in row}
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{journal} is damaged ({error}): remove it to begin again") from None

@@ -191,6 +191,7 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
             done, rejected = align_frames(args, sources, cuts, engine, report, console)
     write_rejected(args.out / "rejected.tsv", rejected)
     if not done:
+        finish(args.out)
         raise UserError(f"none of the {len(cuts)} utterances could be aligned; the first: {rejected[0][1]}")
     for name in formats:
         FORMATS[name](args.out, done, cuts)

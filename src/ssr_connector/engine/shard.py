@@ -40,7 +40,7 @@ def cut_shards(cuts: Sequence[Any], shard_s: float, identity: Sequence[Any], *, 
     durations = [cut.duration for cut in cuts]
     return [
         Shard(
-            _key(identity, (content(cut, with_text=with_text) for cut in cuts[part])),
+            key_of(identity, (content(cut, with_text=with_text) for cut in cuts[part])),
             tuple(cuts[part]),
             float(sum(durations[part])),
         )
@@ -53,11 +53,11 @@ def file_shards(files: Sequence[Path], shard_mb: float, identity: Sequence[Any])
 
     `identity` is as above. The files' paths are absolute: a worker may run in another folder.
     """
-    states = [_state(file) for file in files]
+    states = [state_of(file) for file in files]
     sizes = [state[0] / 1e6 if state else 0.0 for state in states]
     return [
         Shard(
-            _key(identity, ([str(file), state] for file, state in zip(files[part], states[part], strict=True))),
+            key_of(identity, ([str(file), state] for file, state in zip(files[part], states[part], strict=True))),
             tuple(files[part]),
             float(len(files[part])),
         )
@@ -77,7 +77,8 @@ def _slices(sizes: Sequence[float], most: float) -> Iterator[slice]:
         yield slice(start, len(sizes))
 
 
-def _key(identity: Sequence[Any], contents: Iterable[Any]) -> str:
+def key_of(identity: Sequence[Any], contents: Iterable[Any]) -> str:
+    """A name for what follows from these JSON values."""
     digest = hashlib.blake2b(json.dumps(list(identity)).encode(), digest_size=12)
     for item in contents:
         digest.update(json.dumps(item, sort_keys=True).encode())
@@ -89,7 +90,7 @@ def content(cut: Any, *, with_text: bool) -> list[Any]:
     values = cut.to_dict()
     if not with_text:
         values.pop("supervisions", None)
-    return [values, [_state(path) for path in _files(cut)]]
+    return [values, [state_of(path) for path in _files(cut)]]
 
 
 def _files(cut: Any) -> Iterator[Path]:
@@ -104,8 +105,8 @@ def _files(cut: Any) -> Iterator[Path]:
             yield tar_of(source)[0]
 
 
-def _state(path: Path) -> list[int] | None:
-    """A file that is missing, or another one now, makes another shard: it is done again when it is mended."""
+def state_of(path: Path) -> list[int] | None:
+    """Size and time of change: a file that is missing, or another one now, makes another key, and is done again."""
     try:
         state = path.stat()
     except (OSError, ValueError):
