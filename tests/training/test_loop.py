@@ -237,6 +237,44 @@ def test_a_run_that_forgets_too_much_goes_back_and_stops(tmp_path):
     assert json.loads((tmp_path / "training.json").read_text())["went_back_to"] == 4
 
 
+def guarded(out, text, watch=lambda *_: None, **settings):
+    """Six steps, or less, that may lose 0.2 nats of text."""
+    losses = iter(text)
+    settings = {"steps": 6, "evaluate_every": 2, "max_text_drop": 0.2} | settings
+    toy, figures = run(out, watch, evaluate=lambda: {"text": next(losses)}, **settings)
+    return toy.learns[0].weight.detach(), figures
+
+
+def test_what_another_recipe_was_allowed_is_not_gone_back_to(tmp_path):
+    def killed(done, *_):
+        if done == 5:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        guarded(tmp_path, [1.0, 1.1, 1.1], killed, lr=1.0, checkpoint_every=100)
+    found, figures = guarded(tmp_path, [1.0, 1.1, 1.5], checkpoint_every=100)
+    alone, _ = guarded(tmp_path / "alone", [1.0, 1.1, 1.5], checkpoint_every=100)
+    assert figures["went_back_to"] == 2
+    assert torch.equal(found, alone)
+
+
+def test_a_text_loss_that_is_no_number_is_too_much(tmp_path):
+    assert guarded(tmp_path, [1.0, 1.1, float("nan")])[1]["went_back_to"] == 2
+
+
+def test_an_interrupt_while_a_run_goes_back_does_not_undo_that(tmp_path):
+    weights, figures = guarded(tmp_path, interrupting([1.0, 1.1, 1.5]), steps=8)
+    assert figures["went_back_to"] == 2
+    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000003"]
+
+
+def interrupting(values):
+    """These, with a Ctrl-C before the last."""
+    yield from values[:-1]
+    signal.raise_signal(signal.SIGINT)
+    yield values[-1]
+
+
 def test_a_full_disk_keeps_the_last_checkpoint_and_the_run_goes_on(tmp_path, monkeypatch):
     whole = tmp_path / "whole"
     run(whole)

@@ -137,7 +137,7 @@ def train(
     log = MetricsLog(out, at.step) if accelerator.is_main_process else None
     guard = None
     if config.max_text_drop is not None and evaluate:
-        guard = TextGuard(out / "allowed", student, config.max_text_drop)
+        guard = TextGuard(out / "allowed", student, config.max_text_drop, goes_on=at.step > 0)
     figures: Logged = log.last if log else {}
     started, first = time.monotonic(), at.step
     n_left = (config.steps - at.step) * config.accumulate
@@ -184,7 +184,7 @@ def train(
                     log.write(at.step, figures)
                 if log and evaluated:
                     draw_curves(log.path, config)
-                asked = anywhere(interrupted())
+                asked = anywhere(interrupted()) and not stop
                 if last or asked or (at.step % config.checkpoint_every == 0 and not stop):
                     save_state(out / "checkpoints", student, optimizers, at, config.keep_checkpoints)
                 progress(at.step, config.steps, figures)

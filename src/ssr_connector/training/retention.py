@@ -1,6 +1,7 @@
 """The text abilities of an LLM that learns speech, watched: a run that forgets more than it may goes back and stops."""
 
 import json
+import shutil
 from pathlib import Path
 
 from torch import nn
@@ -16,8 +17,11 @@ START = "start.json"
 class TextGuard:
     """Keeps the newest weights whose loss on held-out text is at most `limit` nats a token above that at the start."""
 
-    def __init__(self, folder: Path, module: nn.Module, limit: float) -> None:
+    def __init__(self, folder: Path, module: nn.Module, limit: float, goes_on: bool) -> None:
         self.folder, self.module, self.limit = folder, module, limit
+        with processes().main_process_first():
+            if processes().is_main_process and not goes_on:  # the recipe may have been another one
+                shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def begun(self) -> bool:
@@ -33,7 +37,7 @@ class TextGuard:
     def allows(self, at: Position, text_loss: float) -> bool:
         """Whether so much loss may be; if it may, these weights are the ones to go back to."""
         start = json.loads((self.folder / START).read_text())["text_loss"]
-        if text_loss > start + self.limit:
+        if not text_loss <= start + self.limit:  # nor where it is no number
             return False
         save_state(self.folder, self.module, [], at, keep=1)
         return True
