@@ -10,6 +10,7 @@ import pytest
 from ssr_connector.aligners.formats import FORMATS, TimedUtterance, read_jsonl
 from ssr_connector.aligners.imported import ImportedAligner, read_timed_words
 from ssr_connector.data.cuts import known_words
+from ssr_connector.data.text import SpeechText
 from ssr_connector.errors import UserError
 from ssr_connector.types import Alignment, TimedWord, Waveform
 from ssr_connector.units import FrameClock
@@ -95,6 +96,29 @@ def test_cuts_hold_the_words(tiny_corpus, tmp_path):
     FORMATS["cuts"](tmp_path / "out", [utterance], cuts)
     (cut,) = read_manifests([tmp_path / "out" / "cuts.jsonl.gz"])
     close(known_words(cut), utterance.words)
+
+
+@pytest.mark.parametrize("form", ["cased", "lower"])
+def test_every_supervision_of_a_cut_has_its_own_words(form, tiny_corpus, tmp_path):
+    from lhotse.utils import fastcopy
+
+    from ssr_connector.data.cuts import read_manifests
+
+    first = read_manifests([tiny_corpus / "dev.jsonl.gz"])[0]
+    texts = ["“Re-do it”, …", "...", "he\u0301 & 2 o’clock."]
+    (told,) = first.supervisions
+    cut = fastcopy(first, supervisions=[fastcopy(told, id=f"s{i}", text=text) for i, text in enumerate(texts)])
+    text = SpeechText(form)(" ".join(texts)).text
+    spoken = [w for w in text.split() if any(c.isalnum() for c in w)]
+    words = tuple(TimedWord(w, 0.1 * k, 0.1 * k + 0.1) for k, w in enumerate(spoken))
+    FORMATS["cuts"](tmp_path / "out", [TimedUtterance(cut.id, text, cut.duration, words)], [cut])
+    (timed,) = read_manifests([tmp_path / "out" / "cuts.jsonl.gz"])
+    n = spoken.index("hé")
+    own = [[item.symbol for item in s.alignment["word"]] for s in timed.supervisions]
+    assert own == [spoken[:n], [], spoken[n:]]
+    aligner = ImportedAligner.read(tmp_path / "out" / "cuts.jsonl.gz")
+    recording = Waveform(np.zeros(round(16_000 * cut.duration), np.float32), 16_000)
+    close(aligner.align_words(cut.id, recording, text), words)
 
 
 def test_tokens_of_a_shared_frame_divide_it(tmp_path):

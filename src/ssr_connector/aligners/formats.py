@@ -2,15 +2,18 @@
 
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from ssr_connector.aligners.words import timed_words
+from ssr_connector.data.text import SpeechText
 from ssr_connector.data.textgrid import write_textgrid
-from ssr_connector.data.words import WordTime, ctm_line
+from ssr_connector.data.words import WordTime, ctm_line, word_key
 from ssr_connector.errors import UserError
 from ssr_connector.files import replace_file
 from ssr_connector.types import Alignment, TimedWord
@@ -97,19 +100,19 @@ def write_jsonl(out: Path, utterances: Sequence[TimedUtterance], cuts: Sequence[
 
 
 def write_cuts(out: Path, utterances: Sequence[TimedUtterance], cuts: Sequence[Any]) -> None:
-    """`cuts.jsonl.gz`: the lhotse cuts with the words as their supervisions' alignment "word"."""
+    """`cuts.jsonl.gz`: the lhotse cuts with the words as their supervisions' alignment "word", each with its own."""
     from lhotse.supervision import AlignmentItem
 
     from ssr_connector.data.output import write_together
 
     by_id = {u.id: u for u in utterances}
 
+    def item(w: TimedWord) -> AlignmentItem:
+        return AlignmentItem(w.text, round(w.start_s, 4), round(w.end_s - w.start_s, 4), w.score)
+
     def line(cut: Any) -> str:
-        words = [
-            AlignmentItem(w.text, round(w.start_s, 4), round(w.end_s - w.start_s, 4), w.score)
-            for w in by_id[cut.id].words
-        ]
-        timed = cut.map_supervisions(lambda s: s.with_alignment("word", words))
+        words = iter(_shared_out(by_id[cut.id].words, [s.text or "" for s in cut.supervisions]))
+        timed = cut.map_supervisions(lambda s: s.with_alignment("word", [item(w) for w in next(words)]))
         return json.dumps(timed.to_dict(), ensure_ascii=False)
 
     write_together(out, {PLACES["cuts"]: (line(cut) for cut in cuts if cut.id in by_id)})
@@ -138,6 +141,20 @@ def read_jsonl(path: Path) -> dict[str, list[TimedWord]]:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): correct the path") from None
     return words
+
+
+def _shared_out(words: Sequence[TimedWord], texts: Sequence[str]) -> list[list[TimedWord]]:
+    """The words of several texts one after the other, text by text.
+
+    Letters and digits are counted: a form of speech text may part words, and has the same of those.
+    """
+    ends = list(accumulate(len(word_key(SpeechText("cased")(text).text)) for text in texts))
+    own: list[list[TimedWord]] = [[] for _ in texts]
+    at = 0
+    for word in words:
+        own[min(bisect_right(ends, at), len(ends) - 1)].append(word)
+        at += len(word_key(word.text))
+    return own
 
 
 def _parted(tokens: Sequence[TimedWord]) -> list[TimedWord]:
