@@ -8,7 +8,9 @@ from ssr_connector.data.audio import AudioError, inspect_audio, load_audio
 from ssr_connector.data.mpeg import Mpeg3LengthError, count_mp3_samples
 
 ID3 = b"ID3\x03\0\0\0\0\x07\x76" + bytes(1014)
+WITH_FOOTER = b"ID3\x04\0\x10\0\0\x07\x76" + bytes(1014) + b"3DI\x04\0\x10\0\0\x07\x76"
 TAIL = b"TAG" + b" " * 125
+APE = b"APETAGEX" + b" " * 56
 
 
 def without_length(path: Path, rate_hz: int, mode: str) -> bytes:
@@ -22,7 +24,9 @@ def without_length(path: Path, rate_hz: int, mode: str) -> bytes:
 
 
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100])
-@pytest.mark.parametrize(("head", "tail"), [(b"", b""), (ID3, TAIL)])
+@pytest.mark.parametrize(
+    ("head", "tail"), [(b"", b""), (ID3, TAIL), (ID3 + bytes(700), bytes(90) + APE + TAIL), (WITH_FOOTER, ID3)]
+)
 def test_frames_of_a_constant_bit_rate_are_counted(tmp_path: Path, rate_hz: int, head: bytes, tail: bytes) -> None:
     path = tmp_path / "a.mp3"
     path.write_bytes(head + without_length(path, rate_hz, "CONSTANT") + tail)
@@ -31,6 +35,15 @@ def test_frames_of_a_constant_bit_rate_are_counted(tmp_path: Path, rate_hz: int,
     assert counted == pytest.approx(3 * rate_hz, abs=3 * 1152)  # the coder's own delay and padding
     assert inspect_audio(path).n_samples == counted
     assert len(load_audio(path, rate_hz).samples) == counted
+
+
+@pytest.mark.parametrize("between", [ID3, TAIL, TAIL + ID3, b"rubbish"])
+def test_files_that_were_joined_are_refused_and_not_cut(tmp_path: Path, between: bytes) -> None:
+    path = tmp_path / "a.mp3"
+    one = without_length(path, 16_000, "CONSTANT")
+    path.write_bytes(one + between + one)
+    with pytest.raises(AudioError, match="what follows the frames is no tag: copy or encode it again"):
+        inspect_audio(path)
 
 
 def test_a_variable_bit_rate_without_length_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ KILOBITS[MPEG25] = KILOBITS[MPEG2]
 RATES_HZ = {MPEG1: (44_100, 48_000, 32_000), MPEG2: (22_050, 24_000, 16_000), MPEG25: (11_025, 12_000, 8_000)}
 LENGTH_TAGS = (b"Xing", b"Info", b"VBRI")
 TAG_WITHIN_BYTES = 44  # of the start of the first frame, whatever its version and channels
+TRAILERS = (b"APETAGEX", b"LYRICSBEGIN", b"3DI", b"TAG+")  # tags behind the last frame
+ID3V1_BYTES = 128
 
 
 class Mpeg3LengthError(ValueError):
@@ -21,14 +23,16 @@ class Mpeg3LengthError(ValueError):
 def count_mp3_samples(path: Path) -> int | None:
     """Samples of each channel of an MP3 file of constant bit rate; None where a length is in the file itself.
 
-    Raises Mpeg3LengthError where there is none and the bit rate varies, as libsndfile then stops at its guess, and
-    OSError where the file cannot be read.
+    Raises Mpeg3LengthError where there is none and the bit rate varies, as libsndfile then stops at its guess, or
+    where more than tags follows the frames, as where files were joined; OSError where the file cannot be read.
     """
     with path.open("rb") as stream:
-        place = _after_id3(stream.read(10))
-        stream.seek(place)
-        start = stream.read(TAG_WITHIN_BYTES)
-        if any(tag in start for tag in LENGTH_TAGS):
+        stream.seek(_after_id3(stream.read(10)))
+        start = b""
+        while not start and (block := stream.read(TAG_WITHIN_BYTES)):
+            start = block.lstrip(b"\0")  # padding behind the tag
+        start += stream.read(TAG_WITHIN_BYTES)
+        if any(tag in start[:TAG_WITHIN_BYTES] for tag in LENGTH_TAGS):
             return None
         data = start + stream.read()
     place = 0
@@ -43,16 +47,25 @@ def count_mp3_samples(path: Path) -> int | None:
         place += n_bytes
     if len(kilobits) != 1:
         raise Mpeg3LengthError("its length is not in it, and its bit rate varies" if kilobits else "it starts oddly")
+    if not _are_tags(data[place:]):
+        raise Mpeg3LengthError("its length is not in it, and what follows the frames is no tag")
     return n_samples
+
+
+def _are_tags(rest: bytes) -> bool:
+    """Whether no frame can be in what follows the last one that was counted."""
+    rest = rest.strip(b"\0")
+    is_id3 = (rest[:3] == b"TAG" and len(rest) <= ID3V1_BYTES) or _after_id3(rest[:10]) >= len(rest)
+    return is_id3 or rest.startswith(TRAILERS)
 
 
 def _after_id3(head: bytes) -> int:
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
     size = 0
-    for byte in head[6:]:  # seven bits in each byte
+    for byte in head[6:10]:  # seven bits in each byte
         size = size << 7 | byte & 0x7F
-    return 10 + size
+    return 10 + size + (10 if head[5] & 0x10 else 0)  # where that flag is set there is a footer
 
 
 def _frame(header: bytes) -> tuple[int, int, int] | None:
