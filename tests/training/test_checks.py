@@ -14,14 +14,22 @@ NOTHING_LOADS = ["--llm.name=nowhere", "--encoder.name=nowhere", "--training.ali
         (["--data.dev=a.jsonl.gz"], r"data\.dev: there is no a\.jsonl\.gz"),
         (["--data.alignments=a,b"], r"data\.alignments: there is no a; `ssr align`"),
         (["--data.frames=a"], r"data\.frames: there is no a; `ssr encode`"),
-        (["--data.text=a.txt", "--training.objectives={text: 1}"], r"data\.text: there is no a\.txt"),
+        (
+            ["--data.text=a.txt", "--training.objectives={text: 1}", "--training.train=[llm]"],
+            r"data\.text: there is no a\.txt",
+        ),
         (["--data.dev_text=a.txt", "--training.train=[llm]"], r"data\.dev_text: there is no a\.txt"),
         (["--training.train=[conector]"], "conector is given"),
         (["--training.train=[]"], "no part is given"),
         (["--training.objectives={distill: 1}"], "distill is given"),
         (["--training.objectives={text: 1}", "--data.text="], "need text data"),
-        (["--connector.type=stack"], "has no vector per token to distil"),
+        (["--connector.type=stack"], "as the objective distil needs"),
         (["--connector.type=cif", "--training.objectives={continuation: 1}"], "add --training.objectives.quantity"),
+        (["--connector.type=conv", "--training.objectives={speech_lm: 1}"], "as the objective speech_lm needs"),
+        (["--training.objectives={text: 1}", "--data.text=a.txt"], r"an LLM that learns: --training\.train"),
+        (["--training.train=[aligner, connector]"], "aligner is given"),
+        (["--training.train=[llm]", "--llm.dtype=bfloat16"], "kept in float32"),
+        *[([f"--training.{key}=0"], rf"training\.{key} is 0.*above 0") for key in checks.POSITIVE],
         (["--training.max_text_drop=1"], r"max_text_drop needs .*--data\.dev_text"),
     ],
 )
@@ -44,6 +52,21 @@ def test_what_a_stage_does_not_read_need_not_be_there_yet(recipe_of):
 def test_an_aligner_s_data_is_looked_for_first(recipe_of):
     with pytest.raises(UserError, match=r"data\.dev: there is no a\.jsonl\.gz"):
         stages.train_aligner(recipe_of("aligner", "--encoder.name=nowhere", "--data.dev=a.jsonl.gz"), lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--training.freeze=[norm]"], r"training\.freeze means nothing"),
+        (["--training.compile=true"], r"training\.compile means nothing"),
+        (["--training.objectives={distil: 1}"], "leave distil out"),
+        (["--training.train=[aligner, llm]"], "leave llm out"),
+        (["--training.log_every=0"], r"training\.log_every is 0"),
+    ],
+)
+def test_what_an_aligner_s_training_would_not_heed_is_an_error(recipe_of, words, message):
+    with pytest.raises(UserError, match=message):
+        stages.train_aligner(recipe_of("aligner", "--encoder.name=nowhere", *words), lambda *_: None)
 
 
 def test_muon_wants_whole_matrices(recipe_of, monkeypatch):

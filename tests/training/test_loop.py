@@ -263,7 +263,7 @@ def test_a_text_loss_that_is_no_number_is_too_much(tmp_path):
 
 
 def test_an_interrupt_while_a_run_goes_back_does_not_undo_that(tmp_path):
-    weights, figures = guarded(tmp_path, interrupting([1.0, 1.1, 1.5]), steps=8)
+    _, figures = guarded(tmp_path, interrupting([1.0, 1.1, 1.5]), steps=8)
     assert figures["went_back_to"] == 2
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000003"]
 

@@ -25,7 +25,7 @@ from ssr_connector.model.compilation import compile_layers
 from ssr_connector.model.embeddings import load_embeddings
 from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.batches import Batch, Batches, SpeechBatches, TextBatches
-from ssr_connector.training.checks import check_optimizer, check_recipe, check_speech
+from ssr_connector.training.checks import check_aligner_recipe, check_recipe
 from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.data import (
     augmentation_of,
@@ -61,8 +61,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(out, recipe):
         return {}
-    check_speech(recipe, "train", "dev", "frames")
-    check_optimizer(recipe.training)
+    check_aligner_recipe(recipe)
     augmentation = augmentation_of(recipe)
     encoder, section = recipe.encoder, recipe.aligner
     frames = paths_of(recipe.data.frames)
@@ -182,12 +181,6 @@ def finetune(recipe: Recipe, progress: Progress) -> Logged:
     if open_run(Path(recipe.out), recipe):
         return {}
     check_recipe(recipe)
-    whole = "llm" in recipe.training.train and recipe.training.adapter == "none"
-    if whole and recipe.llm != LLMSection(recipe.llm.name, attention=recipe.llm.attention):
-        raise UserError(
-            "an LLM that learns as a whole is kept in float32: --training.precision bf16 makes its arithmetic cheaper, "
-            "--training.adapter lora learns additions to one that is kept in fewer bits"
-        )
     model = SSRForConditionalGeneration.from_pretrained(
         str(recipe.training.start_from), **weights(recipe.llm, recipe.training.precision)
     )
