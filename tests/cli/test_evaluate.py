@@ -1,5 +1,6 @@
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from rich.console import Console
 from ssr_connector.cli import main
 from ssr_connector.cli.evaluate import chosen_tasks, named, report
 from ssr_connector.config import Recipe
+from ssr_connector.data.cuts import read_cuts
+from ssr_connector.data.shar_output import write_shar
 
 QUESTION = {
     "context": {"text": "Anna found the old lamp in the"},
@@ -148,3 +151,36 @@ def test_recognition_over_a_folder_in_the_layout_of_librispeech(tmp_path, tiny_m
         assert figures[f"asr_{measure}_ssr"]["n"] == 3
         assert figures[f"asr_{measure}_ssr_1_shot"]["n"] == 2
     assert (out / "cuts" / "cuts.jsonl.gz").is_file()
+
+
+def test_a_shar_folder_is_cuts_too(tiny_corpus, tiny_model, tmp_path):
+    write_shar(list(read_cuts(tiny_corpus / "dev.jsonl.gz")), tmp_path / "dev-shar", 3)
+    command = ["evaluate", f"ssr={tiny_model}", "--cuts", str(tmp_path / "dev-shar"), "--out", str(tmp_path / "out")]
+    assert main([*command, "--evaluation.bootstrap", "20"]) == 0
+    figures = {f["name"]: f for f in json.loads((tmp_path / "out" / "results.json").read_text())["figures"]}
+    assert figures["asr_wer_ssr"]["n"] == 4
+    assert not (tmp_path / "out" / "cuts").exists()
+
+
+def test_which_part_of_a_corpus_is_measured_is_said(tiny_corpus, tiny_model, tmp_path, capsys):
+    corpus = tmp_path / "cy"
+    (corpus / "clips").mkdir(parents=True)
+    for k, name in enumerate(("train", "test")):
+        shutil.copy(tiny_corpus.parent / f"u0{k}.wav", corpus / "clips" / f"{name}.wav")
+        (corpus / f"{name}.tsv").write_text(f"client_id\tpath\tsentence\na\t{name}.wav\tAnna found the lamp.\n")
+    command = [
+        "evaluate",
+        f"ssr={tiny_model}",
+        "--out",
+        str(tmp_path / "out"),
+        "--evaluation.bootstrap",
+        "20",
+        "--cuts",
+    ]
+    assert main([*command, str(corpus)]) == 2
+    assert "is laid out as commonvoice" in capsys.readouterr().err
+    assert main([*command, str(tiny_corpus / "dev.jsonl.gz"), "--subset", "test"]) == 2
+    assert "not with cuts" in capsys.readouterr().err
+    assert main([*command, str(corpus), "--subset", "test"]) == 0
+    assert "(commonvoice, subset test): 1 cuts" in capsys.readouterr().out
+    assert [cut.id for cut in read_cuts(tmp_path / "out" / "cuts" / "cuts.jsonl.gz")] == ["test"]

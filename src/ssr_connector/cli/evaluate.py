@@ -57,7 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cuts",
         metavar="CUTS",
         type=Path,
-        help="transcribed speech, for word errors and closeness: cuts, or a corpus's folder as `ssr prepare` reads it",
+        help="transcribed speech, for word errors and closeness: cuts (a Shar folder, too), or a corpus's folder as "
+        "`ssr prepare` reads it",
+    )
+    parser.add_argument(
+        "--subset", metavar="NAME", help="which part of the corpus in --cuts, where its layout has parts"
     )
     parser.add_argument("--config", metavar="YAML", type=Path, help="a recipe, for its section `evaluation`")
     parser.add_argument(
@@ -158,6 +162,7 @@ def check(args: argparse.Namespace) -> None:
         )
     if args.harness_dir and args.harness is None:
         raise UserError("--harness-dir is of no use without --harness TASK")
+    check_subset(args)
     if args.submission and args.data is None:
         raise UserError("--submission needs --data DIR with the tasks to submit")
     if args.fail_if_text_drops is not None:
@@ -165,6 +170,47 @@ def check(args: argparse.Namespace) -> None:
             raise UserError(f"--fail-if-text-drops {args.fail_if_text_drops:g}: give 0 or more points")
         if args.data is None and args.harness is None:
             raise UserError("--fail-if-text-drops needs text tasks: give --data DIR or --harness TASK")
+
+
+def check_subset(args: argparse.Namespace) -> None:
+    """Raise UserError where it is not said, or cannot be, which part of a corpus is measured."""
+    from ssr_connector.errors import UserError
+
+    if args.cuts is None or not is_corpus(args.cuts):
+        if args.subset is not None:
+            raise UserError(f"--subset {args.subset} goes with --cuts and the folder of a corpus, not with cuts")
+        return
+    from ssr_connector.data import CORPORA
+    from ssr_connector.data.preparation import detect
+
+    layout = detect(args.cuts)
+    if CORPORA[layout].has_subsets and args.subset is None:
+        raise UserError(
+            f"{args.cuts} is laid out as {layout}, which may have training data in it, too: say with --subset what is "
+            "measured (`ssr prepare --help` names the subsets), or prepare it before and give its cuts"
+        )
+
+
+def is_corpus(cuts: Path) -> bool:
+    """Whether it is to be prepared first: a folder, but not one of cuts."""
+    from ssr_connector.data.shar import is_shar
+
+    return cuts.is_dir() and not is_shar(cuts)
+
+
+def prepared(args: argparse.Namespace, console: "Console") -> Path:
+    """The cuts of a corpus, in the folder of the results."""
+    from ssr_connector.data.preparation import prepare
+
+    out: Path = args.out / "cuts"
+    found = prepare(args.cuts, out, subset=args.subset, console=console)
+    part = f", subset {args.subset}" if args.subset else ""
+    console.print(
+        f"  {args.cuts} ({found.corpus}{part}): {found.cuts} cuts, {found.hours:.2f} h are measured; "
+        f"{sum(found.rejected.values())} rejected ({out / 'rejected.tsv'})",
+        soft_wrap=True,
+    )
+    return out / "cuts.jsonl.gz"
 
 
 def run_tasks(
@@ -176,12 +222,7 @@ def run_tasks(
     from ssr_connector.evaluation.report import print_summary
     from ssr_connector.progress import bar
 
-    cuts = args.cuts
-    if cuts is not None and cuts.is_dir():
-        from ssr_connector.data.preparation import prepare
-
-        prepare(cuts, args.out / "cuts", console=console)
-        cuts = args.out / "cuts" / "cuts.jsonl.gz"
+    cuts = prepared(args, console) if args.cuts is not None and is_corpus(args.cuts) else args.cuts
     tasks = chosen_tasks(args.tasks, args.data)
     journal = args.out / "journal"
     spec = Spec(systems, tasks, args.data, cuts, recipe.evaluation, journal, args.submission)
