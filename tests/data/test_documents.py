@@ -59,6 +59,14 @@ def test_a_folder_is_its_files_in_order_and_every_place_can_be_gone_on_from(tmp_
         assert list(Documents(tmp_path).read(item.place)) == found[k:]
 
 
+def test_half_of_a_surrogate_pair_is_no_text(tmp_path):
+    path = write(
+        tmp_path / "a.jsonl", rb'{"text": "a"}' + b"\n" + rb'{"text": "\ud83d"}' + b"\n" + rb'{"text": "\ud83d\ude00"}'
+    )
+    assert texts(path) == ["a", "😀"]
+    assert malformed(path) == [(f"{path}, line 2", "not Unicode text: half of a surrogate pair")]
+
+
 def test_what_cannot_be_read_is_named(tmp_path):
     with pytest.raises(UserError, match=r"there is no text .*none\.txt"):
         Documents(tmp_path / "none.txt")

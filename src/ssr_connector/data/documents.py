@@ -90,6 +90,8 @@ def _lines(path: Path, start: Place) -> Iterator[Document | Malformed]:
             text = _text_of(line) if is_json and line.strip() else line
         except UnicodeDecodeError:
             yield Malformed(place, f"{path}, line {place.line}", "not UTF-8")
+        except UnicodeEncodeError:
+            yield Malformed(place, f"{path}, line {place.line}", "not Unicode text: half of a surrogate pair")
         except (ValueError, KeyError, TypeError, RecursionError):
             yield Malformed(place, f"{path}, line {place.line}", 'not a JSON object with a string "text"')
         else:
@@ -119,6 +121,7 @@ def _text_of(line: str) -> str:
     text = json.loads(line)["text"]
     if not isinstance(text, str):
         raise TypeError(text)
+    text.encode()  # raises where a tokenizer would
     return text
 
 
