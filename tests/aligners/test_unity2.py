@@ -78,6 +78,22 @@ def test_a_ctc_aligner_inside_hears_the_words(tmp_path, toy, unheard_toy, tokeni
         made.hearing_with(CharCTC(CharCTCConfig(**values), 13))
 
 
+def test_what_hears_the_words_was_trained_on_the_same_frames(tmp_path, toy, tokenize, tiny_llm):
+    recogniser = CharCTC(CharCTCConfig(width=8, layers=1, heads=2, alphabet=" abdego"), 12)
+    save_aligner(tmp_path / "ctc", recogniser, "encoder", 3, tiny_llm, "lower")
+    section = dataclasses.replace(SECTION, recogniser=str(tmp_path / "ctc"))
+
+    def for_frames_of(*encoder):
+        return UnitY2.untrained(section, dataclasses.replace(material(toy, tokenize), encoder=encoder))
+
+    assert for_frames_of("encoder", 3, True).recogniser is not None
+    with pytest.raises(UserError, match=r"ctc was trained on frames of the encoder encoder, which another is not"):
+        for_frames_of("another", 3, True)
+    for other in ((2, True), (3, False), (None, True)):
+        with pytest.raises(UserError, match=r"ctc was trained with encoder\.layer 3 and encoder\.padded True, not"):
+            for_frames_of("encoder", *other)
+
+
 def test_an_utterance_alone_is_aligned_as_among_others(trained, unheard_toy, tokenize):
     together = trained.align(unheard_toy.frames, unheard_toy.texts, tokenize)
     for i, n in enumerate(unheard_toy.frames.lengths.tolist()):

@@ -114,15 +114,7 @@ def check_made_for(
     llm_name: str,
 ) -> None:
     """Raise UserError where `read_aligner` gave what was trained for another encoder, or for other tokens as labels."""
-    name, layer, padded = encoder
-    its, ours = values.get("encoder_key"), encoder_key(name, layer, padded)
-    if its is None:  # older aligners name the encoder alone
-        its = encoder_key(resolve(values["encoder_name"], folder), layer, padded)
-    if its != ours:
-        raise UserError(
-            f"{folder} was trained on frames of the encoder {values['encoder_name']}, which {name} is not, or not any "
-            "more; give encoder.name that one, or train an aligner for this one"
-        )
+    check_hears(folder, values, encoder)
     if not any(
         isinstance(part.config, TokenLabels) for part in aligner.modules() if isinstance(part, TrainableAligner)
     ):
@@ -134,6 +126,25 @@ def check_made_for(
         raise UserError(
             f"{folder} spells in tokens of the LLM {values['llm_name']}, and {llm_name} has others, or has others now; "
             "give llm.name that one, or train an aligner for this one"
+        )
+
+
+def check_hears(folder: Path, values: dict[str, Any], encoder: tuple[str, Layers, bool]) -> None:
+    """Raise UserError where what is said beside an aligner is that it was trained on other frames."""
+    name, *ours = encoder
+    its = [values["encoder_layer"], values["encoder_padded"]]
+    if its != ours:
+        raise UserError(
+            f"{folder} was trained with encoder.layer {its[0]} and encoder.padded {its[1]}, not {ours[0]} and "
+            f"{ours[1]}; give those, or train an aligner for these"
+        )
+    key = values.get("encoder_key")
+    if key is None:  # older aligners name the encoder alone
+        key = encoder_key(resolve(values["encoder_name"], folder), *its)
+    if key != encoder_key(*encoder):
+        raise UserError(
+            f"{folder} was trained on frames of the encoder {values['encoder_name']}, which {name} is not, or not any "
+            "more; give encoder.name that one, or train an aligner for this one"
         )
 
 

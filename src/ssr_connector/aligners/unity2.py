@@ -21,6 +21,7 @@ from ssr_connector.aligners.labels import alphabet_of
 from ssr_connector.aligners.placement import Span, place_tokens
 from ssr_connector.aligners.units import fit_centroids, nearest_unit, read_centroids
 from ssr_connector.base_models import Tokenize
+from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.errors import UserError
 from ssr_connector.kernels import monotonic_alignment_search
 from ssr_connector.types import Alignment, Frames, Logged
@@ -79,8 +80,6 @@ class UnitY2(TrainableAligner):
     @classmethod
     def untrained(cls, section: Any, material: Material) -> Self:
         """With units fitted to the training frames or read from a file, and the CTC aligner that the section names."""
-        from ssr_connector.aligners.bundle import read_aligner
-
         if section.centroids:
             centroids = read_centroids(Path(section.centroids), material.encoder_width)
         else:
@@ -96,7 +95,9 @@ class UnitY2(TrainableAligner):
         )
         aligner = cls(config, material.encoder_width)
         aligner.centroids.copy_(centroids)
-        return aligner.hearing_with(read_aligner(Path(section.recogniser))[0]) if section.recogniser else aligner
+        if not section.recogniser:
+            return aligner
+        return aligner.hearing_with(read_recogniser(Path(section.recogniser), material.encoder))
 
     def hearing_with(self, recogniser: TrainableAligner) -> Self:
         """The same, with an aligner inside that hears the words where there is no transcript."""
@@ -215,6 +216,16 @@ class UnitY2(TrainableAligner):
                 char_scores[place] = float(scores[at : at + duration].mean())
             at, start = at + duration, end
         return place_tokens(text, char_frames, *tokenize(text), n_frames, char_scores)
+
+
+def read_recogniser(folder: Path, encoder: tuple[str, Layers, bool] | None) -> TrainableAligner:
+    """The aligner of a folder, to hear words. Raises UserError where it is known to be for another encoder's frames."""
+    from ssr_connector.aligners.bundle import check_hears, read_aligner
+
+    recogniser, values = read_aligner(folder)
+    if encoder is not None:
+        check_hears(folder, values, encoder)
+    return recogniser
 
 
 class Convolutions(nn.Module):
