@@ -28,6 +28,7 @@ NOTHING_LOADS = ["--llm.name=nowhere", "--encoder.name=nowhere", "--training.ali
         (["--connector.type=conv", "--training.objectives={speech_lm: 1}"], "as the objective speech_lm needs"),
         (["--training.objectives={text: 1}", "--data.text=a.txt"], r"an LLM that learns: --training\.train"),
         (["--training.train=[aligner, connector]"], "aligner is given"),
+        (["--training.adapter=lora"], r"adapter lora is for an LLM that learns"),
         (["--training.train=[llm]", "--llm.dtype=bfloat16"], "kept in float32"),
         *[([f"--training.{key}=0"], rf"training\.{key} is 0.*above 0") for key in checks.POSITIVE],
         (["--training.max_text_drop=1"], r"max_text_drop needs .*--data\.dev_text"),

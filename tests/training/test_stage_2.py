@@ -60,8 +60,22 @@ def test_additions_are_kept_beside_the_llm_or_merged_into_it(kind, base, distill
         "finetune",
         [f"--training.start_from={tmp_path / 'kept' / 'model'}", f"--out={tmp_path / 'again'}", *words],
     )
-    with pytest.raises(UserError, match=r"adapter_merge true first"):
+    with pytest.raises(UserError, match=r"has additions .* already; --training\.adapter_merge true"):
         finetune(again, quiet)
+
+
+@pytest.mark.parametrize("words", [[], ["--training.adapter=ia3", "--training.adapter_merge=true"]])
+def test_an_llm_with_additions_goes_on_learning_and_all_of_it_is_kept(words, base, distilled, tmp_path):
+    lora = ["--training.adapter=lora", "--training.adapter_rank=2"]
+    before = likelihoods(stage_2(base, distilled, tmp_path / "lora", *lora))
+    still = stage_2(base, tmp_path / "lora", tmp_path / "still", "--training.lr=0", *words)
+    assert likelihoods(still) == pytest.approx(before, abs=1e-3)
+    stage_2(base, tmp_path / "lora", tmp_path / "run", *words)
+    assert json.loads((tmp_path / "run" / "model" / "config.json").read_text())["adapter"] == {}
+    stored = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    assert len([k for k in stored if k.startswith("llm.")]) > 10
+    trained = SSRForConditionalGeneration.from_pretrained(str(tmp_path / "run" / "model"))
+    assert likelihoods(trained) != pytest.approx(before, abs=1e-2)
 
 
 def test_bottlenecks_are_kept_and_cannot_be_merged(base, distilled, tmp_path):
@@ -75,6 +89,10 @@ def test_bottlenecks_are_kept_and_cannot_be_merged(base, distilled, tmp_path):
     assert likelihoods(kept) != pytest.approx(before, abs=1e-2)
     with pytest.raises(UserError, match="bottleneck cannot be merged"):
         stage_2(base, distilled, tmp_path / "merged", *words, "--training.adapter_merge=true")
+    with pytest.raises(UserError, match="bottleneck cannot be merged"):
+        stage_2(base, tmp_path / "kept", tmp_path / "merged", "--training.adapter_merge=true")
+    with pytest.raises(UserError, match="cannot become part of its LLM"):
+        stage_2(base, tmp_path / "kept", tmp_path / "whole")
 
 
 def test_a_killed_lora_run_goes_on_bit_for_bit(base, distilled, tmp_path):

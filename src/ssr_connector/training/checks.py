@@ -71,6 +71,8 @@ def check_objectives(recipe: Recipe) -> None:
             f"training.train names parts ({', '.join(PARTS)}) and training.objectives objectives "
             f"({', '.join(OBJECTIVES)}); {unknown[0] if unknown else 'no part'} is given"
         )
+    if config.adapter != "none" and "llm" not in config.train:
+        raise UserError(f"training.adapter {config.adapter} is for an LLM that learns: --training.train [llm]")
     connector = CONNECTORS.get(recipe.connector.type)
     if connector is None:
         return  # which is said, with all that there are, when it is built

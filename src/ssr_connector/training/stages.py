@@ -217,10 +217,7 @@ def weights(section: LLMSection, precision: str) -> dict[str, Any]:
 def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Progress) -> Logged:
     """Train the chosen parts of a model on the recipe's objectives, and save it."""
     config, out = recipe.training, Path(recipe.out)
-    parts = {"aligner": model.aligner, "connector": model.connector, "llm": model.llm}
-    if "llm" in config.train and config.adapter != "none":
-        start_adapter(model, config)
-        parts["llm"] = model.llm
+    parts = {"aligner": model.aligner, "connector": model.connector, "llm": prepare_llm(model, config)}
     for pattern in let_learn(parts, config):
         raise UserError(f"training.freeze: no parameter that learns matches {pattern!r}")
     if not is_sharded(config):  # which then brings every part to its device
@@ -293,17 +290,27 @@ def to_device(model: SSRForConditionalGeneration) -> None:
         part.to(processes().device)
 
 
-def start_adapter(model: SSRForConditionalGeneration, config: TrainingSection) -> None:
-    """Wrap the LLM in additions, which alone learn."""
-    if model.config.adapter:
-        raise UserError(
-            f"{config.start_from} has additions ({model.config.adapter['type']}) already: train it with "
-            "--training.adapter_merge true first"
-        )
-    if config.adapter_merge and not ADAPTERS[config.adapter].merges:
-        raise UserError(f"training.adapter {config.adapter} cannot be merged: leave --training.adapter_merge false")
-    model.config.adapter = {"type": config.adapter, "rank": config.adapter_rank, "alpha": config.adapter_alpha}
-    model.llm = add_adapter(model.llm, **model.config.adapter)
+def prepare_llm(model: SSRForConditionalGeneration, config: TrainingSection) -> nn.Module:
+    """The LLM as it is to be: where it learns, earlier additions are part of it, and new ones are around it.
+
+    Raises UserError where additions cannot become part of it, or where a checkpoint of new ones would not hold them.
+    """
+    there, learns = model.config.adapter.get("type"), "llm" in config.train
+    fixed = [kind for kind in (there, config.adapter) if kind in ADAPTERS and not ADAPTERS[kind].merges]
+    if fixed and config.adapter_merge:
+        raise UserError(f"additions of the kind {fixed[0]} cannot be merged: leave --training.adapter_merge false")
+    if there and learns:
+        has = f"{config.start_from} has additions ({there}) already"
+        if there in fixed:
+            raise UserError(f"{has}, which cannot become part of its LLM: start from a model without")
+        if config.adapter != "none" and not config.adapter_merge:
+            raise UserError(f"{has}; --training.adapter_merge true makes them and the new ones part of its LLM")
+        model.llm, model.config.adapter = merge_adapter(model.llm), {}
+    if learns and config.adapter != "none":
+        model.config.adapter = {"type": config.adapter, "rank": config.adapter_rank, "alpha": config.adapter_alpha}
+        model.llm = add_adapter(model.llm, **model.config.adapter)
+    llm: nn.Module = model.llm
+    return llm
 
 
 class DevLoss:
