@@ -142,6 +142,14 @@ def test_a_flac_file_of_unknown_length_says_how_to_repair_it(tmp_path: Path) -> 
         load_audio(path)
 
 
+def test_what_is_beyond_full_scale_is_reported(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", np.float32([-1, 0.5] * 100), 16_000, subtype="FLOAT")
+    assert inspect_audio(path).is_beyond is False
+    write(path, np.float32([0.5, -1.01] * 100), 16_000, subtype="FLOAT")
+    assert inspect_audio(path).is_beyond is True
+    assert inspect_audio(path, decode=False).is_beyond is None
+
+
 def test_silence_is_allowed_and_reported(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", np.zeros(16_000, np.float32), 16_000)
     assert inspect_audio(path).is_silent is True

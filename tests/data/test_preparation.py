@@ -3,6 +3,7 @@ import errno
 import gzip
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -285,6 +286,40 @@ def test_headers_alone_can_be_checked(tmp_path: Path) -> None:
     source = table(tmp_path, *((name, f"{name}.wav", "Hi.") for name in ("a", "nan", "empty")))
     assert prepare(source, tmp_path / "out", check="header").rejected == {"empty file": 1}
     assert prepare(source, tmp_path / "out").rejected == {"empty file": 1, "NaN or infinite samples": 1}
+
+
+def test_shar_is_of_good_recordings_and_of_these_cuts_or_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "short"):
+        sound(tmp_path / f"{name}.flac")
+    source = table(tmp_path, *((name, f"{name}.flac", "Hi.") for name in ("a", "short")))
+    out = tmp_path / "out"
+    prepare(source, out, shar=10)
+    (tmp_path / "short.flac").write_bytes((tmp_path / "short.flac").read_bytes()[:-2000])
+    with pytest.raises(UserError, match="leave out --check header"):
+        prepare(source, out, shar=10, check="header")
+    soundfile.write(tmp_path / "loud.wav", np.float32([3, -3] * RATE_HZ), RATE_HZ, subtype="FLOAT")
+    source = table(tmp_path, ("a", "a.flac", "Hi."), ("short", "short.flac", "Hi."), ("loud", "loud.wav", "Hi."))
+    monkeypatch.setattr("ssr_connector.data.preparation.write_shar", raises(OSError(28, "No space left on device")))
+    with pytest.raises(UserError, match="cuts-shar cannot be written"):
+        prepare(source, out, shar=10)
+    assert not (out / "cuts-shar").exists()  # that of other cuts
+    monkeypatch.undo()
+    summary = prepare(source, out, shar=10)
+    assert summary.rejected == {"truncated or damaged": 1}
+    assert summary.warnings == {"audio beyond full scale: clipped in the 16 bits of Shar": 1}
+    assert [cut.id for cut in read_cuts(out / "cuts-shar")] == ["a", "loud"]
+    assert not prepare(source, out).warnings
+
+
+def raises(error: Exception) -> Callable[..., None]:
+    """A function that does nothing else."""
+
+    def function(*_: object) -> None:
+        raise error
+
+    return function
 
 
 def test_layouts_are_detected(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_figures_are_counted() -> None:
         Rejected("b", "", "not audio", ""),
         Rejected("c", "", "not audio", ""),
     ]
-    summary = summarise("src", "table", cuts, rejected, silent=1, words=None, dev_cuts=None)
+    summary = summarise("src", "table", cuts, rejected, silent=1, clipped=2, words=None, dev_cuts=None)
     assert (summary.cuts, summary.recordings, summary.speakers) == (3, 2, 2)
     assert summary.hours == pytest.approx(6 / 3600, abs=1e-4)
     assert (summary.shortest_s, summary.longest_s, summary.characters_per_s) == (1.0, 3.0, 2.0)
@@ -32,5 +32,6 @@ def test_figures_are_counted() -> None:
         "digits or symbols in the transcript",
         "transcript in capitals only",
         "silent audio",
+        "audio beyond full scale",
     ]
     assert json.loads(json.dumps(summary.to_dict())) == summary.to_dict()

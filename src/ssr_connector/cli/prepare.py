@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["decode", "header"],
         default="decode",
         help="decode every recording from end to end, or only read its header: quick for a corpus of many thousand "
-        "hours, but blind to NaN and to truncated FLAC and MP3 files (default: decode)",
+        "hours, but blind to NaN and to truncated FLAC and MP3 files, and not for --shar (default: decode)",
     )
     parser.add_argument(
         "--shar",

@@ -39,6 +39,7 @@ class AudioFacts:
     n_samples: int  # of each channel
     n_channels: int
     is_silent: bool | None  # every sample is zero; None where the samples were not read
+    is_beyond: bool | None = None  # some sample is beyond full scale, as floats may be; None as above
 
     @property
     def duration_s(self) -> float:
@@ -103,12 +104,11 @@ def inspect_audio(path: str | Path, *, decode: bool = True) -> AudioFacts:
     """
     path = Path(path)
     with _opened(path) as (sound, n_samples):
-        is_silent: bool | None = None
+        is_silent = is_beyond = None
         if decode:
-            is_silent = True
-            for block in _blocks(path, sound, 0, n_samples):
-                is_silent = is_silent and not block.any()
-        return AudioFacts(int(sound.samplerate), n_samples, int(sound.channels), is_silent)
+            peak = max(float(np.abs(block).max()) for block in _blocks(path, sound, 0, n_samples))
+            is_silent, is_beyond = peak == 0, peak > 1
+        return AudioFacts(int(sound.samplerate), n_samples, int(sound.channels), is_silent, is_beyond)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -41,8 +41,8 @@ def inspect_files(
     shard_mb: float = SHARD_MB,
 ) -> Facts:
     """Check every file once; results lie in `folder`, by shards, and what an earlier run has left there is kept."""
-    files = list(dict.fromkeys(paths))
-    shards = file_shards([file.absolute() for file in files], shard_mb, ["facts", check])
+    files, known = list(dict.fromkeys(paths)), [field.name for field in fields(AudioFacts)]
+    shards = file_shards([file.absolute() for file in files], shard_mb, ["facts", check, known])
     folders = run_shards(InspectStage(check), shards, folder, engine, report, "recordings")
     found = (json.loads(line) for folder in folders for line in (folder / FACTS).read_text().splitlines())
     return {file: _facts(file, values) for file, values in zip(files, found, strict=True)}

@@ -58,7 +58,7 @@ def prepare(
     1) also ``train.jsonl.gz`` and ``dev.jsonl.gz``: all of them complete, or none. ``subset`` names a part of a corpus
     that has parts. ``words`` is a CTM file; its times go before those of the corpus. Recordings that are no files yet
     (in Arrow or Parquet files) are written to ``out/audio``. With ``shar`` the cuts are also written with their audio
-    inside, so many in a shard, into ``out/cuts-shar``, or ``train-shar`` and ``dev-shar``.
+    inside, so many in a shard, into ``out/cuts-shar``, or ``train-shar`` and ``dev-shar``; ``check`` is then "decode".
 
     Recordings are checked by ``engine`` (this process, if none is given) in shards of ``shard_mb`` megabytes; what an
     interrupted run has checked is kept in ``out/checked`` until all is written. Progress is shown on ``console``, if
@@ -78,6 +78,8 @@ def prepare(
         raise UserError(f"--min-duration-s {min_duration_s} is more than --max-duration-s {max_duration_s}: lower it")
     if shar is not None and shar < 1:
         raise UserError(f"--shar {shar}: give the number of cuts in a shard, for example 1000")
+    if shar is not None and check == "header":
+        raise UserError("--shar decodes every recording: leave out --check header, so that bad ones are found before")
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: give a folder for the cuts")
     if dev is not None:
@@ -112,30 +114,26 @@ def prepare(
         cuts,
         rejected,
         silent=sum(_facts_of(facts, entry).is_silent is True for entry in entries),
+        clipped=sum(_facts_of(facts, entry).is_beyond is True for entry in entries) if shar else 0,
         words=word_counts,
         dev_cuts=None if dev_ids is None else len(dev_ids),
     )
+    parts = {"cuts": cuts}
+    if dev_ids is not None:
+        parts = {"train": [c for c in cuts if c.id not in dev_ids], "dev": [c for c in cuts if c.id in dev_ids]}
     files: dict[str, Iterable[str]] = {
         "cuts.jsonl.gz": map(_json, cuts),
         "rejected.tsv": rejected_lines(rejected),
         "summary.json": [json.dumps(summary.to_dict(), indent=2, ensure_ascii=False)],
     }
-    if dev_ids is not None:
-        files["train.jsonl.gz"] = (_json(cut) for cut in cuts if cut.id not in dev_ids)
-        files["dev.jsonl.gz"] = (_json(cut) for cut in cuts if cut.id in dev_ids)
-    write_together(out, files)
-    if dev_ids is None:
-        for name in ("train.jsonl.gz", "dev.jsonl.gz"):  # of an earlier run, they no longer belong to these cuts
-            (out / name).unlink(missing_ok=True)
-    parts = {"cuts": cuts}
-    if dev_ids is not None:
-        parts = {"train": [c for c in cuts if c.id not in dev_ids], "dev": [c for c in cuts if c.id in dev_ids]}
-    for name in ("cuts", "train", "dev"):
-        folder = out / f"{name}-shar"
-        if shar and name in parts:
-            shard(parts[name], folder, shar, console)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)  # of an earlier run, too
+    write_together(out, files | {f"{name}.jsonl.gz": map(_json, part) for name, part in parts.items()})
+    for name in ("cuts", "train", "dev"):  # what is left of an earlier run is not of these cuts
+        shutil.rmtree(out / f"{name}-shar", ignore_errors=True)
+        if name not in ("cuts", *parts):
+            (out / f"{name}.jsonl.gz").unlink(missing_ok=True)
+    if shar is not None:
+        for name, part in parts.items():
+            shard(part, out / f"{name}-shar", shar, console)
     discard(out / CHECKED)
     return summary
 

@@ -41,6 +41,7 @@ def summarise(
     rejected: Iterable[Rejected],
     *,
     silent: int,
+    clipped: int,
     words: Mapping[str, int] | None,
     dev_cuts: int | None,
 ) -> Summary:
@@ -54,6 +55,7 @@ def summarise(
         "digits or symbols in the transcript: write them out as they are spoken": sum(map(has_unspoken_symbols, texts)),
         "transcript in capitals only: use the speech text form `lower`": sum(text.isupper() for text in texts),
         "silent audio: every sample is zero": silent,
+        "audio beyond full scale: clipped in the 16 bits of Shar": clipped,
     }
     return Summary(
         source=source,
