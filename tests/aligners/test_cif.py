@@ -87,7 +87,23 @@ def test_what_cannot_be_aligned_says_why(trained, tokenize, fit):
 def test_scaled_weights_sum_to_the_counts():
     weights = torch.rand(3, 7)
     weights[2] = 0
-    assert scaled(weights, torch.tensor([2.0, 5.0, 1.0])).sum(1).tolist() == pytest.approx([2, 5, 0])
+    real = torch.arange(7) < torch.tensor([[7], [7], [4]])
+    found = scaled(weights, torch.tensor([2.0, 5.0, 3.0]), real)
+    assert found.sum(1).tolist() == pytest.approx([2, 5, 3])
+    assert found[2].tolist() == [0.75] * 4 + [0] * 3
+
+
+def test_silence_spoils_no_batch(tokenize):
+    aligner = untrained().eval()
+    torch.nn.init.constant_(aligner.weight.bias, -1000.0)
+    frames, texts = Frames(torch.randn(3, 20, 12), torch.tensor([20, 20, 4]), CLOCK), ["go bed dog", "dog", "a go"]
+    loss, _ = aligner.loss(frames, texts, tokenize)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in aligner.parameters())
+    found = aligner.align(frames, [*texts[:2], None], tokenize)
+    assert found[:2] == [Unalignable("no speech is heard")] * 2
+    assert len(found[2]) == 0
 
 
 def test_a_delay_is_taken_off_and_every_token_keeps_a_frame(trained, unheard_toy, tokenize):

@@ -23,7 +23,7 @@ from ssr_connector.types import Alignment, Frames, Logged, Segments
 SCORER_KERNEL = 5
 FIRST_BIAS = -2.0  # about six tokens a second at 50 frames a second
 _OVERSHOOT = 0.1  # at a boundary the sum is to have passed the whole number, not to be about to
-_LEAST_WEIGHT = 1e-4  # a silent utterance still has weights that can be scaled
+_LEAST_WEIGHT = 1e-4  # of an utterance; below it is silent, and weights are noise that nothing is to be scaled from
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class CIF(TrainableAligner):
         weights, states = self(frames)
         tokens = [tokenize(text)[0] for text in transcripts]
         counts = torch.tensor([len(row) for row in tokens], device=weights.device)
-        fired = integrate_and_fire(states, scaled(weights, counts), frames.lengths)
+        fired = integrate_and_fire(states, scaled(weights, counts, frames.mask), frames.lengths)
         labels = torch.full(fired.values.shape[:2], -100, device=weights.device)
         for i, row in enumerate(tokens):
             known = [self.label_of.get(token, -100) for token in row]
@@ -107,7 +107,8 @@ class CIF(TrainableAligner):
         tokens = [None if text is None else tokenize(text) for text in transcripts]
         sums = [float("nan") if found is None else len(found[0]) for found in tokens]
         counts = torch.tensor(sums, device=weights.device)
-        weights = torch.where(counts.isnan()[:, None], weights, scaled(weights, counts))
+        silent = is_silent(weights).tolist()
+        weights = torch.where(counts.isnan()[:, None], weights, scaled(weights, counts, frames.mask))
         fired = integrate_and_fire(states, weights, frames.lengths)
         log_probs = self.output(fired.values).float().log_softmax(-1)  # [B, S, V]
         out: list[Alignment | Unalignable] = []
@@ -119,6 +120,8 @@ class CIF(TrainableAligner):
                 out.append(Unalignable("the transcript has no letter or digit"))
             elif len(found[0]) > n_frames:
                 out.append(Unalignable(f"{len(found[0])} tokens do not fit into {n_frames} frames"))
+            elif silent[i]:
+                out.append(Unalignable("no speech is heard"))
             else:
                 labels = [self.label_of.get(token) for token in found[0]]
                 scores = [float("nan") if k is None else float(log_probs[i, j, k]) for j, k in enumerate(labels)]
@@ -157,9 +160,20 @@ class CIF(TrainableAligner):
         return Alignment(text, tuple(ids), tuple(starts), tuple(placed), tuple(spans), n_frames, tuple(scores))
 
 
-def scaled(weights: Tensor, counts: Tensor) -> Tensor:
-    """Weights [B, T] that sum to the counts [B]."""
-    return weights * (counts / weights.sum(1).clamp(min=_LEAST_WEIGHT))[:, None]
+def scaled(weights: Tensor, counts: Tensor, real: Tensor | None = None) -> Tensor:
+    """Weights [B, T] that sum to the counts [B]; where all is silent, the real frames [B, T] have equal ones.
+
+    Without `real` those are the frames that have any weight.
+    """
+    real = weights > 0 if real is None else real
+    even = real * (counts / real.sum(1).clamp(min=1))[:, None]
+    by_weight = weights * (counts / weights.sum(1).clamp(min=_LEAST_WEIGHT))[:, None]
+    return torch.where(is_silent(weights)[:, None], even, by_weight)
+
+
+def is_silent(weights: Tensor) -> Tensor:
+    """Which utterances [B] have next to no weight [B, T] in them."""
+    return weights.sum(1) < _LEAST_WEIGHT
 
 
 def quantity_loss(weights: Tensor, counts: Tensor) -> Tensor:
