@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech, token_log_probs
+from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
 from ssr_connector.types import Alignment
 
 ALIGNMENT = Alignment("ab", (7, 8), (0, 2), (2, 4), ((0, 1), (1, 2)), 5)
@@ -33,13 +33,3 @@ def test_vectors_at_a_fixed_rate_stand_for_no_token_even_where_the_number_agrees
 def test_an_empty_piece_takes_no_place():
     batch = Sequences.build([[Piece.text([]), Piece.text([3, 4], scored=True)]], embed)
     assert batch.labels.tolist() == [[3, 4]]
-
-
-def test_log_probabilities_are_those_of_the_position_before():
-    logits = torch.randn(2, 4, 9)
-    labels = torch.tensor([[IGNORED, 3, IGNORED, 5], [IGNORED, IGNORED, 1, IGNORED]])
-    out = token_log_probs(logits, labels)
-    expected = torch.zeros(2, 3)
-    for b, i, t in ((0, 1, 3), (0, 3, 5), (1, 2, 1)):
-        expected[b, i - 1] = logits[b, i - 1].log_softmax(-1)[t]
-    assert torch.allclose(out, expected)

@@ -29,6 +29,7 @@ FAMILIES = {
     "smollm3": ("SmolLM3", GROUPED),
     "olmo2": ("Olmo2", GROUPED),  # norms behind the layers
     "gpt2": ("GPT2", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512}),  # no rotary, no gates
+    "bloom": ("Bloom", {"hidden_size": 32, "n_layer": 2, "n_head": 4}),  # positions by distance: no limit is named
     "neox": ("GPTNeoX", SHAPE | {"max_position_embeddings": 512}),
 }
 HEADS = {"gpt2": "GPT2LMHeadModel"}

@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -142,6 +143,17 @@ def test_continuation_kl_is_zero_where_speech_is_its_text(model, batch):
     assert worse.item() > 1e-4
 
 
+def test_a_continuation_of_nothing_has_something_before_it(model, batch, monkeypatch):
+    """An LLM without BOS, and an utterance of which a connector makes no vector."""
+    plant(model)
+    model.tokenizer.bos_token = None
+    objective = ContinueLikeText(model, Teacher(model.llm), new_tokens=3)
+    speech = batch.speech
+    heard = model.connect(speech.frames, speech.alignments)
+    speech.heard.extend(dataclasses.replace(s, vectors=s.vectors[:0], per_token=False) for s in heard)
+    assert objective(batch)[0].isfinite()
+
+
 def test_continuations_are_written_once_and_end_with_eos(model, batch, monkeypatch):
     plant(model)
     objective = ContinueLikeText(model, Teacher(model.llm), new_tokens=6)
@@ -218,6 +230,27 @@ def test_packed_documents_do_not_see_each_other(model):
     packed, _ = TextLM(model)(Batch(None, torch.tensor([first + second])))
     alone = [model.llm(torch.tensor([d]), labels=torch.tensor([d])).loss.item() * (len(d) - 1) for d in (first, second)]
     assert packed.item() == pytest.approx(sum(alone) / 7, rel=1e-4)
+
+
+def test_flash_attention_gets_packed_documents_as_one_row_with_the_same_loss(model, monkeypatch):
+    """It keeps documents apart in a batch of one row alone; it is not here, so this is what reaches the LLM."""
+    bos = model.prefix_ids[0]
+    ids = torch.tensor([[bos, 40, 41, bos, 42, 43], [44, 45, bos, 46, 47, 48]])
+    expected, _ = TextLM(model)(Batch(None, ids))
+    asked = []
+    forward = model.llm.forward
+
+    def watched(**inputs):
+        asked.append((inputs["input_ids"].shape, inputs["position_ids"].tolist()))
+        with monkeypatch.context() as patch:
+            patch.setattr(model.llm.config, "_attn_implementation", "sdpa")
+            return forward(**inputs)
+
+    monkeypatch.setattr(model.llm, "forward", watched)
+    monkeypatch.setattr(model.llm.config, "_attn_implementation", "flash_attention_2")
+    loss, _ = TextLM(model)(Batch(None, ids))
+    assert asked == [((1, 12), [[0, 1, 2, 0, 1, 2, 0, 1, 0, 1, 2, 3]])]
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_each_half_of_the_distillation_loss_can_stand_alone(model, batch):

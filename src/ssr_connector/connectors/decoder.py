@@ -10,6 +10,7 @@ from ssr_connector.config import ConnectorConfig
 from ssr_connector.connectors.blockwise import BLOCKWISE, Windows, register_blockwise_attention
 from ssr_connector.types import Segments
 
+LEAST_POSITIONS = 2048  # without rotary scaling this limits nothing; an LLM of relative positions (BLOOM) names none
 OWN_CLASS = ("llama", "mistral", "qwen2", "qwen3")  # pre-norm RMSNorm, gated MLP, rotary: the layers of METHOD §2
 
 
@@ -36,7 +37,7 @@ def layers_like(llm_config: Any, n_layers: int) -> Any:
         num_attention_heads=heads,
         num_key_value_heads=getattr(llm_config, "num_key_value_heads", None) or heads,
         head_dim=getattr(llm_config, "head_dim", None) or width // heads,
-        max_position_embeddings=llm_config.max_position_embeddings,
+        max_position_embeddings=getattr(llm_config, "max_position_embeddings", None) or LEAST_POSITIONS,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ssr_connector.base_models import unloadable
 from ssr_connector.errors import UserError
 
 
@@ -40,8 +41,7 @@ def load_embeddings(name: str, dtype: torch.dtype = torch.float32) -> TextEmbedd
                 name, config=shortened(config, 0), dtype=dtype, output_loading_info=True
             )
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"cannot load an LLM from {name!r}; check llm.name ({reason})") from error
+        raise unloadable("an LLM", name, "llm.name", error) from error
     table = llm.get_input_embeddings()
     where = next(key for key, module in llm.named_modules() if module is table)
     if f"{where}.weight" in told["missing_keys"]:

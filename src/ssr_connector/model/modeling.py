@@ -24,7 +24,7 @@ from ssr_connector.model import checkpoint
 from ssr_connector.model.configuration import SSRConfig
 from ssr_connector.model.processing import SPEECH_ID, prefix_ids
 from ssr_connector.model.scoring import Part, Score, score_pairs
-from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
+from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech, embedding_of
 from ssr_connector.types import Alignment, Frames, Waveform
 
 
@@ -104,9 +104,7 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
 
     def embed_tokens(self, token_ids: Tensor) -> Tensor:
         """The LLM's own input embeddings of token ids of any shape."""
-        table = self.llm.get_input_embeddings()
-        embeds: Tensor = table(token_ids.to(table.weight.device))
-        return embeds
+        return embedding_of(self.llm)(token_ids)
 
     # --- the flow ---
 

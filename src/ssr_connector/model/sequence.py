@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,6 +10,12 @@ from torch import Tensor
 from ssr_connector.types import Alignment
 
 IGNORED = -100
+
+
+def embedding_of(llm: Any) -> Callable[[Tensor], Tensor]:
+    """Token ids of any shape and device → the LLM's own input embeddings, where they are."""
+    table = llm.get_input_embeddings()
+    return lambda token_ids: table(token_ids.to(table.weight.device))
 
 
 @dataclass(frozen=True)
@@ -70,14 +77,3 @@ class Sequences:
         mask = pad(ones, batch_first=True, padding_side=side).to(embeds.device)
         targets = pad(labels, batch_first=True, padding_value=IGNORED, padding_side=side).to(embeds.device)
         return cls(embeds, mask, targets)
-
-
-def token_log_probs(logits: Tensor, labels: Tensor) -> Tensor:
-    """Log-probability of each label [B, N - 1] from the position before it; zero where the label is IGNORED.
-
-    logits [B, N, V], labels [B, N].
-    """
-    targets = labels[:, 1:]
-    log_probs = logits[:, :-1].float().log_softmax(-1)
-    picked = log_probs.gather(2, targets.clamp(min=0)[..., None])[..., 0]
-    return picked.masked_fill(targets == IGNORED, 0.0)

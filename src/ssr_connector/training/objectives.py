@@ -1,7 +1,7 @@
 """What is computed from a batch: one small class per objective, each a loss and what to log of it (METHOD §4)."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -18,11 +18,13 @@ from ssr_connector.model.adapter import without_adapter
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.processing import prompt_ids
 from ssr_connector.model.scoring import begun
-from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
+from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech, embedding_of
 from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
 from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.processes import anywhere
 from ssr_connector.types import Logged, Segments
+
+WRITTEN_TOKENS = 16  # that `continuation` asks the LLM for after each transcript
 
 
 class Objective(Protocol):
@@ -163,7 +165,7 @@ class ContinueLikeText:
         self,
         model: SSRForConditionalGeneration,
         teacher: Teacher,
-        new_tokens: int = 16,
+        new_tokens: int = WRITTEN_TOKENS,
         written: Continuations | None = None,
     ) -> None:
         self.model, self.teacher, self.new_tokens = model, teacher, new_tokens
@@ -179,13 +181,12 @@ class ContinueLikeText:
                 asked = missing or [0]
                 self._write(llm, [speech.ids[i] for i in asked], [contexts[i] for i in asked])
             endings = [Piece.text(self.written[key], scored=True) for key in speech.ids]
-            pairs = [[c, e] for c, e in zip(contexts, endings, strict=True)]
-            teacher = scored_log_probs(llm, pairs)
+            texts = [begun(self.model, [c, e]) for c, e in zip(contexts, endings, strict=True)]
+            teacher = scored_log_probs(llm, texts)
         start = Piece.text(self.model.prefix_ids)
         heard = hear(self.model, speech)
-        rows = [[start, Piece.speech(s), e] for s, e in zip(heard, endings, strict=True)]
-        student = scored_log_probs(self.model.llm, rows)
-        loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+        rows = [begun(self.model, [start, Piece.speech(s), e]) for s, e in zip(heard, endings, strict=True)]
+        loss = divergence(scored_log_probs(self.model.llm, rows), teacher)
         return loss, {"continuation_kl": loss.item()}
 
     def _write(self, llm: Any, keys: Sequence[str], contexts: Sequence[Piece]) -> None:
@@ -207,8 +208,8 @@ class ContinueLikeText:
 class TextLM:
     """Next-token prediction on written text alone: what multitask training adds.
 
-    Each document of a packed row counts its own positions, by which transformers keeps packed documents apart, and its
-    first token is not predicted from the document before.
+    Each document of a packed row counts its own positions, by which transformers keeps packed documents apart (flash
+    attention: those of one row alone), and its first token is not predicted from the document before.
     """
 
     def __init__(self, model: SSRForConditionalGeneration) -> None:
@@ -220,6 +221,8 @@ class TextLM:
             raise ValueError("the objective `text` needs text data")
         ids = batch.text.to(next(self.model.llm.parameters()).device)
         positions = document_positions(ids, self.model.prefix_ids, self.model.end_ids)
+        if "flash" in (self.model.llm.config._attn_implementation or ""):
+            ids, positions = ids.view(1, -1), positions.view(1, -1)
         logits = self.model.llm(input_ids=ids, position_ids=positions, use_cache=False).logits
         targets = ids.masked_fill(positions == 0, IGNORED)[:, 1:]
         loss = nn.functional.cross_entropy(
@@ -282,8 +285,7 @@ class PredictLikeText:
             as_text = [Piece.text(list(s.alignment.token_ids), scored=True) for s in heard]
             texts = [begun(self.model, [start, t]) for t in as_text]
             teacher = scored_log_probs(llm, texts)
-        student = scored_log_probs(self.model.llm, rows)
-        loss = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+        loss = divergence(scored_log_probs(self.model.llm, rows), teacher)
         return loss, {"text_kl": loss.item()}
 
 
@@ -337,17 +339,16 @@ def needs_llm(config: TrainingSection) -> bool:
     return deeper or "llm" in config.train or not set(config.objectives) <= {"distil", "quantity"}
 
 
-def embedding_of(llm: Any) -> Callable[[Tensor], Tensor]:
-    """Token ids of any shape and device → the LLM's input embeddings."""
-    table = llm.get_input_embeddings()
-    return lambda token_ids: table(token_ids.to(table.weight.device))
-
-
 def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]]) -> Tensor:
     """Next-token log-probabilities at every scored token of a batch of rows [tokens, V]."""
     batch = Sequences.build(rows, embedding_of(llm))
     logits: Tensor = llm(inputs_embeds=batch.embeds, attention_mask=batch.mask, use_cache=False).logits
     return logits[:, :-1][batch.labels[:, 1:] != IGNORED].float().log_softmax(-1)
+
+
+def divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """KL of the student's next tokens to the teacher's, both as log-probabilities [tokens, V]; mean over tokens."""
+    return nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
 
 
 TEACHERS = {"continuation", "text_kl"}  # objectives that hold the LLM as it was at the start

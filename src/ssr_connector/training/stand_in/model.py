@@ -18,7 +18,7 @@ from ssr_connector.model.embeddings import TextEmbeddings, shortened
 from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.footprint import GIB, for_real, hollow
 from ssr_connector.training.learning import let_learn
-from ssr_connector.training.objectives import TEACHERS, needs_llm
+from ssr_connector.training.objectives import TEACHERS, WRITTEN_TOKENS, needs_llm
 from ssr_connector.training.stand_in.base import (
     Parts,
     Speech,
@@ -30,8 +30,6 @@ from ssr_connector.training.stand_in.base import (
     weight_bytes,
 )
 from ssr_connector.types import Segments
-
-WRITTEN_TOKENS = 16  # that `continuation` asks the LLM for
 
 
 @dataclass
