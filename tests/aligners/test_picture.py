@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ssr_connector.aligners.formats import TimedUtterance
-from ssr_connector.aligners.picture import draw
+from ssr_connector.aligners.picture import check_drawable, draw
+from ssr_connector.errors import UserError
 from ssr_connector.types import TimedWord, Waveform
 
 SVG, HREF = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
@@ -58,6 +59,24 @@ def test_words_and_tokens_lie_where_they_were_spoken(tmp_path):
         pixels = pixels[::-1]
     brightest = pixels[..., :3].sum(-1).mean(1).argmax() / len(pixels)
     assert brightest == pytest.approx(2 / 8, abs=0.02)  # kHz, from below
+
+
+def test_dollars_are_no_formula(tmp_path):
+    text = "$5 { $6"
+    utterance = TimedUtterance("u", text, 1.0, (TimedWord(text, 0.2, 0.8),), (TimedWord(text, 0.2, 0.8),))
+    svg = drawn(tmp_path / "a.svg", utterance, Waveform(np.zeros(16_000, np.float32), 16_000))
+    texts = ["".join(t.itertext()) for t in svg.iter(f"{SVG}text")]
+    assert texts.count(text) == 2
+    assert f"u: {text}" in texts
+
+
+def test_only_endings_of_pictures_can_be_drawn(tmp_path):
+    blip = Waveform(np.zeros(1000, np.float32), 16_000)
+    for name in ("a.svg", "a.PNG", "a"):
+        check_drawable(tmp_path / name)
+        draw(tmp_path / name, TimedUtterance("u", "", 0.0625, ()), blip)
+    with pytest.raises(UserError, match=r"a\.foo is no picture .* \.png, "):
+        check_drawable(tmp_path / "a.foo")
 
 
 def test_a_recording_shorter_than_a_window_has_no_spectrogram(tmp_path):

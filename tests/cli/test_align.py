@@ -145,6 +145,7 @@ def test_scores_are_shown_and_written(tiny_corpus, tiny_aligner, tmp_path, capsy
         (["--aligner", "uniform"], "give --text"),
         (["--aligner", "uniform", "--text", "—"], "no word"),
         (["--format", "srt", "--text", "a"], "no format 'srt'"),
+        (["--plot", "x.foo", "--aligner", "uniform", "--text", "a"], "x.foo is no picture"),
         (["--frames", "x", "--text", "a"], "--frames goes with a corpus"),
         (["--jobs", "2", "--text", "a"], "--jobs goes with a corpus"),
         (["--engine", "ray", "--text", "a"], "--engine goes with a corpus"),

@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from ssr_connector.aligners.formats import FORMATS
+    from ssr_connector.aligners.picture import check_drawable
     from ssr_connector.aligners.word_corpus import is_word_aligner
     from ssr_connector.errors import UserError
 
@@ -83,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise UserError(f"there is no format {unknown[0]!r}: choose from {', '.join(FORMATS)}")
+    if args.plot:
+        check_drawable(args.plot)
     if not first.exists():
         raise UserError(f"there is no recording, table or manifest {first}")
     of_cuts = is_cuts(first)
