@@ -1,3 +1,6 @@
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import soundfile
@@ -5,8 +8,11 @@ from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.supervision import AlignmentItem
 
 from ssr_connector.config import AugmentSection
+from ssr_connector.data.audio import AudioError
 from ssr_connector.data.augment import Augmentation, Noise, find_recordings, perturbed, perturbed_s
+from ssr_connector.data.cuts import read_cuts
 from ssr_connector.data.noise import active_power
+from ssr_connector.encoders.source import EncodedFrames
 from ssr_connector.errors import UserError
 from ssr_connector.types import Waveform
 
@@ -154,6 +160,19 @@ def test_a_table_names_noises_too(noises, tmp_path):
 def test_what_cannot_be_is_refused(section, message):
     with pytest.raises(UserError, match=message):
         Augmentation(AugmentSection(**section), 0)
+
+
+@pytest.mark.parametrize("option", ["noise", "reverb"])
+def test_a_bad_noise_is_not_taken_for_a_bad_utterance(option, tiny_corpus, tmp_path):
+    cut = next(iter(read_cuts(tiny_corpus / "dev.jsonl.gz")))
+    flac = tmp_path / "bad.flac"
+    soundfile.write(flac, np.random.default_rng(0).normal(0, 0.1, RATE), RATE)
+    flac.write_bytes(flac.read_bytes()[:-2000])  # its header is whole
+    change = Augmentation(AugmentSection(**{option: str(tmp_path), f"{option}_share": 1.0}), 0)
+    source = EncodedFrames(SimpleNamespace(clock=SimpleNamespace(sampling_rate_hz=RATE)))
+    with pytest.raises(UserError, match=rf"^augment\.{option}: .*bad\.flac: truncated or damaged") as caught:
+        source.read([cut], partial(change, 0))
+    assert not isinstance(caught.value, AudioError)  # which would leave the utterance out
 
 
 def test_a_bad_noise_is_named_before_training(noises):

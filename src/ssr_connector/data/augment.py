@@ -14,7 +14,7 @@ from lhotse.augmentation import Speed
 from lhotse.utils import compute_num_samples, perturb_num_samples
 
 from ssr_connector.config import AugmentSection
-from ssr_connector.data.audio import inspect_audio, load_audio
+from ssr_connector.data.audio import AudioError, inspect_audio, load_audio
 from ssr_connector.data.noise import Samples, mix, speech_shaped_noise
 from ssr_connector.data.reverb import random_room, reverberate
 from ssr_connector.data.table import audio_of_table, is_table
@@ -105,10 +105,10 @@ class Noise:
         """So many samples from a place, told as a share of the room there is; again and again if it is too short."""
         wanted_s = n_samples / rate
         if wanted_s >= self.duration_s:
-            return np.resize(load_audio(self.path, rate).samples, n_samples)
+            return np.resize(loaded("augment.noise", self.path, rate), n_samples)
         start_s = share * (self.duration_s - wanted_s)
-        part = load_audio(self.path, rate, start_s, min(start_s + wanted_s, self.duration_s))
-        return np.resize(part.samples, n_samples)  # resampling may round to one sample less
+        part = loaded("augment.noise", self.path, rate, start_s, min(start_s + wanted_s, self.duration_s))
+        return np.resize(part, n_samples)  # resampling may round to one sample less
 
 
 def find_recordings(option: str, source: str) -> list[Noise]:
@@ -129,7 +129,15 @@ def find_recordings(option: str, source: str) -> list[Noise]:
 @lru_cache(KEPT_RESPONSES)
 def read_response(path: Path, rate: int) -> Samples:
     """A measured impulse response, the average of its channels."""
-    return load_audio(path, rate).samples
+    return loaded("augment.reverb", path, rate)
+
+
+def loaded(option: str, path: Path, rate: int, start_s: float | None = None, end_s: float | None = None) -> Samples:
+    """A recording to change others by, or a part of it. Raises UserError, as an AudioError would be the others'."""
+    try:
+        return load_audio(path, rate, start_s, end_s).samples
+    except AudioError as error:
+        raise UserError(f"{option}: {error}, or take it out of there") from error
 
 
 def perturbed(cut: Any, speed: float) -> Any:
