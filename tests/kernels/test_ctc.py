@@ -122,6 +122,23 @@ def test_best_path_respects_lengths():
     assert empty.labels.tolist() == []
 
 
+def test_the_best_path_of_no_scores_is_an_error_and_not_silence():
+    log_probs, n = torch.zeros(2, 4, 3), torch.tensor([4, 3])
+    for value in (float("nan"), float("inf")):
+        odd = log_probs.clone()
+        odd[1, 3, 1] = value  # padding is not read
+        assert len(ctc_best_path(odd, n)) == 2
+        odd[1, 2, 1] = value
+        with pytest.raises(ValueError, match="item 1 hold values that are no scores"):
+            ctc_best_path(odd, n)
+    with pytest.raises(ValueError, match="within 0 … 4"):
+        ctc_best_path(log_probs, torch.tensor([5, 4]))
+    with pytest.raises(ValueError, match="input lengths have the shape"):
+        ctc_best_path(log_probs, torch.tensor([4]))
+    with pytest.raises(ValueError, match="floating"):
+        ctc_best_path(log_probs.long(), n)
+
+
 def test_blank_as_target_is_an_error(face):
     with pytest.raises(ValueError, match="blank"):
         ctc_forced_align(torch.zeros(1, 3, 3), torch.tensor([[0]]), torch.tensor([3]), torch.tensor([1]))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ssr_connector.kernels import native, reference
-from ssr_connector.kernels.inputs import check_lengths, checked_scores, on_gpu, refuse_not_a_number
+from ssr_connector.kernels.inputs import check_lengths, checked_scores, not_a_number, on_gpu, refuse_not_a_number
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,19 @@ def _slowly(
 
 
 def ctc_best_path(log_probs: Tensor, lengths: Tensor, blank: int = 0) -> list[BestPath]:
-    """The most probable label in every frame, repeats merged and blanks dropped: log_probs [B, T, V], lengths [B]."""
-    best, ids = log_probs.detach().to("cpu", torch.float32).max(-1)
+    """The most probable label in every frame, repeats merged and blanks dropped: log_probs [B, T, V], lengths [B].
+
+    On the processor, wherever the scores are. Raises ValueError where shapes or lengths do not fit, or a score within
+    the lengths is NaN or +inf.
+    """
+    log_probs = checked_scores(log_probs)
+    frames = check_lengths("input", lengths, *log_probs.shape[:2])
+    best, ids = (x.cpu() for x in log_probs.max(-1))
     paths = []
-    for score, row, n in zip(best, ids, lengths.tolist(), strict=True):
+    for i, (score, row, n) in enumerate(zip(best, ids, frames.tolist(), strict=True)):
         row, score = row[:n], score[:n]
+        if not bool((score < torch.inf).all()):
+            raise not_a_number(i)
         change = torch.ones(n, dtype=torch.bool)
         change[1:] = row[1:] != row[:-1]
         starts = change.nonzero().flatten()
