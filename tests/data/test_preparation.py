@@ -94,6 +94,14 @@ def test_everything_bad_is_rejected_counted_and_listed(tmp_path: Path) -> None:
     assert summary.rejected["duplicate id"] == 1
 
 
+def test_of_equal_ids_the_first_good_one_is_kept(tmp_path: Path) -> None:
+    sound(tmp_path / "a.wav")
+    rows = [("none.wav", "Lost."), ("a.wav", " "), ("a.wav", "Kept."), ("a.wav", "Again.")]
+    summary = prepare(table(tmp_path, *(("u", *row) for row in rows)), tmp_path / "out")
+    assert [cut.supervisions[0].text for cut in read_cuts(tmp_path / "out/cuts.jsonl.gz")] == ["Kept."]
+    assert summary.rejected == {"missing file": 1, "empty transcript": 1, "duplicate id": 1}
+
+
 def test_long_utterances_are_rejected_by_the_limit(tmp_path: Path) -> None:
     source = table(tmp_path, ("a", "a.wav", "Hi.", ""), ("b", "a.wav", "Hi.", "0.9"), columns="id audio text end_s")
     sound(tmp_path / "a.wav")

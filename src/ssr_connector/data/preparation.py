@@ -161,10 +161,9 @@ def detect(source: Path) -> str:
 
 
 def screen(items: Iterable[Entry | Rejected]) -> tuple[list[Entry], list[Rejected]]:
-    """Part usable entries from those that ids and transcripts alone rule out; of equal ids the first is kept."""
+    """Part usable entries from those that ids and transcripts alone rule out."""
     entries: list[Entry] = []
     rejected: list[Rejected] = []
-    seen: set[str] = set()
     for item in items:
         if isinstance(item, Rejected):
             rejected.append(item)
@@ -176,13 +175,10 @@ def screen(items: Iterable[Entry | Rejected]) -> tuple[list[Entry], list[Rejecte
             reason, detail = "not Unicode text", "bytes that are not UTF-8, or half of a surrogate pair"
         elif "\0" in str(item.audio):
             reason, detail = "no audio path", "there is a NUL character in it"
-        elif item.id in seen:
-            reason, detail = "duplicate id", "the first utterance with this id is kept"
         elif not item.text.strip():
             reason, detail = "empty transcript", "write down what is said"
         elif not is_speakable(item.text):
             reason, detail = "unspeakable transcript", f"no letter and no digit in {item.text!r}"
-        seen.add(item.id)
         if reason:
             rejected.append(Rejected(item.id, str(item.audio), reason, detail))
         else:
@@ -202,12 +198,16 @@ def _is_writable(entry: Entry) -> bool:
 def judge(
     entries: Sequence[Entry], facts: Facts, max_duration_s: float, min_duration_s: float = 0.0
 ) -> tuple[list[Entry], list[Rejected]]:
-    """Part entries whose recording holds them from those whose does not."""
+    """Part entries whose recording holds them from those whose does not; of equal ids the first good one is kept."""
     fit: list[Entry] = []
     rejected: list[Rejected] = []
+    seen: set[str] = set()
     for entry in entries:
         verdict = _fault(entry, facts[entry.audio], max_duration_s, min_duration_s)
+        if verdict is None and entry.id in seen:
+            verdict = "duplicate id", "the first good utterance with this id is kept"
         if verdict is None:
+            seen.add(entry.id)
             fit.append(entry)
         else:
             rejected.append(Rejected(entry.id, str(entry.audio), *verdict))
