@@ -1,6 +1,7 @@
 """`ssr align` as a user types it."""
 
 import gzip
+import json
 import math
 import shutil
 
@@ -26,6 +27,23 @@ def test_a_table_becomes_files_in_every_format(tiny_corpus, tmp_path, capsys):
     assert len(list((tmp_path / "a" / "textgrid").iterdir())) == 16
     with gzip.open(tmp_path / "a" / "cuts.jsonl.gz", "rt") as lines:
         assert len(list(lines)) == 16
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".ndjson"])
+def test_a_table_may_be_json_lines_and_so_may_cuts(suffix, tiny_corpus, tmp_path, capsys):
+    folder = tiny_corpus.parent
+    rows = [
+        dict(zip(("audio", "text", "id"), r.split("\t"), strict=True))
+        for r in (folder / "table.tsv").read_text().splitlines()[1:4]
+    ]
+    table, cuts = tmp_path / f"table{suffix}", tmp_path / "cuts.jsonl"
+    table.write_text("".join(json.dumps(r | {"audio": str(folder / r["audio"])}) + "\n" for r in rows))
+    cuts.write_bytes(gzip.decompress((tiny_corpus / "dev.jsonl.gz").read_bytes()))
+    command = ["align", "--aligner", "uniform", "--out", str(tmp_path / "a")]
+    assert main([*command, str(table)]) == 0
+    assert "3 utterances aligned" in capsys.readouterr().out
+    assert main([*command, str(cuts)]) == 0
+    assert "4 utterances aligned" in capsys.readouterr().out
 
 
 def test_word_times_become_frames_and_tokens(tiny_corpus, tiny_encoder, tiny_llm, tmp_path):

@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.aligners.formats import FORMATS
     from ssr_connector.aligners.picture import check_drawable
     from ssr_connector.aligners.word_corpus import is_word_aligner
+    from ssr_connector.data.table import is_table
     from ssr_connector.errors import UserError
 
     console = Console(highlight=False, markup=False)
@@ -88,8 +89,7 @@ def run(args: argparse.Namespace) -> int:
         check_drawable(args.plot)
     if not first.exists():
         raise UserError(f"there is no recording, table or manifest {first}")
-    of_cuts = is_cuts(first)
-    of_corpus = of_cuts or first.is_dir() or first.suffix in (".tsv", ".csv")
+    of_corpus = is_cuts(first) or first.is_dir() or is_table(first)
     if of_corpus:
         refuse(args, ["text"], f"goes with one recording, not with {first}")
     else:
@@ -140,10 +140,14 @@ def refuse_overwriting(args: argparse.Namespace, formats: Sequence[str]) -> None
 
 
 def is_cuts(source: Path) -> bool:
-    """Whether it is cuts that `ssr prepare` made: a manifest or a Shar folder."""
+    """Whether it is cuts that `ssr prepare` made: a manifest or a Shar folder. JSON lines may also be a table."""
+    from ssr_connector.data.lines import read_objects
     from ssr_connector.data.shar import is_shar
 
-    return source.name.endswith((".jsonl", ".jsonl.gz")) or is_shar(source)
+    if source.suffix == ".jsonl":
+        first = next((row for _, row in read_objects(source) if isinstance(row, dict)), {})
+        return "audio" not in first
+    return source.name.endswith(".jsonl.gz") or is_shar(source)
 
 
 def manifests(sources: Sequence[Path], out: Path, engine: "Engine", console: Any) -> list[Path]:
