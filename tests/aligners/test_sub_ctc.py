@@ -105,6 +105,23 @@ def test_planted_tokens_get_their_frames(forced):
     assert list(zip(out.starts, out.ends, strict=True)) == [(2, 8), (10, 15), (15, 19), (19, 22)]
 
 
+@pytest.mark.parametrize("path", [[1, 3, 1, 3], [1, 4, 3, 4], [1, 2, 3, 1]])
+def test_more_words_heard_than_there_are_frames_share_them(path):
+    class TwoSteps(Planted):
+        def forward(self, frames):
+            return super().forward(Frames(frames.values.unflatten(2, (2, -1)).flatten(1, 2), frames.lengths * 2, CLOCK))
+
+    made = TwoSteps(dataclasses.replace(aligner().config, upsample=2), 12)  # " be", "d", " go", ".", "dog"
+    values = torch.zeros(3, 4, len(made.pieces) + 1)
+    values[:, torch.arange(4), torch.tensor(path)] = 8.0
+    frames = Frames(values.view(3, 2, -1), torch.tensor([2, 1, 2]), CLOCK)
+    found = made.align(frames, [None] * 3, tokenize)
+    said = "".join(made.pieces[k - 1] for k in path).strip()
+    assert [a.text for a in found] == [said, "".join(made.pieces[k - 1] for k in path[:2]).strip(), said]
+    assert found[0].ends[-1] == 2
+    assert set(zip(found[1].starts, found[1].ends, strict=True)) == {(0, 1)}
+
+
 def test_it_is_saved_and_built_again_exactly():
     torch.manual_seed(0)
     made = aligner().eval()

@@ -260,14 +260,19 @@ def split_blanks(
 def coarser(steps: Sequence[Span], word_of: Sequence[int], n_frames: int, upsample: int) -> list[Span]:
     """Frames of labels whose place is known in steps, `upsample` of them a frame.
 
-    Words are disjoint and have a frame each; the labels of a word share its frames where there are too few.
+    Words are disjoint and have a frame each; the labels of a word share its frames where there are too few, and so do
+    the words of a hypothesis that has more than there are frames.
     """
     if upsample == 1:
         return list(steps)
     groups = [list(group) for _, group in itertools.groupby(range(len(steps)), lambda k: word_of[k])]
     starts = [steps[group[0]][0] // upsample for group in groups]
     ends = [-(-steps[group[-1]][1] // upsample) for group in groups]
+    if len(groups) <= n_frames:
+        placed = in_order(list(zip(starts, ends, strict=True)), n_frames)
+    else:
+        placed = divide_evenly(0, n_frames, len(groups))
     out: list[Span] = []
-    for group, (start, end) in zip(groups, in_order(list(zip(starts, ends, strict=True)), n_frames), strict=True):
+    for group, (start, end) in zip(groups, placed, strict=True):
         out += divide(start, end, [-(-steps[k][1] // upsample) for k in group])
     return out
