@@ -20,8 +20,16 @@ def test_the_normalised_transcript_is_taken(tmp_path: Path) -> None:
     assert second.custom == {}
     assert isinstance(third, Entry)
     assert third.text == "Only raw"
+    assert not is_ljspeech(tmp_path)
+    (tmp_path / "wavs").mkdir()
     assert is_ljspeech(tmp_path)
     assert not is_ljspeech(tmp_path / "wavs")
+
+
+def test_another_corpus_in_this_layout_is_not_taken_for_her(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("sentence_7|Guten Tag.|Guten Tag.\nLJ001-0001|Hi.|Hi.\n", encoding="utf-8")
+    found = [(e.speaker, e.language) for e in read_ljspeech(tmp_path) if isinstance(e, Entry)]
+    assert found == [(None, None), ("LJ", "en")]
 
 
 def test_a_line_with_other_fields_is_rejected(tmp_path: Path) -> None:

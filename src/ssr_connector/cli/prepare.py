@@ -19,7 +19,7 @@ EPILOG = """\
 SOURCE is one of
   table        TSV, CSV or JSON lines with the columns audio (path, relative to the table) and text;
                optional: id, speaker, language, start_s and end_s (a part of the recording, in seconds)
-  ljspeech     the folder of LJSpeech in its original layout (metadata.csv, wavs/)
+  ljspeech     the folder of LJSpeech, or of another corpus in its layout (metadata.csv, wavs/)
   librispeech  the folder of LibriSpeech, or of one of its subsets, in its original layout
   mls          a language folder of Multilingual LibriSpeech (mls_german), or one of its subsets;
                --subset train, dev or test (default: all that are there)
