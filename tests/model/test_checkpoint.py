@@ -153,6 +153,17 @@ def test_a_spoilt_checkpoint_is_refused_in_one_sentence(world, how, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_number_format_that_is_not_known_is_refused(world):
+    file = world / "run" / "model" / "config.json"
+    values = json.loads(file.read_text())
+    assert values["llm_dtype"] == "float32"
+    file.write_text(json.dumps({key: value for key, value in values.items() if key != "llm_dtype"}))
+    assert load(file.parent).llm.dtype == torch.float32  # of an older version
+    file.write_text(json.dumps(values | {"llm_dtype": "float8"}))
+    with pytest.raises(UserError, match=r"has llm_dtype 'float8', which .* does not know"):
+        load(file.parent)
+
+
 @pytest.mark.parametrize("part", ["connector", "aligner"])
 @pytest.mark.parametrize(("newer", "told"), [({"colour": 3}, "colour"), ({"type": "telepathy"}, "type 'telepathy'")])
 def test_what_a_newer_version_wrote_is_refused_by_name(world, part, newer, told):

@@ -42,8 +42,10 @@ def test_a_frozen_llm_may_be_kept_in_bfloat16(recipe_of, tmp_path):
         recipe_of("distill", "--training.steps=3", "--llm.dtype=bfloat16", out=tmp_path / "half"), lambda *_: None
     )
     assert losses(tmp_path / "half") == pytest.approx(losses(tmp_path / "full"), rel=0.02)
-    model = SSRForConditionalGeneration.from_pretrained(str(tmp_path / "half" / "model"), dtype=torch.bfloat16)
+    model = SSRForConditionalGeneration.from_pretrained(str(tmp_path / "half" / "model"))  # as it was trained
     assert {p.dtype for p in model.llm.parameters()} == {torch.bfloat16}
+    other = SSRForConditionalGeneration.from_pretrained(str(tmp_path / "half" / "model"), dtype=torch.float32)
+    assert {p.dtype for p in other.llm.parameters()} == {torch.float32}
     assert {p.dtype for p in model.connector.parameters()} == {torch.float32}
 
 

@@ -191,6 +191,16 @@ def test_stage_2_trains_the_llm_alone_and_saves_it(recipe_of, distilled, tmp_pat
     assert changed == {"llm"}
 
 
+def test_development_figures_do_not_depend_on_how_recordings_fall_into_batches(recipe_of, tmp_path):
+    words = ["--training.steps=1", "--training.lr=0", "--connector.dropout=0"]
+    found = [
+        stages.train_connector(recipe_of("distill", *words, f"--training.batch_s={s}", out=tmp_path / str(s)), quiet)
+        for s in (3, 7, 60)
+    ]
+    assert [f["dev_loss"] for f in found] == pytest.approx([found[0]["dev_loss"]] * 3, rel=1e-5)
+    assert [f["dev_cosine"] for f in found] == pytest.approx([found[0]["dev_cosine"]] * 3, rel=1e-4)
+
+
 @pytest.mark.parametrize("dev", [True, False])
 def test_development_text_is_measured_whole_with_or_without_speech(dev, recipe_of, distilled, base, tmp_path):
     words = [f"--training.start_from={distilled / 'model'}", "--training.steps=1", "--training.lr=0"]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ssr_connector.model.modeling import SSRForConditionalGeneration
 
 SCALE_TOKENS = 4096  # whose embeddings, as the LLM scales them, say how large a new connector's vectors are to be
+LLM_DTYPES = {name: getattr(torch, name) for name in ("float64", "float32", "bfloat16", "float16")}
 PROCESSOR_FILE = "processor_config.json"
 
 
@@ -33,6 +34,7 @@ def save(model: "SSRForConditionalGeneration", path: str | Path) -> None:
     path = Path(path)
     config = SSRConfig.from_dict(model.config.to_dict())
     config.aligner = model.aligner.to_dict()
+    config.llm_dtype = str(model.llm.get_input_embeddings().weight.dtype).removeprefix("torch.")
     config.encoder_name, config.llm_name = (relative(n, path) for n in (config.encoder_name, config.llm_name))
     config.architectures = [type(model).__name__]
     state = drop_shared({k: v for k, v in model.state_dict().items() if is_kept(k, config)})
@@ -60,7 +62,10 @@ def read_config(path: Path) -> SSRConfig:
         raise UserError(f"{path / MODEL_CONFIG} is damaged; use an older checkpoint") from error
     if config.model_type != SSRConfig.model_type or not config.connector:
         raise UserError(f"{path} holds a {config.model_type!r}, not an SSR-Connector")
-    refuse_newer(path / MODEL_CONFIG, [*unknown_connector(config.connector), *unknown_keys(config.aligner)])
+    unknown_dtype = [] if config.llm_dtype in LLM_DTYPES else [f"llm_dtype {config.llm_dtype!r}"]
+    refuse_newer(
+        path / MODEL_CONFIG, [*unknown_dtype, *unknown_connector(config.connector), *unknown_keys(config.aligner)]
+    )
     config.encoder_name, config.llm_name = (resolve(n, path) for n in (config.encoder_name, config.llm_name))
     return config
 
@@ -75,11 +80,14 @@ def what_it_is(path: Path) -> str:
 
 
 def load(cls: type["SSRForConditionalGeneration"], path: str | Path, **kwargs: Any) -> "SSRForConditionalGeneration":
-    """Build the model of a checkpoint folder. `kwargs` go to the LLM's `from_pretrained` (dtype, device_map, …)."""
+    """Build the model of a checkpoint folder. `kwargs` go to the LLM's `from_pretrained` (dtype, device_map, …).
+
+    Without a dtype the LLM is kept as it was when this was trained.
+    """
     kwargs.pop("config", None)  # Auto classes hand over what is read here anyway
     path = Path(path)
     config = read_config(path)
-    model = build(cls, config, **kwargs)
+    model = build(cls, config, **{"dtype": LLM_DTYPES[config.llm_dtype], **kwargs})
     try:
         state = load_file(path / MODEL_WEIGHTS)
     except (SafetensorError, OSError) as error:

@@ -14,6 +14,7 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         encoder_padded: whether Whisper hears windows filled up with silence; other encoders never do.
         llm_name: the text LLM, likewise.
         encoder_width, llm_width: their widths when this was trained; other ones are refused on loading.
+        llm_dtype: number format of the LLM's weights where this was trained, in which they are loaded again.
         llm_identity: what tells the LLM from others of that width (`llm_identity`); empty in older checkpoints.
         aligner: type and values of the aligner's configuration.
         connector: values of `ConnectorConfig`.
@@ -35,6 +36,7 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         llm_name: str = "",
         encoder_width: int = 0,
         llm_width: int = 0,
+        llm_dtype: str = "float32",
         llm_identity: dict[str, Any] | None = None,
         aligner: dict[str, Any] | None = None,
         connector: dict[str, Any] | None = None,
@@ -50,6 +52,7 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         self.llm_name = llm_name
         self.encoder_width = encoder_width
         self.llm_width = llm_width
+        self.llm_dtype = llm_dtype
         self.llm_identity = llm_identity or {}
         self.aligner = aligner or {}
         self.connector = connector or {}

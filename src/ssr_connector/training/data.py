@@ -136,7 +136,8 @@ def text_batches(
     if path == SELF:
         section = recipe.training
         file = Path(recipe.out) / REHEARSAL
-        path = str(write_rehearsal(model, file, section.rehearsal_tokens, section.text_block, recipe.seed))
+        with processes().main_process_first():  # the others find it written
+            path = str(write_rehearsal(model, file, section.rehearsal_tokens, section.text_block, recipe.seed))
     section, documents = recipe.training, Documents(Path(path))
     window_tokens = max(WINDOW_TOKENS, section.batch_tokens)
     record = None

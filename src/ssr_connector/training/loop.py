@@ -152,7 +152,7 @@ def train(
             shown = bool(config.evaluate_every) and "llm" in config.train and at.step == 0
             if evaluate and (watched or shown):
                 room.enter(at.step, "the development data")
-                before = measured(accelerator, student, evaluate)  # what is lost is lost since then
+                before = measured(student, evaluate)  # what is lost is lost since then
                 if log:
                     log.write(at.step, before)
                 if guard and watched:
@@ -176,7 +176,7 @@ def train(
                 evaluated = evaluate and (last or (config.evaluate_every and at.step % config.evaluate_every == 0))
                 if evaluate and evaluated:
                     room.enter(at.step, "the development data")
-                    figures |= measured(accelerator, student, evaluate)
+                    figures |= measured(student, evaluate)
                     student.train()
                     if guard and not guard.allows(at, figures["dev_text"]):
                         stop, figures["went_back_to"] = True, float(guard.go_back())
@@ -289,10 +289,10 @@ def averaged(accelerator: Any, figures: Logged) -> Logged:
     return dict(zip(figures, accelerator.reduce(values, "mean").tolist(), strict=True))
 
 
-def measured(accelerator: Any, student: Student, evaluate: Callable[[], Logged]) -> Logged:
+def measured(student: Student, evaluate: Callable[[], Logged]) -> Logged:
     """What `evaluate` finds, under names that say that it is of development data."""
     student.eval()
-    return {f"dev_{k}": v for k, v in averaged(accelerator, evaluate()).items()}
+    return {f"dev_{k}": v for k, v in evaluate().items()}
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ssr_connector.files import replace_folder
+from ssr_connector.types import Logged
 
 
 def on_cpu() -> bool:
@@ -28,6 +29,17 @@ def anywhere(found: bool) -> bool:
     from accelerate.utils import reduce
 
     return bool(reduce(torch.tensor(float(found), device=processes().device), "sum") > 0)
+
+
+def summed(figures: Logged) -> Logged:
+    """Each figure's sum over all processes, of which some may lack it. All ask at once."""
+    from accelerate.utils import gather_object
+
+    total: Logged = {}
+    for found in gather_object([figures]):
+        for name, value in found.items():
+            total[name] = total.get(name, 0.0) + value
+    return total
 
 
 @contextlib.contextmanager

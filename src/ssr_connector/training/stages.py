@@ -40,7 +40,7 @@ from ssr_connector.training.fitted import Fitted
 from ssr_connector.training.learning import let_learn
 from ssr_connector.training.loop import Progress, Student, Weighted, train
 from ssr_connector.training.objectives import AlignerLoss, TextLM, build_objectives, needs_llm
-from ssr_connector.training.processes import processes
+from ssr_connector.training.processes import processes, summed
 from ssr_connector.training.run import inherit, is_begun, open_run
 from ssr_connector.training.sharding import is_sharded
 from ssr_connector.training.unreadable import Unreadable
@@ -314,7 +314,10 @@ def prepare_llm(model: SSRForConditionalGeneration, config: TrainingSection) -> 
 
 
 class DevLoss:
-    """Means of figures over the development data: of objectives on its speech, and of others on its text."""
+    """Means of figures over all development data: of objectives on its speech, and of others on its text.
+
+    A batch of speech counts by its tokens, so that means hardly depend on how recordings fall into batches.
+    """
 
     def __init__(
         self,
@@ -334,7 +337,8 @@ class DevLoss:
         figures: Logged = {}
         if self.speech is not None:
             with contextlib.closing(self.speech.epoch(0, self.workers)) as heard:
-                figures |= self.means(((1, Batch(batch, None)) for batch in heard), self.of_speech)
+                spoken = ((sum(map(len, batch.alignments)), Batch(batch, None)) for batch in heard)
+                figures |= self.means(spoken, self.of_speech)
         if self.text is not None:
             read = ((len(rows), Batch(None, rows)) for rows in self.text.once(DEV_TEXT_TOKENS))
             found = self.means(read, self.of_text)
@@ -342,13 +346,13 @@ class DevLoss:
         return figures
 
     def means(self, batches: Iterable[tuple[int, Batch]], objectives: Sequence[Weighted]) -> Logged:
-        """Each figure over batches, by their weights."""
-        totals: Logged = {}
-        total = 0
+        """Each figure over the batches of all processes, by their weights."""
+        totals: Logged = {"weight": 0.0}
         for weight, batch in batches:
-            total += weight
-            for name, value in self.student(batch, objectives)[1].items():
+            for name, value in {"weight": 1.0, **self.student(batch, objectives)[1]}.items():
                 totals[name] = totals.get(name, 0.0) + weight * value
+        totals = summed(totals)
+        total = totals.pop("weight")
         if not total:
             raise UserError("no recording of data.dev can be read; rejected.tsv beside the run says why of each")
         return {name: value / total for name, value in totals.items()}
