@@ -88,7 +88,13 @@ def test_sign_flips_are_those_of_all_signs():
     assert sign_flip_p(changes) == pytest.approx(exact, abs=0.01)
     assert sign_flip_p([-c for c in changes]) == sign_flip_p(changes)
     assert sign_flip_p([0.0, 0.0]) == sign_flip_p([]) == 1.0
-    assert sign_flip_p([1.0] * 100, draws=1000) == pytest.approx(1 / 1001)
+    assert sign_flip_p([1.0] * 12, draws=1000) == pytest.approx(1 / 1001, abs=3e-3)
+
+
+def test_what_no_draw_reaches_is_bounded_and_never_too_low():
+    """Of a hundred changes of one sign the p-value is 2 / 2¹⁰⁰: no number of comparisons makes that doubtful."""
+    assert 2 / 2**100 <= sign_flip_p([1.0] * 100) < 1e-20
+    assert 2 / 2**25 <= sign_flip_p([1.0] * 25, draws=100) <= 1 / 101
 
 
 def test_holm_s_correction():

@@ -32,7 +32,8 @@ def test_the_paragraph_says_how_aligners_fare_as_noise_grows_and_what_that_costs
     assert said[0].endswith("char_ctc_0 word ends 80.0 ms, 60.0 % of words wrong.")
     assert (
         said[1]
-        == "Its StoryCloze S→T is worse than on clean speech in char_ctc_0, not told apart from it in char_ctc_20."
+        == "Its StoryCloze S→T is worse than on clean speech in char_ctc_0, not told apart from it in char_ctc_20 "
+        "(by uncorrected 95 % intervals)."
     )
     assert "No arm is told apart from char_ctc_0, whose mean in word ends" in said[2]
     assert len(said) == 5

@@ -34,7 +34,7 @@ def test_the_loss_is_divided_between_sentences_and_voices(results_of):
     results = results_of(read=(0.8, 0.7, 0.9), unseen=(0.6, 0.7, 0.9))
     said = of_voices(results, "", "SSR")
     assert "stands −10.0 points from the text model, and −30.0 in unseen ones" in said
-    assert "change it by −20.0 points (95 % interval" in said
+    assert "change it by −20.0 points (uncorrected 95 % interval" in said
     assert said.endswith("66.7 % of its distance from text.")
     cascade = of_voices(results, OF_CASCADE, "the cascade")
     assert "stands −20.0 points from the text model, and −20.0 in unseen ones" in cascade

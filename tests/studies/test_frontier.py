@@ -1,9 +1,10 @@
 """Who is ahead, and who is surely not."""
 
+import numpy as np
 import pytest
 
 from ssr_connector.studies.frontier import ahead, behind, negative, points, worst
-from ssr_connector.studies.results import Difference
+from ssr_connector.studies.results import Difference, Results, Row
 from ssr_connector.studies.study import Frontier, Gain
 
 TASK, ERRORS = Gain("x", "X"), Gain("wer", "WER", higher_is_better=False)
@@ -56,7 +57,20 @@ def test_the_worst_is_what_may_have_lost_most(planted):
 def test_behind_is_only_who_is_told_apart(planted):
     def of(**shares):
         results = planted({"first": 0.5, **shares}, ["x", "t"])
-        return behind(results, TASK, points(results, FRONTIER, TASK))
+        return behind(results, FRONTIER, TASK, points(results, FRONTIER, TASK))
 
     assert of(good=0.9, bad=0.6) == ["first", "bad"]
     assert of(good=0.51, level=0.505) == []
+
+
+def test_of_many_that_are_the_same_hardly_ever_is_one_behind():
+    def drawn(trial, arm, n=60):
+        sums = (100.0 * (np.random.default_rng([trial, arm]).random(n) < 0.7)).tolist()
+        return {"value": sum(sums) / n, "ids": [f"i{k}" for k in range(n)], "sums": sums, "weights": [1.0] * n}
+
+    claims, trials = 0, 40
+    for trial in range(trials):
+        runs = [{figure: drawn(trial, 10 * arm + f) for f, figure in enumerate("xtu")} for arm in range(5)]
+        results = Results([Row(f"r{k}", f"r{k}", "", [run]) for k, run in enumerate(runs)], 200)
+        claims += bool(behind(results, FRONTIER, TASK, points(results, FRONTIER, TASK)))
+    assert claims <= 0.05 * trials

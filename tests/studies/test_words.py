@@ -1,5 +1,9 @@
 """Sentences say no more than intervals do."""
 
+import numpy as np
+import pytest
+
+from ssr_connector.studies.results import Results, Row
 from ssr_connector.studies.words import caution, compared, extreme, margin
 
 X = ("x",)
@@ -7,7 +11,7 @@ X = ("x",)
 
 def test_a_clear_difference_is_said_with_its_direction(planted):
     results = planted({"a": 0.9, "b": 0.6}, X)
-    assert "A is better than b in W, by 30.0 points (difference 30.0, 95 % interval" in compared(
+    assert "A is better than b in W, by 30.0 points (difference 30.0, uncorrected 95 % interval" in compared(
         results, "a", "b", "x", "W"
     )
     assert "B is worse than a in W, by 30.0 points" in compared(results, "b", "a", "x", "W")
@@ -48,6 +52,33 @@ def test_the_best_is_told_apart_only_from_those_it_beats(planted):
     assert extreme(level, ["a", "b"], "x", "W") == "No arm is told apart from a, whose mean in W is the best."
     least = planted({"a": 0.9, "b": 0.2}, X)
     assert extreme(least, ["a", "b"], "x", "W", least=True).startswith("B has the best mean in W, told apart from a")
+
+
+@pytest.fixture
+def drawn():
+    """Arms whose items are right by independent draws, each with this probability."""
+
+    def make(probabilities, trial, n=60):
+        rows = []
+        for k, p in enumerate(probabilities):
+            sums = (100.0 * (np.random.default_rng([trial, k]).random(n) < p)).tolist()
+            figure = {"value": sum(sums) / n, "ids": [f"i{i}" for i in range(n)], "sums": sums, "weights": [1.0] * n}
+            rows.append(Row(f"arm{k}", f"arm{k}", "", [{"x": figure}]))
+        return Results(rows, 200), [row.name for row in rows]
+
+    return make
+
+
+def test_the_best_of_several_that_are_the_same_is_told_apart_as_rarely_as_5_percent_says(drawn):
+    """Whichever is best is picked by the data: it looks better than some other one in a third of such studies."""
+    trials = 60
+    said = [extreme(*drawn([0.7] * 5, trial), "x", "W") for trial in range(trials)]
+    assert sum("has the best mean" in sentence for sentence in said) <= 0.05 * trials
+
+
+def test_one_that_is_better_is_found_among_several_that_are_the_same(drawn):
+    said = [extreme(*drawn([0.5, 0.5, 0.9, 0.5, 0.5], trial), "x", "W") for trial in range(5)]
+    assert said == ["Arm2 has the best mean in W, told apart from arm0, arm1, arm3, arm4."] * 5
 
 
 def test_what_was_not_measured_is_not_judged(planted):

@@ -13,7 +13,7 @@ from ssr_connector.evaluation.labels import number
 from ssr_connector.studies.aligners import ALIGNERS
 from ssr_connector.studies.noise import BEYOND_DB, places
 from ssr_connector.studies.study import Arm, Column, Line, Panel, Picture, Study
-from ssr_connector.studies.words import compared, extreme, listed
+from ssr_connector.studies.words import UNCORRECTED, compared, extreme, listed
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Results
@@ -79,9 +79,9 @@ def paragraph(results: "Results") -> list[str]:
         costly = [results.row(name).title for name, change in changes.items() if change and change.sign < 0]
         free = [results.row(name).title for name, change in changes.items() if change and change.sign >= 0]
         if costly:
-            sentences.append(f"Worse in {what} than without damage: {listed(costly)}.")
+            sentences.append(f"Worse in {what} than without damage: {listed(costly)}{UNCORRECTED}.")
         if free:
-            sentences.append(f"No loss is told apart in {what} with: {listed(free)}.")
+            sentences.append(f"No loss is told apart in {what} with: {listed(free)}{UNCORRECTED}.")
     pairs = [(arm.name, arm.name.removesuffix("_taught")) for arm in TAUGHT]
     sentences += [
         compared(results, taught, heard, TASK, "StoryCloze S→T") for taught, heard in pairs if {taught, heard} <= rows
@@ -107,7 +107,7 @@ def of_aligner(results: "Results", name: str) -> list[str]:
         if lost or kept:
             worse = f"worse than on clean speech in {listed(lost)}" if lost else "nowhere worse than on clean speech"
             rest = f", not told apart from it in {listed(kept)}" if lost and kept else ""
-            sentences.append(f"Its {what} is {worse}{rest}.")
+            sentences.append(f"Its {what} is {worse}{rest}{UNCORRECTED}.")
     return sentences
 
 

@@ -57,7 +57,7 @@ def of_voices(results: "Results", system: str, title: str) -> str:
     change = results.difference("unseen", READ.name, f"{TASK}{system}")
     if seen is None or unseen is None or change is None:
         return ""
-    around = f" (95 % interval {interval(change.ci95, 'points')})" if change.ci95 else ""
+    around = f" (uncorrected 95 % interval {interval(change.ci95, 'points')})" if change.ci95 else ""
     lost = f"unseen accents and kinds of voice change it by {number(change.value, 'points')} points{around}"
     if change.sign < 0 and unseen.value < 0:
         lost += f", {number(100 * min(1.0, change.value / unseen.value), 'points')} % of its distance from text"
@@ -76,7 +76,7 @@ def of_words(results: "Results", system: str, title: str) -> str:
     if change is None:
         return ""
     verdict = {1: "closer to", -1: "farther from", 0: "not told apart in its distance from"}[change.sign]
-    around = f", 95 % interval {interval(change.ci95, 'points')}" if change.ci95 else ""
+    around = f", uncorrected 95 % interval {interval(change.ci95, 'points')}" if change.ci95 else ""
     return (
         f"With people and things that neither training text nor speech names {title} is {verdict} the text model that "
         f"reads the same ({number(change.value, 'points')} points{around})."

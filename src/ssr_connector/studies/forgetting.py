@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ssr_connector.evaluation.labels import capital
 from ssr_connector.studies.frontier import ahead, behind, means_of, points, worst
 from ssr_connector.studies.study import Arm, Column, Frontier, Gain, Study, Times
-from ssr_connector.studies.words import listed, margin_of
+from ssr_connector.studies.words import UNCORRECTED, listed, margin_of
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Results
@@ -99,9 +99,9 @@ def gained(results: "Results", gain: Gain) -> list[str]:
         return []
     title = results.row(first).title
     sentences = [f"In {gain.what} {listed(more) if more else 'no arm'} gained on {title}"]
-    sentences[0] += f"; {listed(less)} lost." if less else "."
+    sentences[0] += f"; {listed(less)} lost{UNCORRECTED}." if less else f"{UNCORRECTED}."
     on = listed([results.row(name).title for name in ahead(means_of(found))])
-    beaten = [results.row(name).title for name in behind(results, gain, found)]
+    beaten = [results.row(name).title for name in behind(results, KEPT, gain, found)]
     rest = f"behind it, and told apart from an arm on it: {listed(beaten)}" if beaten else "none is surely behind it"
     return [*sentences, f"By means, the frontier of {gain.what} against text is {on}; {rest}."]
 
@@ -120,7 +120,9 @@ def spared(results: "Results", gain: Gain) -> str:
         for side, verb in ((1, "stage 1 helps"), (0, "no difference is told apart for"), (-1, "stage 1 harms"))
         if sides[side]
     ]
-    return f"In {gain.what} {'; '.join(parts) or 'nothing was compared with and without stage 1'}."
+    if not parts:
+        return f"In {gain.what} nothing was compared with and without stage 1."
+    return f"In {gain.what} {'; '.join(parts)}{UNCORRECTED}."
 
 
 FORGETTING = Study(

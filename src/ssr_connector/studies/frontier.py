@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
+from math import comb
 
-from ssr_connector.studies.results import Difference, Results
+from ssr_connector.studies.results import LEVEL, Difference, Results
 from ssr_connector.studies.study import Frontier, Gain
 
 
@@ -68,19 +70,27 @@ def dominates(a: tuple[float, float], b: tuple[float, float]) -> bool:
     return a != b and a[0] >= b[0] and a[1] >= b[1]
 
 
-def behind(results: Results, gain: Gain, found: Mapping[str, Point]) -> list[str]:
-    """Rows that a row of the frontier dominates and is told apart from, in the gain or in its own worst."""
+def behind(results: Results, frontier: Frontier, gain: Gain, found: Mapping[str, Point]) -> list[str]:
+    """Rows that a row of the frontier dominates and is told apart from, in the gain or in its own worst.
+
+    Corrected for every pair of rows in every figure: which of them are compared, and in what, is up to the data.
+    """
+    from ssr_connector.evaluation.stats import holm
+
     means = means_of(found)
-    on = ahead(means)
-
-    def beaten(name: str, other: str) -> bool:
-        if not dominates(means[other], means[name]):
-            return False
-        changes = [gained_on(results, other, name, gain)]
-        changes += [results.difference(other, name, found[name].worst)] if found[name].worst else []
-        return any(change.sign > 0 for change in changes if change)
-
-    return [name for name in found if any(beaten(name, other) for other in on)]
+    tested: list[tuple[str, float]] = []
+    for other, name in product(ahead(means), found):
+        if dominates(means[other], means[name]):
+            changes = {gain.figure: gained_on(results, other, name, gain)}
+            if worst_of_it := found[name].worst:
+                changes[worst_of_it] = results.difference(other, name, worst_of_it)
+            for figure, change in changes.items():
+                p = results.p_between(other, name, figure) if change and change.sign > 0 else None
+                tested.append((name, 1.0 if p is None else p))
+    untested = comb(len(found), 2) * (1 + len(frontier.kept)) - len(tested)
+    corrected = holm([p for _, p in tested] + [1.0] * untested)
+    beaten = {name for (name, _), p in zip(tested, corrected, strict=False) if p <= LEVEL}
+    return [name for name in found if name in beaten]
 
 
 def means_of(found: Mapping[str, Point]) -> dict[str, tuple[float, float]]:

@@ -6,6 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ssr_connector.evaluation.labels import interval, number
+from ssr_connector.studies.results import LEVEL
 from ssr_connector.studies.study import OF_CASCADE, OF_MODEL, Column, Line
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ LINES = (
     Line(f"{TASK}{OF_CASCADE}", "hard cascade", "cascade"),
     Line(f"{TASK}{OF_MODEL}", "text model", "text"),
 )
-LEVEL = 0.05
 MOST_LISTED = 8
 
 

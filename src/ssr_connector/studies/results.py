@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `ssr --help` lists the studies and does without numpy
     from ssr_connector.evaluation.stats import Estimate
 
 ROUNDED = 9  # decimals of an item's difference
+LEVEL = 0.05  # how often a family of comparisons may claim anything where nothing differs
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,20 @@ class Results:
 
     def p_within(self, name: str, figure: str, other: str) -> float | None:
         """How often chance alone would make so large a difference: the sign-flip test over the same items."""
-        from ssr_connector.evaluation.stats import sign_flip_p
+        return p_of([(run.get(figure), run.get(other)) for run in self.row(name).runs])
 
-        pairs = [paired(run.get(figure), run.get(other)) for run in self.row(name).runs]
-        changes = [item_changes(*pair) for pair in pairs if pair]
-        return sign_flip_p(list(by_cluster(averaged(changes))[0].values())) if changes else None
+    def p_between(self, name: str, other: str, figure: str) -> float | None:
+        """The same of two rows; None where they share no items of that figure."""
+        runs = zip(self.row(name).runs, self.row(other).runs, strict=False)
+        return p_of([(a.get(figure), b.get(figure)) for a, b in runs])
+
+    def p_among(self, names: Iterable[str], figure: str) -> dict[frozenset[str], float]:
+        """Of all pairs of these rows that can be compared, corrected for their number: whichever the data picks."""
+        from ssr_connector.evaluation.stats import holm
+
+        pairs = combinations([name for name in names if self.has(name, figure)], 2)
+        found = {frozenset(pair): p for pair in pairs if (p := self.p_between(*pair, figure)) is not None}
+        return dict(zip(found, holm(list(found.values())), strict=True))
 
     def growth(self, name: str, reference: str, figure: str, other: str) -> Difference | None:
         """By how much a row's figure has grown more than another one has, since a reference row: over common items."""
@@ -179,6 +190,14 @@ def over_pairs(pairs: Sequence[tuple[Items, Items]], resamples: int) -> Differen
     seeds = tuple(sum(c["sums"]) / len(c["sums"]) for c in changes)
     items = averaged(changes)
     return Difference(sum(seeds) / len(seeds), seeds, clustered(items, resamples).ci95, len(items))
+
+
+def p_of(pairs: Sequence[tuple[Items | None, Items | None]]) -> float | None:
+    """Of the sign-flip test on the changes of items, as means over the seeds; None where no seed has common items."""
+    from ssr_connector.evaluation.stats import sign_flip_p
+
+    changes = [item_changes(*found) for a, b in pairs if (found := paired(a, b))]
+    return sign_flip_p(list(by_cluster(averaged(changes))[0].values())) if changes else None
 
 
 def paired(a: Items | None, b: Items | None) -> tuple[Items, Items] | None:

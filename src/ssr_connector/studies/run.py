@@ -140,7 +140,8 @@ def notes(study: Study, size: Size, full: Size, base: Base) -> list[str]:
         f"Synthetic: eSpeak's voices in a tiny world, recipe {recipe}. Training seeds {seeds} of what is learnt on "
         "speech, on one world and one pair of base models. Intervals are over items (95 %), brackets hold the lowest "
         "and the highest seed; differences are paired over items, and bold where their interval leaves out 0 and all "
-        "seeds agree."
+        "seeds agree, uncorrected for how many they are; the best of several is told apart from others after Holm's "
+        "correction over all pairs."
     ]
     if any(arm.tuned for arm in study.arms):
         lines.append(

@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING
 
 from ssr_connector.evaluation.findings import FEW_ITEMS
 from ssr_connector.evaluation.labels import capital, interval, number
+from ssr_connector.studies.results import LEVEL
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Difference, Results
 
+UNCORRECTED = " (by uncorrected 95 % intervals)"  # ends a list of what is told apart
+
 
 def compared(results: "Results", name: str, other: str, figure: str, what: str, higher_is_better: bool = True) -> str:
-    """`A is better than B in WHAT, by 3.2 points (95 % interval 1.0 to 5.4)`, or that they are not told apart."""
+    """`A is better than B in WHAT, by 3.2 points (uncorrected 95 % interval 1.0 to 5.4)`, or is not told apart."""
     a, b = capital(results.row(name).title), results.row(other).title
     change = results.difference(name, other, figure)
     found = results.figure(name, figure)
@@ -30,7 +33,7 @@ def margin_of(change: "Difference", unit: str) -> str:
     """In brackets: the difference, its interval, and what the seeds say where they do not agree."""
     parts = [f"difference {number(change.value, unit)}"]
     if change.ci95:
-        parts.append(f"95 % interval {interval(change.ci95, unit)}")
+        parts.append(f"uncorrected 95 % interval {interval(change.ci95, unit)}")
     parts.append(f"n = {change.n}")
     if len(change.seeds) > 1 and min(change.seeds) <= 0 <= max(change.seeds):
         parts.append("seeds disagree")
@@ -55,16 +58,19 @@ def margin(results: "Results", name: str, rivals: Sequence[str], figure: str, wh
 
 
 def extreme(results: "Results", names: Sequence[str], figure: str, what: str, least: bool = False) -> str:
-    """Which row is best, and which others are not told apart from it."""
+    """Which row is best, and which others are not told apart from it, corrected for all pairs: data picks the best."""
     best = results.best(names, figure, least)
     if best is None:
         return f"Nothing was measured in {what}."
+    corrected = results.p_among(names, figure)
     beaten: list[str] = []
     level: list[str] = []
     for name in names:
         if name != best and results.has(name, figure):
             change = results.difference(best, name, figure)
-            (beaten if change and change.sign == (-1 if least else 1) else level).append(results.row(name).title)
+            ahead = change is not None and change.sign == (-1 if least else 1)
+            surely = ahead and corrected[frozenset((best, name))] <= LEVEL
+            (beaten if surely else level).append(results.row(name).title)
     title = results.row(best).title
     if not beaten and not level:
         return f"{capital(title)} alone was measured in {what}."
