@@ -88,6 +88,17 @@ def test_ids_that_are_no_file_names_stay_inside_the_folder(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+def test_ids_are_legible_as_file_names_and_may_be_long(tmp_path, caplog):
+    ids = ["录音 1", "é" * 40, "ñ%2F+", "语" * 90, "x" * 300, "x" * 301]
+    FORMATS["textgrid"](tmp_path, [TimedUtterance(id_, UTTERANCE.text, 1.0, WORDS) for id_ in ids], [])
+    assert (tmp_path / "textgrid" / "录音 1.TextGrid").is_file()
+    assert len(list((tmp_path / "textgrid").iterdir())) == 6
+    found = read_timed_words(tmp_path / "textgrid")
+    for id_ in ids[:3]:
+        close(found[id_], WORDS)
+    assert [f"the id {id_} is too long" in caplog.text for id_ in ids] == [False] * 3 + [True] * 3
+
+
 def test_cuts_hold_the_words(tiny_corpus, tmp_path):
     from ssr_connector.data.cuts import read_manifests
 

@@ -1,7 +1,11 @@
 """What `ssr align` writes of every utterance, and in which formats."""
 
+import errno
+import hashlib
 import json
+import logging
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +25,7 @@ from ssr_connector.units import FrameClock
 
 LOW_SCORE = math.log(0.1)  # mean log-probability of an utterance's words; pocketsphinx has a scale of its own
 PLACES = {"textgrid": "textgrid", "ctm": "words.ctm", "jsonl": "words.jsonl", "cuts": "cuts.jsonl.gz"}  # by format
+SHORT_NAME = 12  # characters, of up to 4 bytes: with what is beside it there is room on every file system
 FASTEST_LETTERS_PER_S = 40.0  # of a word; quick speech has some 25
 
 
@@ -78,12 +83,22 @@ class TimedUtterance:
 
 
 def write_textgrids(out: Path, utterances: Sequence[TimedUtterance], cuts: Sequence[Any]) -> None:  # noqa: ARG001
-    """One file an utterance, `textgrid/<id>.TextGrid`; slashes and the like in ids are %-encoded."""
-    for utterance in utterances:
-        tiers = {"words": utterance.words} | ({"tokens": _parted(utterance.tokens)} if utterance.tokens else {})
-        write_textgrid(
-            out / PLACES["textgrid"] / f"{quote(utterance.id, safe=' ')}.TextGrid", tiers, utterance.duration_s
-        )
+    """One file an utterance, `textgrid/<id>.TextGrid`; slashes and the like in ids are %-encoded.
+
+    A name that is too long for the file system is cut, ends in a digest of the id, and is logged.
+    """
+    folder = out / PLACES["textgrid"]
+    for u in utterances:
+        tiers = {"words": u.words} | ({"tokens": _parted(u.tokens)} if u.tokens else {})
+        name = re.sub(r"[\x00-\x7f]+", lambda ascii_: quote(ascii_[0], safe=" "), u.id)
+        try:
+            write_textgrid(folder / f"{name}.TextGrid", tiers, u.duration_s)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            name = f"{name[:SHORT_NAME]}~{hashlib.blake2b(u.id.encode(), digest_size=6).hexdigest()}"
+            write_textgrid(folder / f"{name}.TextGrid", tiers, u.duration_s)
+            logging.getLogger(__name__).warning("the id %s is too long for a file: see %s.TextGrid", u.id, name)
 
 
 def write_ctm(out: Path, utterances: Sequence[TimedUtterance], cuts: Sequence[Any]) -> None:  # noqa: ARG001
