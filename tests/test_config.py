@@ -53,6 +53,13 @@ def test_a_stage_without_a_variant_of_its_name_takes_the_sections(recipe):
     assert recipe(LAYERS, "aligner") == recipe(LAYERS)
 
 
+def test_an_unknown_variant_is_named_with_those_there_are(recipe):
+    with pytest.raises(UserError, match=r"no variant 'destill': .*\.yaml has a, b$"):
+        recipe("variants: {a: {}, b: {}}", "destill")
+    with pytest.raises(UserError, match="no variant 'a': give the recipe"):
+        load_recipe(None, "a")
+
+
 def test_variants_are_listed_in_order(tmp_path):
     (tmp_path / "r.yaml").write_text("variants: {b: {}, a: {seed: 1}}")
     assert variants_of(tmp_path / "r.yaml") == ["b", "a"]

@@ -19,6 +19,7 @@ import yaml
 from ssr_connector.errors import UserError
 
 SHIPPED = Path(__file__).parent / "recipes"  # the repository's recipes/, to which it is a link
+STAGES = ("aligner", "distill", "finetune")  # of `ssr train`
 HOW = ("workers",)  # keys of `training` that change how fast a run is, and are in no key of what follows from a recipe
 Paths = tuple[str, ...] | str  # one path; or several, as a YAML list or parted by commas
 
@@ -214,10 +215,16 @@ RecipeLoader.add_implicit_resolver(
 
 
 def load_recipe(path: str | Path | None, variant: str | None = None, overrides: list[str] | None = None) -> Recipe:
-    """Read a recipe, merge a variant and `--section.key value` overrides. Raises UserError that names what is wrong."""
+    """Read a recipe, merge a variant and `--section.key value` overrides. Raises UserError that names what is wrong.
+
+    A variant of a stage's own name may be missing: the stage then takes the sections alone.
+    """
     tree = read_tree(path) if path else {}
     variants = tree.pop("variants", None) or {}
     if variant is not None:
+        if variant not in variants and variant not in STAGES:
+            known = f"{path} has {', '.join(variants) or 'none'}" if path else "give the recipe that has it (--config)"
+            raise UserError(f"there is no variant {variant!r}: {known}")
         tree = merge(tree, variants.get(variant, {}))
     where = str(path or "the command line")
     check_keys(tree, Recipe, where)

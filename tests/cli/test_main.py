@@ -76,6 +76,7 @@ def refused(capsys, *words):
         (["train", "distill", "--training.lr", "fast"], "training.lr"),
         (["train", "distill", "--training.lr"], "training.lr"),
         (["train", "distill", "--variant", "x"], "no variant 'x'"),
+        (["plan", "distill", "--config", "tiny", "--variant", "x"], "no variant 'x': tiny has aligner, distill"),
         (["evaluate", "m", "--out", "x"], "nothing to measure on"),
         (["evaluate", "m", "--out", "x", "--cuts", "c", "--harness-dir", "d"], "without --harness"),
         (["evaluate", "m", "--out", "x", "--cuts", "c", "--fail-if-text-drops", "1"], "needs text tasks"),
