@@ -113,6 +113,7 @@ def test_every_mistake_in_a_file_is_one_sentence_that_names_it(recipe, text, mes
         (["--training.lr", "null"], "training.lr"),
         (["--train"], "unknown option --train"),
         (["--tiny.llm.steps"], "--tiny.llm.steps needs a value"),
+        (["--tiny.accents", "[1"], "--tiny.accents [1 is not YAML: while parsing"),
         (["stray"], "stray"),
     ],
 )

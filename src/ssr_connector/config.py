@@ -360,7 +360,10 @@ def set_free_values(tree: dict[str, Any], overrides: list[str]) -> tuple[dict[st
         text = value if equals else next(words, None)
         if text is None:
             raise UserError(f"{name} needs a value")
-        over: Any = yaml.load(text, RecipeLoader)
+        try:
+            over: Any = yaml.load(text, RecipeLoader)
+        except yaml.YAMLError as error:
+            raise UserError(f"{name} {text} is not YAML: {' '.join(str(error).split())}") from error
         for key in reversed(name[2:].split(".")):
             over = {key: over}
         tree = merge(tree, over)
