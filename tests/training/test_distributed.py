@@ -49,7 +49,7 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batches(base, tmp_pa
     )
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(one) == len(two) == 2
-    assert flat(two) == pytest.approx(flat(one), rel=1e-4)
+    assert [row[:2] for row in two] == [pytest.approx(row[:2], rel=1e-4) for row in one]
     assert (tmp_path / "two" / "model" / "model.safetensors").is_file()
 
 
