@@ -10,19 +10,26 @@ import torch
 from ssr_connector.config import ConnectorConfig, EvaluationSection
 from ssr_connector.connectors import build_connector
 from ssr_connector.errors import UserError
-from ssr_connector.evaluation.comparison import Spec, check_same_ears, commit, compare
+from ssr_connector.evaluation.comparison import Spec, check_same_base, commit, compare
 from ssr_connector.evaluation.identity import code
 
 
-def test_other_ears_are_refused():
-    def heard(layer, weight):
-        config = SimpleNamespace(encoder_name="e", encoder_layer=layer, encoder_padded=True, aligner={})
+def test_other_ears_and_another_llm_are_refused():
+    def heard(layer, weight, **of_llm):
+        identity = {"model_type": "llama", "vocabulary": "v", "embeddings": [0.1, 0.2], **of_llm}
+        config = SimpleNamespace(
+            encoder_name="e", encoder_layer=layer, encoder_padded=True, aligner={}, llm_identity=identity
+        )
         return SimpleNamespace(config=config, aligner=SimpleNamespace(state_dict=lambda: {"w": torch.tensor([weight])}))
 
-    check_same_ears("a", heard(1, 0.5), "b", heard(1, 0.5))
+    check_same_base("a", heard(1, 0.5), "b", heard(1, 0.5))
+    check_same_base("a", heard(1, 0.5), "b", heard(1, 0.5, embeddings=[0.1001, 0.2]))  # the same in half precision
     for other in (heard(2, 0.5), heard(1, 0.6)):
         with pytest.raises(UserError, match="b hears through another encoder or aligner than a"):
-            check_same_ears("a", heard(1, 0.5), "b", other)
+            check_same_base("a", heard(1, 0.5), "b", other)
+    for of_llm in ({"vocabulary": "w"}, {"embeddings": [0.3, 0.2]}, {"model_type": "gemma"}):
+        with pytest.raises(UserError, match=r"^b stands on another LLM than a; evaluate it on its own$"):
+            check_same_base("a", heard(1, 0.5), "b", heard(1, 0.5, **of_llm))
 
 
 def test_a_whole_comparison(model, recordings, tmp_path):

@@ -28,6 +28,7 @@ from ssr_connector.evaluation.journal import HEARD, SCORED, Journal
 from ssr_connector.evaluation.measures import Measures, Show, word_error_changes
 from ssr_connector.evaluation.suite import TEXT_MODEL, Suite
 from ssr_connector.model import SSRForConditionalGeneration, load_model
+from ssr_connector.model.llm_identity import check_identity
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     baselines: list[str] = []
     for name, path in spec.systems.items():
         system = model if name == main else load_model(path)
-        check_same_ears(main, model, name, system)
+        check_same_base(main, model, name, system)
         if is_baseline(system):
             baselines.append(name)
         suite.score_speech(system, name)
@@ -143,15 +144,19 @@ def is_baseline(model: SSRForConditionalGeneration) -> bool:
     return not isinstance(model.connector, SSRConnector)
 
 
-def check_same_ears(
+def check_same_base(
     main: str, model: SSRForConditionalGeneration, name: str, other: SSRForConditionalGeneration
 ) -> None:
-    """Raise UserError where a system hears through another encoder or aligner than the one it is compared with."""
+    """Raise UserError where a system has another encoder, aligner or LLM than the one it is compared with."""
     a, b = model.config, other.config
     state, other_state = model.aligner.state_dict(), other.aligner.state_dict()
     ears, other_ears = ((c.encoder_name, c.encoder_layer, c.encoder_padded, c.aligner) for c in (a, b))
     if ears != other_ears or any(not torch.equal(state[k], other_state[k]) for k in state):
         raise UserError(f"{name} hears through another encoder or aligner than {main}; evaluate it on its own")
+    try:
+        check_identity(name, a.llm_identity, b.llm_identity)
+    except UserError:
+        raise UserError(f"{name} stands on another LLM than {main}; evaluate it on its own") from None
 
 
 def machine() -> str:
