@@ -12,7 +12,7 @@ from ssr_connector.aligners.base import Unalignable, WordAligner
 from ssr_connector.aligners.formats import TimedUtterance
 from ssr_connector.aligners.imported import ImportedAligner, files_of
 from ssr_connector.data.audio import AudioError
-from ssr_connector.data.cuts import cut_audio
+from ssr_connector.data.cuts import cut_audio, said
 from ssr_connector.data.text import SpeechText
 from ssr_connector.engine.shard import content, key_of, state_of
 from ssr_connector.errors import UserError
@@ -47,7 +47,7 @@ def is_word_aligner(spec: str) -> bool:
 
 def align_one(aligner: WordAligner, cut: Any) -> Outcome:
     """One utterance of a lhotse cut; a recording that cannot be read is a reason like any other."""
-    text = SpeechText("cased")(" ".join(s.text or "" for s in cut.supervisions)).text
+    text = SpeechText("cased")(said(cut)).text
     try:
         recording = cut_audio(cut)
     except AudioError as error:
