@@ -52,6 +52,17 @@ def test_a_long_recording_goes_through_in_windows(small, monkeypatch):
     assert (small(frames(far, 150, 30)) - small(frames(values, 150, 30)))[0, 40:].abs().max() > 1e-6
 
 
+@torch.no_grad()
+def test_windows_are_those_of_the_recording_and_not_of_its_batch(small, monkeypatch):
+    monkeypatch.setattr(head, "WINDOW_FRAMES", 40)
+    monkeypatch.setattr(head, "MARGIN_FRAMES", 8)
+    values, lengths = torch.randn(4, 150, WIDTH), (144, 120, 36, 1)
+    together = small(frames(values, *lengths))
+    assert together.shape == (4, 150, 8)
+    for i, n in enumerate(lengths):
+        torch.testing.assert_close(together[i, :n], small(frames(values[i : i + 1, :n], n))[0])
+
+
 def test_a_width_that_heads_cannot_share_is_refused():
     with pytest.raises(UserError, match=r"aligner\.width is 10, not a multiple of aligner\.heads, 4"):
         FrameHead(HeadConfig(width=10, heads=4), WIDTH)

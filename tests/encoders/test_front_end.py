@@ -57,6 +57,8 @@ def test_only_encoders_whose_padding_does_not_leak_see_batches():
     assert ConvolutionStack.build(layer, extractor).batched
     assert not ConvolutionStack.build(group, extractor).batched
     assert not ConvolutionStack.build(transformers.Data2VecAudioConfig(), extractor).batched
+    levelled = transformers.HubertConfig(feat_extract_norm="layer", conv_pos_batch_norm=True)
+    assert not ConvolutionStack.build(levelled, extractor).batched
 
 
 def test_whisper_has_fifty_frames_a_second_in_windows_of_thirty():

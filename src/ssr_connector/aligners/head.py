@@ -51,15 +51,19 @@ class FrameHead(nn.Module):
         )
 
     def forward(self, frames: Frames) -> Tensor:
-        """States [B, T, W]; once trained, long sequences go through overlapping windows."""
+        """States [B, T, W]; once trained, what is in a batch of long sequences goes through windows of its own."""
         T = frames.values.shape[1]
         if self.training or T <= WINDOW_FRAMES:
             return self._states(frames)
-        parts = []
-        for w in windows(T, WINDOW_FRAMES, MARGIN_FRAMES):
-            lengths = (frames.lengths - w.start).clamp(1, w.stop - w.start)  # no keys at all would be NaN
-            parts.append(self._states(Frames(frames.values[:, w.start : w.stop], lengths, frames.clock))[:, w.kept])
-        return torch.cat(parts, 1)
+        rows = []
+        for i, n in enumerate(frames.lengths.tolist()):
+            parts = []
+            for w in windows(n, WINDOW_FRAMES, MARGIN_FRAMES):
+                values = frames.values[i : i + 1, w.start : w.stop]
+                lengths = torch.tensor([w.stop - w.start], device=values.device)
+                parts.append(self._states(Frames(values, lengths, frames.clock))[0, w.kept])
+            rows.append(nn.functional.pad(torch.cat(parts), (0, 0, 0, T - n)))
+        return torch.stack(rows)
 
     def _states(self, frames: Frames) -> Tensor:
         padding = ~frames.mask  # [B, T]

@@ -56,9 +56,13 @@ class ConvolutionStack:
             receptive += (kernel - 1) * hop
             hop *= stride
         clock = FrameClock(extractor.sampling_rate, hop, receptive / 2)
-        # Group norm averages over time, padding included, and Data2Vec's stacked positional convolutions carry the
-        # padding in from the end: such encoders see one recording at a time.
-        leaks = getattr(config, "feat_extract_norm", "layer") == "group" or hasattr(config, "conv_pos_kernel_size")
+        # Group norm averages over time, padding included, and Data2Vec's stacked positional convolutions, or a batch
+        # norm before HuBERT's, carry the padding in from the end: such encoders see one recording at a time.
+        leaks = (
+            getattr(config, "feat_extract_norm", "layer") == "group"
+            or hasattr(config, "conv_pos_kernel_size")
+            or getattr(config, "conv_pos_batch_norm", False)
+        )
         return cls(extractor, clock, kernels, strides, batched=not leaks)
 
     def n_frames(self, n_samples: int) -> int:
