@@ -37,12 +37,19 @@ def fit_centroids(batches: Iterator[Frames], n_units: int, seed: int) -> Tensor:
 def read_centroids(path: Path, encoder_width: int) -> Tensor:
     """Centroids [n, F] of a .npy file. Raises UserError where they are none of this encoder's."""
     try:
-        values = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            values = np.lib.format.read_array(file, allow_pickle=False)
+        if values.dtype.kind not in "fiu":
+            raise ValueError(f"an array of {values.dtype}")
     except (OSError, ValueError) as error:
         raise UserError(f"{path} holds no centroids ({error}); give a .npy file of shape [units, width]") from error
-    if values.ndim != 2 or values.shape[1] != encoder_width or not np.isfinite(values).all():
+    if values.ndim != 2 or values.shape[1] != encoder_width or not len(values):
         raise UserError(f"{path} holds an array of shape {values.shape}; the encoder's frames are {encoder_width} wide")
-    return torch.from_numpy(values.astype(np.float32))
+    with np.errstate(over="ignore"):  # said below
+        centroids = torch.from_numpy(values.astype(np.float32))
+    if not bool(centroids.isfinite().all()):
+        raise UserError(f"{path} has centroids that are not finite in float32; cluster the frames again")
+    return centroids
 
 
 def nearest_unit(frames: Tensor, centroids: Tensor) -> Tensor:
