@@ -1,10 +1,9 @@
 """Rooms: impulse responses, and what speech sounds like through them."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import fftconvolve
 
-Samples = npt.NDArray[np.float32]
+from ssr_connector.data.noise import Samples
 
 # Of the rooms that are made: living rooms to halls, the speaker near to the microphone or not.
 DECAY_S = (0.2, 0.8)  # time in which the reverberation falls by 60 dB

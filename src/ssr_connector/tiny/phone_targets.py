@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ssr_connector.data.words import word_key
+from ssr_connector.data.words import read_ctm, word_key
 from ssr_connector.encoders.front_end import FastConformer, pad_frames
 from ssr_connector.units import FrameClock
 
@@ -41,7 +41,7 @@ class PhoneCorpus:
         pronunciations: Pronunciations | None = None,
     ) -> "PhoneCorpus":
         """Read what ``tiny.speak.render`` wrote; labels and pronunciations are those of training (default: its own)."""
-        words, phones = read_ctm(corpus_dir / "words.ctm"), read_ctm(corpus_dir / "phones.ctm")
+        words, phones = intervals(corpus_dir / "words.ctm"), intervals(corpus_dir / "phones.ctm")
         usual = pronunciations or usual_pronunciations(words, phones)
         features, names, texts = [], [], []
         for line in (corpus_dir / "table.tsv").read_text(encoding="utf-8").splitlines()[1:]:
@@ -153,11 +153,6 @@ def frame_labels(words: Sequence[Interval], phones: Sequence[Interval], n_frames
     return labels
 
 
-def read_ctm(path: Path) -> dict[str, list[Interval]]:
-    """Utterance → labelled intervals, of a file with lines ``id channel start_s duration_s label``."""
-    intervals: dict[str, list[Interval]] = defaultdict(list)
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            utterance_id, _, start, duration, label = line.split()
-            intervals[utterance_id].append((label, float(start), float(start) + float(duration)))
-    return intervals
+def intervals(path: Path) -> dict[str, list[Interval]]:
+    """What a CTM file says of each utterance, words or phones."""
+    return {key: [(w.word, w.start_s, w.end_s) for w in row] for key, row in read_ctm(path).items()}

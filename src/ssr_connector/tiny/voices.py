@@ -19,7 +19,7 @@ import soxr
 
 from ssr_connector.errors import UserError
 from ssr_connector.tiny import accents
-from ssr_connector.types import Waveform
+from ssr_connector.types import TimedWord, Waveform
 
 SAMPLING_RATE_HZ = 16_000
 
@@ -38,15 +38,6 @@ class Voice:
 
 
 @dataclass(frozen=True)
-class TimedWord:
-    """A whitespace-separated word as written, punctuation attached, and when it sounds."""
-
-    text: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True)
 class TimedPhone:
     """A phone in IPA without stress marks, and when it sounds; pauses are the gaps between phones."""
 
@@ -57,7 +48,7 @@ class TimedPhone:
 
 @dataclass(frozen=True)
 class Speech:
-    """A spoken text: 16 kHz, one entry in ``words`` for every word of the text."""
+    """A spoken text: 16 kHz, one entry in ``words`` for every word of the text, punctuation attached."""
 
     waveform: Waveform
     words: tuple[TimedWord, ...]
