@@ -33,4 +33,4 @@ check: setup
 	.venv/bin/mypy --strict
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv

@@ -39,5 +39,17 @@ def test_endings_are_printed_with_the_likeliest_first(tiny_model, speaker, audio
 def test_a_chat_needs_an_llm_that_was_taught_one(tiny_model, audio, capsys):
     assert main(["generate", "ask", str(tiny_model), str(audio), "--chat"]) == 2
     assert "no chat template" in capsys.readouterr().err
-    assert main(["generate", "transcribe", str(tiny_model), str(audio), "--chat"]) == 2
-    assert "--chat goes with ask" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("task", "words", "said"),
+    [
+        ("transcribe", ["--chat"], "--chat goes with ask"),
+        ("transcribe", ["Anna"], "a text goes with ask or score"),
+        ("transcribe", ["--max-new-tokens", "3"], "--max-new-tokens goes with ask"),
+        ("score", ["a", "b", "--max-new-tokens", "3"], "--max-new-tokens goes with ask"),
+    ],
+)
+def test_what_a_task_does_not_take_is_refused(task, words, said, tiny_model, audio, capsys):
+    assert main(["generate", task, str(tiny_model), str(audio), *words]) == 2
+    assert said in capsys.readouterr().err

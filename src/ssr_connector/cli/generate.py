@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--chat", action="store_true", help="ask: as a user's turn in the LLM's own chat template, for instructed LLMs"
     )
-    parser.add_argument("--max-new-tokens", metavar="N", type=int, default=48, help="of an answer (default: 48)")
+    parser.add_argument("--max-new-tokens", metavar="N", type=int, default=48, help="ask: of the answer (default: 48)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,8 +40,12 @@ def run(args: argparse.Namespace) -> int:
 
     if args.task == "score" and len(args.text) < 2:
         raise UserError('give at least two endings to score: ssr generate score MODEL AUDIO "one" "other"')
-    if args.chat and args.task != "ask":
-        raise UserError("--chat goes with ask")
+    if args.task == "transcribe" and args.text:
+        raise UserError("a text goes with ask or score, not with transcribe")
+    if args.task != "ask":
+        for name in ("chat", "max_new_tokens"):
+            if getattr(args, name) != args.parser.get_default(name):
+                raise UserError(f"--{name.replace('_', '-')} goes with ask")
     if args.task == "ask" and len(args.text) > 1:
         raise UserError("give one text to ask with, in quotation marks")
     from ssr_connector.inference.dialogue import ask, score, transcribe

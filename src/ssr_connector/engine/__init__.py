@@ -6,9 +6,7 @@ from ssr_connector.engine.local import LocalEngine
 from ssr_connector.engine.shard import Tick, Work
 from ssr_connector.errors import UserError
 
-ENGINES = ("local", "ray")
-
-__all__ = ["ENGINES", "HERE", "Engine", "LocalEngine", "RayEngine", "Stage", "Tick", "Work", "build_engine"]
+__all__ = ["HERE", "Engine", "LocalEngine", "RayEngine", "Stage", "Tick", "Work", "build_engine"]
 
 
 def build_engine(name: str, jobs: int | None, address: str | None = None) -> Engine:
