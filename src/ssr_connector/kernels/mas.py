@@ -1,11 +1,10 @@
 """Monotonic alignment search (Kim et al. 2020, Glow-TTS): labels in order, each for at least one frame."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ssr_connector.kernels import native, reference
-from ssr_connector.kernels.inputs import check_lengths, checked_scores, not_a_number, on_gpu, refuse_not_a_number
+from ssr_connector.kernels.inputs import check_lengths, checked_scores, on_gpu, refuse_not_a_number
 
 
 def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_lengths: Tensor) -> Tensor:
@@ -33,22 +32,27 @@ def monotonic_alignment_search(log_probs: Tensor, speech_lengths: Tensor, text_l
 
         return gpu.monotonic_alignment_search(log_probs, frames, labels)
     log_probs = log_probs.cpu()
+    durations, status = torch.zeros(B, N, dtype=torch.long), torch.zeros(B, dtype=torch.uint8)
     if native.library() is None:
-        durations = torch.zeros(B, N, dtype=torch.long)
-        for i, (n, m) in enumerate(zip(frames.tolist(), labels.tolist(), strict=True)):
-            item = log_probs[i, :n, :m].numpy().astype(np.float64)
-            if not (item < np.inf).all():
-                raise not_a_number(i)
-            found = reference.monotonic_alignment_search(item)
-            if found is not None:
-                durations[i, :m] = torch.tensor(found, dtype=torch.long)
-        return durations.to(device)
-    durations, status = torch.empty(B, N, dtype=torch.long), torch.empty(B, dtype=torch.uint8)
-    strides = log_probs.stride()
-    native.call(
-        "ssr_monotonic_alignment_search",
-        *(log_probs, B, strides[0], strides[1]),
-        *(frames, labels, durations, N, status),
-    )
+        for i in range(B):
+            status[i] = _slowly(log_probs[i, : frames[i], : labels[i]], durations[i])
+    else:
+        strides = log_probs.stride()
+        native.call(
+            "ssr_monotonic_alignment_search",
+            *(log_probs, B, strides[0], strides[1]),
+            *(frames, labels, durations, N, status),
+        )
     refuse_not_a_number(status)
     return durations.to(device)
+
+
+def _slowly(log_probs: Tensor, durations: Tensor) -> native.Status:
+    """One item by the reference: log_probs [T, N]; fills durations [≥ N]."""
+    if not bool((log_probs < torch.inf).all()):
+        return native.Status.NOT_A_NUMBER
+    found = reference.monotonic_alignment_search(log_probs.double().numpy())
+    if found is None:
+        return native.Status.INFEASIBLE
+    durations[: len(found)] = torch.tensor(found, dtype=torch.long)
+    return native.Status.ALIGNED
