@@ -10,6 +10,7 @@ import time
 import pytest
 from rich.console import Console
 
+from ssr_connector.evaluation import comparison
 from ssr_connector.studies.cache import Cache, Forecast, Step
 
 
@@ -58,6 +59,21 @@ def test_equal_steps_are_one_whoever_asks_and_in_whatever_study(kitchen, tmp_pat
     other_study = cache_of(tmp_path)
     assert [other_study.make(s)["value"] for s in plan()] == [1, 2, 1]
     assert kitchen.taken == ["aligner", "stage1", "stage1"]
+
+
+def test_a_step_says_at_which_commit_it_was_done_however_much_later_it_is_used(kitchen, tmp_path, monkeypatch):
+    aligner = kitchen.step("aligner", 1)
+    monkeypatch.setattr(comparison, "commit", lambda: "old")
+    cache_of(tmp_path).make(aligner)
+    monkeypatch.setattr(comparison, "commit", lambda: "new")
+    cache = cache_of(tmp_path)
+    cache.make(kitchen.step("stage1", 2, aligner))
+    assert cache.commits == ["new", "old"]
+    before_it_was_noted = tmp_path / aligner.name / "facts.json"
+    before_it_was_noted.write_text('{"value": 1}')
+    other = cache_of(tmp_path)
+    other.make(aligner)
+    assert other.commits == ["unknown"]
 
 
 def test_what_comes_before_is_part_of_the_key(kitchen):

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from ssr_connector.config import load_recipe
+from ssr_connector.evaluation import identity
 from ssr_connector.studies.cache import Forecast
 from ssr_connector.studies.options import content, with_options
 from ssr_connector.studies.pipeline import Pipeline, Size
@@ -61,6 +62,17 @@ def test_arms_share_what_comes_before_their_difference_and_seeds_nothing(pipelin
 def test_keys_do_not_depend_on_where_a_run_lies(pipeline_of):
     arm = Arm("a", "A")
     assert pipeline_of(arm).scores(arm, 0).key == pipeline_of(arm, out="elsewhere").scores(arm, 0).key
+
+
+def test_other_code_scores_anew_and_trains_nothing_anew(pipeline_of, monkeypatch):
+    arm = Arm("a", "A")
+    before = pipeline_of(arm)
+    keys = [before.scores(arm, 0).key, before.beside(0).key, before.model(arm, 0).key]
+    monkeypatch.setattr(identity, "code", lambda: "other")
+    after = pipeline_of(arm)
+    assert after.scores(arm, 0).key != keys[0]
+    assert after.beside(0).key != keys[1]
+    assert after.model(arm, 0).key == keys[2]
 
 
 def test_alignments_by_words_are_the_same_for_all_seeds(pipeline_of):

@@ -12,7 +12,7 @@ from ssr_connector.connectors import CONNECTORS
 from ssr_connector.connectors import check_options as check_connector
 from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL
 from ssr_connector.evaluation.tasks import TASKS
-from ssr_connector.studies import STUDIES
+from ssr_connector.studies import STUDIES, run
 from ssr_connector.studies.options import with_options
 from ssr_connector.studies.pipeline import heard_damage
 from ssr_connector.studies.run import write
@@ -24,6 +24,8 @@ CLAIMS = re.compile(
     r"\bis better\b|\bis worse\b|best mean in .*, told apart from"
     r"|forgets: |told apart from an arm on it|stage 1 helps|stage 1 harms|goal is met"
 )
+
+HOW = {"command": "ssr study", "notes": ["Synthetic."], "commits": ["0123abc"]}
 
 each_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 
@@ -108,20 +110,23 @@ def test_tables_picture_and_paragraph_of_whatever_was_done(study, planted, form,
     table = markdown(results, study.columns, {"": "", **study.tables})
     assert table.count("\n| ") >= len(done)
     assert all(sentence.endswith(".") for sentence in study.paragraph(results))
-    outcome = write(study, results, {"command": "ssr study", "notes": ["Synthetic."]}, tmp_path)
+    outcome = write(study, results, HOW | {"commits": ["0123abc", "4567def"]}, tmp_path)
     assert [path.name for path in outcome.files] == ["results.json", "report.md", f"{study.name}.svg"]
     report, picture = (path.read_text() for path in outcome.files[1:])
     assert outcome.table.strip() in report
     assert "\nSynthetic.\n\n    ssr study\n" in report
+    assert "Steps were done at commit 0123abc, 4567def. At commit " in report
     assert ElementTree.fromstring(picture).tag.endswith("}svg")
     assert "$" not in picture  # formulae are not set
 
 
-def test_the_same_results_make_the_same_picture(planted, tmp_path):
+def test_the_same_results_make_the_same_picture(planted, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "commit", lambda: "0123abc")
     study = STUDIES["aligners"]
     results = planted({arm.name: 0.4 for arm in study.arms}, figures_of(study), n=20, seeds=1)
-    first, again = (write(study, results, {"command": "", "notes": []}, tmp_path / k).files[2] for k in "ab")
+    first, again = (write(study, results, HOW, tmp_path / k).files[2] for k in "ab")
     assert first.read_text() == again.read_text()
+    assert "Steps were done" not in (tmp_path / "a" / "report.md").read_text()
 
 
 def test_the_help_lists_every_study_with_its_question(capsys):

@@ -66,19 +66,29 @@ class Maker(ABC):
 
 
 class Cache(Maker):
-    """Takes steps, unless they were taken before."""
+    """Takes steps, unless they were taken before. Keys hold no code: training is not repeated for every change of it.
+
+    So facts say at which `commit` they were made.
+    """
 
     def __init__(self, root: Path, console: Console) -> None:
         super().__init__(root)
         self.stages = Stages(root, console)
+
+    @property
+    def commits(self) -> list[str]:
+        """Of all code that made what was asked for so far."""
+        return sorted({facts.get("commit", "unknown") for facts in self.facts.values()})
 
     def take(self, step: Step) -> Facts:
         """From where it was stopped."""
         folder = self.folder(step)
 
         def work(report: Report) -> str:
+            from ssr_connector.evaluation.comparison import commit
+
             facts = step.work(folder, report)
-            write_json(folder / FACTS, facts)
+            write_json(folder / FACTS, {**facts, "commit": commit()})
             return f"{step.what}: {said(facts)}"
 
         before_it = [before.name for before in step.before]

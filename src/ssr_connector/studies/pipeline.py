@@ -334,12 +334,14 @@ class Pipeline:
     # --- scoring ---
 
     def scoring(self) -> Any:
-        """All that scores follow from, beside the model."""
+        """All that scores follow from, beside the model: the code too, as they are cheap to make again."""
+        from ssr_connector.evaluation.identity import code
+
         section = to_dict(self.base.recipe)["evaluation"] | {
             "snr_db": list(self.study.snr_db),
             "items": self.size.items,
         }
-        return [self.made_from, self.base.stages.keys["voices"], section, list(self.study.tasks)]
+        return [self.made_from, self.base.stages.keys["voices"], section, list(self.study.tasks), code()]
 
     def ears_of(self, aligner: Step, model: Step, report: Report, arm: Arm) -> Any:
         """What this aligner hears of an arm's tests, heard once for the arms that share both one after another."""

@@ -63,13 +63,15 @@ def carry_out(
     for line in [*said, expected(forecast(base, study, size, rates, root))]:
         say(line, soft_wrap=True)
     base.make(base.stages_of_base())
-    rows = take(Pipeline(base, study, size, Cache(root, demo.console), rates))
+    cache = Cache(root, demo.console)
+    rows = take(Pipeline(base, study, size, cache, rates))
     results = Results(rows, demo.recipe.evaluation.bootstrap)
     told = ["--quick"] * quick + [f"--arms {','.join(only)}"] * bool(only) + [f"--share {share:g}"] * (share != 1)
     command = " ".join(
         [f"ssr study {study.name} --config {demo.config} --demo {demo.out} --seeds {n_seeds}", *told, *demo.overrides]
     )
-    return write(study, results, {"command": command, "size": vars(size), "notes": said}, out)
+    how = {"command": command, "size": vars(size), "notes": said, "commits": cache.commits}
+    return write(study, results, how, out)
 
 
 # --- what it takes ---
@@ -201,13 +203,14 @@ def figures_of(pipeline: Pipeline, maker: Maker, arm: Arm, seed: int) -> dict[st
 
 
 def write(study: Study, results: Results, how: Mapping[str, Any], out: Path) -> Outcome:
-    """All files, each whole or not at all. `how`: the command, and notes that a reader is to know."""
+    """All files, each whole or not at all. `how`: the command, notes that a reader is to know, commits of the steps."""
     files = (out / "results.json", out / "report.md", out / f"{study.name}.svg")
     table = markdown(results, study.columns, study.tables)
     careful = caution(results, [column.figure for column in study.columns if column.paired])
     paragraph = " ".join([*careful, *study.paragraph(results)])
     facts = {"study": study.name, "question": study.question, "commit": commit(), "machine": machine(), **how}
     write_json(files[0], {**facts, "rows": results.to_dict(), "paragraph": paragraph})
+    done_at = "" if how["commits"] == [facts["commit"]] else f"Steps were done at commit {', '.join(how['commits'])}. "
     parts = [
         f"# {study.name}: {study.question}",
         paragraph,
@@ -215,7 +218,7 @@ def write(study: Study, results: Results, how: Mapping[str, Any], out: Path) -> 
         table.strip(),
         *how["notes"],
         f"    {how['command']}",
-        f"At commit {facts['commit']}, {facts['machine']}.",
+        f"{done_at}At commit {facts['commit']}, {facts['machine']}.",
     ]
     with replace_file(files[1]) as new:
         new.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
