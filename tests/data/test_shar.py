@@ -8,12 +8,13 @@ import soundfile
 from lhotse import CutSet
 
 from ssr_connector.data.audio import AudioError, inspect_audio
+from ssr_connector.data.cut_shards import content
 from ssr_connector.data.cuts import cut_audio, make_cut, make_recording, read_cuts
 from ssr_connector.data.entry import Entry
 from ssr_connector.data.shar import is_shar
 from ssr_connector.data.shar_output import write_shar
 from ssr_connector.data.words import WordTime
-from ssr_connector.engine.shard import Shard, content, pack, unpack
+from ssr_connector.engine.shard import Shard, pack, unpack
 from ssr_connector.errors import UserError
 
 RATE = 8_000

@@ -8,12 +8,13 @@ import sys
 import pytest
 
 from ssr_connector.aligners.corpus import AlignStage
+from ssr_connector.data.cut_shards import cut_shards
 from ssr_connector.data.cuts import read_manifests
 from ssr_connector.data.inspection import InspectStage
 from ssr_connector.data.preparation import prepare
 from ssr_connector.encoders.corpus import EncodeStage
 from ssr_connector.engine.cluster import RayEngine, actors_of
-from ssr_connector.engine.shard import cut_shards, file_shards
+from ssr_connector.engine.shard import file_shards
 from ssr_connector.errors import UserError
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs ray")

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from ssr_connector.data.cut_shards import cut_shards
 from ssr_connector.data.cuts import read_manifests
 from ssr_connector.engine import LocalEngine, build_engine
-from ssr_connector.engine.shard import cut_shards
 from ssr_connector.errors import UserError
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from ssr_connector.data.cut_shards import cut_shards
 from ssr_connector.data.cuts import read_manifests
 from ssr_connector.engine import LocalEngine
 from ssr_connector.engine.run import discard, keep_only, run_shards
-from ssr_connector.engine.shard import cut_shards
 
 
 class Ids:

@@ -11,12 +11,13 @@ from ssr_connector.aligners.base import Unalignable
 from ssr_connector.aligners.bundle import AlignerBundle, bundle_key, load_bundle
 from ssr_connector.aligners.record import FILE, join_alignments, write_alignments
 from ssr_connector.data.audio import AudioError
+from ssr_connector.data.cut_shards import cut_shards
 from ssr_connector.data.cuts import in_groups, read_manifests, speech_texts
 from ssr_connector.encoders.source import EncodedFrames, FrameSource, StoredFrames
 from ssr_connector.encoders.store import FrameStore
 from ssr_connector.engine import Engine, LocalEngine, Tick, Work
 from ssr_connector.engine.run import discard, run_shards
-from ssr_connector.engine.shard import SHARD_S, cut_shards
+from ssr_connector.engine.shard import SHARD_S
 from ssr_connector.errors import UserError
 from ssr_connector.files import write_rejected
 from ssr_connector.progress import Report

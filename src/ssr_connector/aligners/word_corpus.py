@@ -12,9 +12,10 @@ from ssr_connector.aligners.base import Unalignable, WordAligner
 from ssr_connector.aligners.formats import TimedUtterance
 from ssr_connector.aligners.imported import ImportedAligner, files_of
 from ssr_connector.data.audio import AudioError
+from ssr_connector.data.cut_shards import content
 from ssr_connector.data.cuts import cut_audio, said
 from ssr_connector.data.text import SpeechText
-from ssr_connector.engine.shard import content, key_of, state_of
+from ssr_connector.engine.shard import key_of, state_of
 from ssr_connector.errors import UserError
 from ssr_connector.processes import process_pool
 from ssr_connector.progress import Report

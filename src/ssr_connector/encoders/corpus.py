@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ssr_connector.data.audio import AudioError
+from ssr_connector.data.cut_shards import cut_shards
 from ssr_connector.data.cuts import cut_audio, in_groups, read_manifests
 from ssr_connector.devices import best_device
 from ssr_connector.encoders.drift import padding_drift
@@ -18,7 +19,7 @@ from ssr_connector.encoders.pretrained import PretrainedEncoder, read_front_end
 from ssr_connector.encoders.store import BYTES, SHARDS, encoder_key, join_shards, unstorable, write_frames
 from ssr_connector.engine import Engine, LocalEngine, Tick, Work
 from ssr_connector.engine.run import discard, keep_only, run_shards
-from ssr_connector.engine.shard import SHARD_S, cut_shards
+from ssr_connector.engine.shard import SHARD_S
 from ssr_connector.errors import UserError
 from ssr_connector.files import write_rejected
 from ssr_connector.progress import Report

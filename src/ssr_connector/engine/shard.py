@@ -32,26 +32,11 @@ class Shard:
     size: float
 
 
-def cut_shards(cuts: Sequence[Any], shard_s: float, identity: Sequence[Any], *, with_text: bool) -> list[Shard]:
-    """Slices of at most `shard_s` seconds, in the order of the cuts; a longer cut is alone.
-
-    `identity` is what else results depend on, models and options, as JSON values. What is said counts `with_text`.
-    """
-    durations = [cut.duration for cut in cuts]
-    return [
-        Shard(
-            key_of(identity, (content(cut, with_text=with_text) for cut in cuts[part])),
-            tuple(cuts[part]),
-            float(sum(durations[part])),
-        )
-        for part in _slices(durations, shard_s)
-    ]
-
-
 def file_shards(files: Sequence[Path], shard_mb: float, identity: Sequence[Any]) -> list[Shard]:
     """Slices of at most `shard_mb` megabytes, in the order of the files; a larger file is alone.
 
-    `identity` is as above. The files' paths are absolute: a worker may run in another folder.
+    `identity` is what else results depend on, as JSON values. The files' paths are absolute: a worker may run in
+    another folder.
     """
     states = [state_of(file) for file in files]
     sizes = [state[0] / 1e6 if state else 0.0 for state in states]
@@ -61,11 +46,11 @@ def file_shards(files: Sequence[Path], shard_mb: float, identity: Sequence[Any])
             tuple(files[part]),
             float(len(files[part])),
         )
-        for part in _slices(sizes, shard_mb)
+        for part in slices(sizes, shard_mb)
     ]
 
 
-def _slices(sizes: Sequence[float], most: float) -> Iterator[slice]:
+def slices(sizes: Sequence[float], most: float) -> Iterator[slice]:
     """Where to cut a sequence, so that each part's sizes come to at most `most`, or it is a single one."""
     start, total = 0, 0.0
     for k, size in enumerate(sizes):
@@ -83,26 +68,6 @@ def key_of(identity: Sequence[Any], contents: Iterable[Any]) -> str:
     for item in contents:
         digest.update(json.dumps(item, sort_keys=True).encode())
     return digest.hexdigest()
-
-
-def content(cut: Any, *, with_text: bool) -> list[Any]:
-    """What the result for a cut follows from: the cut itself, and size and time of change of its audio files."""
-    values = cut.to_dict()
-    if not with_text:
-        values.pop("supervisions", None)
-    return [values, [state_of(path) for path in _files(cut)]]
-
-
-def _files(cut: Any) -> Iterator[Path]:
-    """Files of a simple cut; those that others are mixed from are told apart by their names alone."""
-    from ssr_connector.data.shar import KIND, tar_of
-
-    recording = getattr(cut, "recording", None)
-    for source in recording.sources if recording else []:
-        if source.type == "file":
-            yield Path(source.source)
-        elif source.type == KIND:
-            yield tar_of(source)[0]
 
 
 def state_of(path: Path) -> list[int] | None:

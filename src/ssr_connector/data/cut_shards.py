@@ -1,0 +1,42 @@
+"""Shards of cuts, named after all that their results follow from."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ssr_connector.data.shar import KIND, tar_of
+from ssr_connector.engine.shard import Shard, key_of, slices, state_of
+
+
+def cut_shards(cuts: Sequence[Any], shard_s: float, identity: Sequence[Any], *, with_text: bool) -> list[Shard]:
+    """Slices of at most `shard_s` seconds, in the order of the cuts; a longer cut is alone.
+
+    `identity` is what else results depend on, models and options, as JSON values. What is said counts `with_text`.
+    """
+    durations = [cut.duration for cut in cuts]
+    return [
+        Shard(
+            key_of(identity, (content(cut, with_text=with_text) for cut in cuts[part])),
+            tuple(cuts[part]),
+            float(sum(durations[part])),
+        )
+        for part in slices(durations, shard_s)
+    ]
+
+
+def content(cut: Any, *, with_text: bool) -> list[Any]:
+    """What the result for a cut follows from: the cut itself, and size and time of change of its audio files."""
+    values = cut.to_dict()
+    if not with_text:
+        values.pop("supervisions", None)
+    return [values, [state_of(path) for path in _files(cut)]]
+
+
+def _files(cut: Any) -> Iterator[Path]:
+    """Files of a simple cut; those that others are mixed from are told apart by their names alone."""
+    recording = getattr(cut, "recording", None)
+    for source in recording.sources if recording else []:
+        if source.type == "file":
+            yield Path(source.source)
+        elif source.type == KIND:
+            yield tar_of(source)[0]
