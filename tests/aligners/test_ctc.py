@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ssr_connector.aligners import CharCTC, CharCTCConfig, Material, Unalignable
-from ssr_connector.aligners.ctc import coarser
+from ssr_connector.aligners.ctc import coarser, force_along
 from ssr_connector.config import AlignerSection
+from ssr_connector.kernels import CTCPath
 from ssr_connector.types import Frames
 from ssr_connector.units import FrameClock
 
@@ -161,6 +162,16 @@ def test_runs_of_labels_are_found_by_counting(upsample, toy):
         assert not found.ends[i, len(expected) :].any()  # padding is empty
         alone = aligner.label_runs(Frames(toy.frames.values[i : i + 1, :n], toy.frames.lengths[i : i + 1], CLOCK))
         assert alone.ends[0].tolist() == found.ends[i, : len(expected)].tolist()
+
+
+def test_labels_are_forced_where_the_scores_are(monkeypatch):
+    def kernel(log_probs, targets, lengths, target_lengths, blank):
+        assert log_probs.is_meta  # as it would be on a GPU: what the scores are is not asked for
+        return CTCPath(*(torch.zeros(1, 2) for _ in range(4)))
+
+    monkeypatch.setattr("ssr_connector.aligners.ctc.ctc_forced_align", kernel)
+    path = force_along(torch.zeros(1, 5, 3, device="meta"), torch.tensor([5]), [[1, 2]])
+    assert path.starts.device.type == "cpu"
 
 
 def test_an_aligner_that_hears_only_blanks_has_no_runs(toy):

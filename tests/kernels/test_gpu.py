@@ -43,6 +43,17 @@ def test_what_has_no_room_on_a_device_is_said(caplog):
     assert "on the processor: on the GPU it would take 14 GiB" in caplog.text
 
 
+def test_where_triton_does_not_run_the_processor_is_taken(monkeypatch, caplog):
+    inputs.runs_on.cache_clear()
+    with monkeypatch.context() as broken:
+        broken.setattr(gpu, "monotonic_alignment_search", lambda *_: ()[0])
+        assert not inputs.runs_on(torch.device("cpu"))
+    assert "aligning on the processor" in caplog.text
+    inputs.runs_on.cache_clear()
+    assert inputs.runs_on(torch.device("cpu"))
+    inputs.runs_on.cache_clear()
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_what_has_no_room_comes_back_to_the_device(monkeypatch):

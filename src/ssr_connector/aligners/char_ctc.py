@@ -89,7 +89,6 @@ class CharCTC(CTCAligner):
         """The best path through the tokens, if any were counted."""
         if not (self.config.token_prior and self.config.token_counts):
             return super().hypotheses(log_probs, lengths)
-        log_probs = log_probs.cpu()
         spelt, lexicon = self.lexicon
         paths = ctc_lexicon_path(log_probs, lengths, lexicon, BLANK)
         labels = [[label for i in path.tolist() for label in spelt[i]] for path in paths]

@@ -223,9 +223,10 @@ class CTCAligner(TrainableAligner):
 
 
 def force_along(log_probs: Tensor, lengths: Tensor, labels: Sequence[Sequence[int]]) -> CTCPath:
-    """The paths of a batch [B, T, V] along the labels of each utterance, on the processor."""
+    """The paths of a batch [B, T, V] along the labels of each utterance, found where it is, and brought to the CPU."""
     targets = nn.utils.rnn.pad_sequence([torch.tensor(x, dtype=torch.long) for x in labels], batch_first=True)
-    return ctc_forced_align(log_probs.cpu(), targets, lengths, torch.tensor([len(x) for x in labels]), BLANK)
+    path = ctc_forced_align(log_probs, targets, lengths, torch.tensor([len(x) for x in labels]), BLANK)
+    return CTCPath(path.starts.cpu(), path.ends.cpu(), path.scores.cpu(), path.feasible.cpu())
 
 
 def run_means(log_probs: Tensor, labels: Tensor, starts: Tensor, ends: Tensor) -> Tensor:

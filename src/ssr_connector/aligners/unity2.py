@@ -184,11 +184,11 @@ class UnitY2(TrainableAligner):
             rows = [i for i, *_ in known]
             batch, n_labels = padded([labels for _, labels, _, _ in known], frames.values.device)
             chosen = Frames(frames.values[rows], frames.lengths[rows], frames.clock)
-            log_probs = self(chosen, batch, n_labels).cpu()
-            durations = monotonic_alignment_search(log_probs, chosen.lengths.cpu(), n_labels)
+            log_probs = self(chosen, batch, n_labels)
+            durations = monotonic_alignment_search(log_probs, chosen.lengths, n_labels).cpu()
             for k, (i, labels, places, text) in enumerate(known):
                 path = durations[k, : len(labels)]
-                scores = log_probs[k, torch.arange(int(path.sum())), frame_labels(path)]
+                scores = log_probs[k, torch.arange(int(path.sum())), frame_labels(path)].cpu()
                 out[i] = self._place(text, places, path.tolist(), scores, tokenize)
         return [x for x in out if x is not None]
 

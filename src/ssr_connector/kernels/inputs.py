@@ -1,6 +1,7 @@
 """Checks that all kernels share: bad input is an error here, and never a wrong path or a crash in compiled code."""
 
 import logging
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -16,7 +17,21 @@ def on_gpu(log_probs: Tensor, states: int) -> bool:
     The others go to the processor, whose kernels keep less, and that is logged.
     """
     items, frames, _ = log_probs.shape
-    return log_probs.is_cuda and has_room(items, frames, states)
+    return log_probs.is_cuda and has_room(items, frames, states) and runs_on(log_probs.device)
+
+
+@cache
+def runs_on(device: torch.device) -> bool:
+    """Whether Triton's kernels run on a device: beside it they need a C compiler there; logged where they do not."""
+    try:
+        from ssr_connector.kernels import gpu
+
+        two = torch.tensor([2])
+        gpu.monotonic_alignment_search(torch.zeros(1, 2, 2, device=device), two, two)
+    except Exception as error:
+        logging.getLogger(__name__).warning("aligning on the processor: Triton does not run here (%s)", error)
+        return False
+    return True
 
 
 def has_room(items: int, frames: int, states: int) -> bool:
