@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import soundfile
 
 from ssr_connector.config import load_recipe, parse, to_dict
 from ssr_connector.connectors import CONNECTORS
@@ -13,10 +15,12 @@ from ssr_connector.connectors import check_options as check_connector
 from ssr_connector.evaluation.suite import CASCADE, NO_CONTEXT, ORACLE, OTHER_AUDIO, TEXT_MODEL
 from ssr_connector.evaluation.tasks import TASKS
 from ssr_connector.studies import STUDIES, run
+from ssr_connector.studies.corpora import MEASURES
 from ssr_connector.studies.options import with_options
+from ssr_connector.studies.picture import draw
 from ssr_connector.studies.pipeline import heard_damage
-from ssr_connector.studies.run import write
-from ssr_connector.studies.study import Frontier, Grid, Made, Parts
+from ssr_connector.studies.run import chosen, write
+from ssr_connector.studies.study import Frontier, Grid, Made, Own, Parts
 from ssr_connector.studies.table import markdown
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -118,6 +122,29 @@ def test_tables_picture_and_paragraph_of_whatever_was_done(study, planted, form,
     assert "Steps were done at commit 0123abc, 4567def. At commit " in report
     assert ElementTree.fromstring(picture).tag.endswith("}svg")
     assert "$" not in picture  # formulae are not set
+
+
+@each_study
+def test_tables_picture_and_paragraph_of_any_arm_with_those_it_is_compared_with(study, planted, tiny_corpus, tmp_path):
+    soundfile.write(tmp_path / "fan.wav", np.random.default_rng(0).normal(0, 0.1, 8000), 8000)
+    own = {"noises": str(tmp_path), "cuts": {"calls": str(tiny_corpus / "dev.jsonl.gz")}, "encoders": ("e", "f:2")}
+    if study.extended:
+        study = study.extended(study, Own(**{key: own[key] for key in study.takes}))
+    arms = {arm.name: arm for arm in study.arms}
+    drawn = set()
+    for several in dict.fromkeys(chosen(study, [name]) for name in arms):
+        results = planted(
+            dict.fromkeys([*several, *study.beside], 0.5), figures_of(study), n=10, seeds=1, beside=study.beside
+        )
+        for row in results.rows:
+            if row.name in arms and arms[row.name].cuts:
+                row.runs[:] = [{name: run[name] for name in run.keys() & MEASURES} for run in row.runs]
+        paragraph = study.paragraph(results)
+        assert all(sentence.endswith(".") for sentence in paragraph), several
+        assert markdown(results, study.columns, {"": "", **study.tables}).count("\n| ") >= len(several)
+        if (table := arms[several[-1]].table) not in drawn:
+            drawn.add(table)
+            draw(results, study.picture, tmp_path / "picture.svg")
 
 
 def test_the_same_results_make_the_same_picture(planted, tmp_path, monkeypatch):

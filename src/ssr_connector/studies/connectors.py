@@ -63,7 +63,7 @@ def paragraph(results: "Results") -> list[str]:
             )
     per_token = [arm.name for arm in ARMS if arm.budget == "steps" and "training.objectives" not in arm.connector]
     sentences.append(extreme(results, [n for n in per_token if n in there], "cosine", "cosine to text at equal steps"))
-    if "hard cascade" in there:
+    if {"ssr", "hard cascade"} <= there:
         sentences.append(compared(results, "ssr", "hard cascade", TASK, "StoryCloze S→T"))
     return sentences
 

@@ -66,8 +66,9 @@ def paragraph(results: "Results") -> list[str]:
     kinds = [[arm.name for arm in kind if arm.name in there] for kind in KINDS]
     kinds.append([name for name in there if name.startswith(f"{OWN}_")])
     hardest = [names[-1] for names in kinds if names]
-    sentences += [losses(results, name, CLEAN.name, TASK, SCORES[TASK]) for name in hardest]
-    sentences.append(errors(results, [CLEAN.name, *hardest]))
+    if CLEAN.name in there:  # it is, beside any but users' corpora
+        sentences += [losses(results, name, CLEAN.name, TASK, SCORES[TASK]) for name in hardest]
+        sentences.append(errors(results, [CLEAN.name, *hardest]))
     return [sentence for sentence in sentences if sentence] + measured(results)
 
 

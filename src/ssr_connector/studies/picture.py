@@ -111,7 +111,8 @@ def draw_rows(results: Results, picture: Picture, path: Path) -> None:
         rows = [row for row in rows if results.has(row, picture.x)]
     panels = [panel for panel in picture.panels if panel.arms.keys() & set(rows[1:])]
     n_lines = max(1, -(-len(panels) // COLUMNS))
-    height = 3.1 * n_lines if panels else 4.2 if picture.x else 0.8 + (0.32 + 0.1 * len(picture.lines)) * len(rows)
+    height_of_rows = 0.8 + (0.32 + 0.1 * len(picture.lines)) * max(1, len(rows))
+    height = 3.1 * n_lines if panels else 4.2 if picture.x else height_of_rows
     with drawing(9.5 if panels else 7.5, height) as figure:
         for place, panel in enumerate(panels, 1):
             curves(figure.add_subplot(n_lines, min(COLUMNS, len(panels)), place), results, picture, panel)
@@ -149,7 +150,7 @@ def dots(axes: Any, results: Results, picture: Picture, rows: Sequence[str]) -> 
     for chance in chances:
         axes.axvline(chance, color=MUTED, linestyle="--")
     axes.set_yticks(range(len(rows)), [label(results, name) for name in rows], color=INK)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
     axes.set_xlabel(picture.y_label)
 
 
