@@ -77,11 +77,15 @@ def test_benchmarks_share_a_folder_and_replace_their_own(tmp_path, record):
     assert len(read_choices(out / "blimp.jsonl")) == 1
 
 
+STORY = (
+    "InputStoryid,InputSentence1,InputSentence2,InputSentence3,InputSentence4,"
+    "RandomFifthSentenceQuiz1,RandomFifthSentenceQuiz2,AnswerRightEnding\nu,a,b,c,d,e,f,1\n"
+)
+
+
 def test_files_of_an_earlier_import_do_not_outlive_their_recordings(tmp_path, record):
-    header = "InputStoryid,InputSentence1,InputSentence2,InputSentence3,InputSentence4"
-    header += ",RandomFifthSentenceQuiz1,RandomFifthSentenceQuiz2,AnswerRightEnding\n"
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "t.csv").write_text(header + "u,a,b,c,d,e,f,1\n")
+    (tmp_path / "in" / "t.csv").write_text(STORY)
     paths = [record(tmp_path / "in" / "sSC" / f"0_u_{kind}.wav") for kind in ("correct", "incorrect")]
     write_benchmark(read_benchmark("storycloze", tmp_path / "in", Options()), tmp_path / "out")
     assert (tmp_path / "out" / "storycloze_whole.jsonl").is_file()
@@ -90,6 +94,32 @@ def test_files_of_an_earlier_import_do_not_outlive_their_recordings(tmp_path, re
     write_benchmark(read_benchmark("storycloze", tmp_path / "in", Options()), tmp_path / "out")
     assert (tmp_path / "out" / "storycloze.jsonl").is_file()
     assert not (tmp_path / "out" / "storycloze_whole.jsonl").exists()
+    assert "storycloze/storycloze_whole.jsonl\t\tremoved\t" in (tmp_path / "out" / "rejected.tsv").read_text()
+
+
+def test_the_written_and_the_spoken_test_may_be_imported_one_after_the_other(tmp_path, record):
+    for folder in ("written", "spoken"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "written" / "t.csv").write_text(STORY)
+    for kind in ("correct", "incorrect"):
+        record(tmp_path / "spoken" / "sSC" / f"0_u_{kind}.wav")
+    for folder in ("written", "spoken", "written"):
+        write_benchmark(read_benchmark("storycloze", tmp_path / folder, Options()), tmp_path / "out")
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "storycloze.jsonl",
+        "storycloze_whole.jsonl",
+        "rejected.tsv",
+    }
+
+
+def test_the_tasks_of_a_spoken_benchmark_are_not_replaced(tmp_path, record):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "build.json").write_text('{"benchmark": "storycloze"}')
+    found = read_benchmark("table", table(tmp_path, record, ["x"]), Options())
+    with pytest.raises(UserError, match=r"out holds a benchmark that was spoken \(build.json\): give table another"):
+        write_benchmark(found, out)
+    assert [path.name for path in out.iterdir()] == ["build.json"]
 
 
 def test_a_pair_in_fewer_voices_is_kept_and_named(tmp_path, record):

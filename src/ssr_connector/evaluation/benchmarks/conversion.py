@@ -24,11 +24,11 @@ from ssr_connector.engine import Engine, LocalEngine
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks import BENCHMARKS
 from ssr_connector.evaluation.benchmarks.layout import Layout, Options
-from ssr_connector.evaluation.choice import Choice, Spoken
+from ssr_connector.evaluation.choice import Choice, Spoken, read_choices
 from ssr_connector.evaluation.tasks import TASKS
 from ssr_connector.progress import bar
 
-REJECTED = "rejected.tsv"
+REJECTED, BUILD = "rejected.tsv", "build.json"  # the second: what `ssr build-benchmark` writes beside its tasks
 
 
 @dataclass(frozen=True)
@@ -114,18 +114,31 @@ def remark_voices(items: list[Choice], layout: Layout) -> None:
 def write_benchmark(found: Import, out: Path) -> None:
     """Write the tasks' files and rejected.tsv, all or none. Raises UserError where no question is usable.
 
-    Then rejected.tsv alone is written. What other benchmarks left in it and beside it stays.
+    Then rejected.tsv alone is written. What other imports left in it and beside it stays, unless none of its recordings
+    do: then it is removed, and listed. Raises UserError for a folder of `ssr build-benchmark`.
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: give a folder for the questions")
+    if (out / BUILD).is_file():
+        raise UserError(f"{out} holds a benchmark that was spoken ({BUILD}): give {found.name} another folder")
+    files = {TASKS[task].file for task in BENCHMARKS[found.name].tasks} - found.questions.keys()
+    silent = [file for file in sorted(files) if is_silent(out / file)]
+    found.rejected.extend(Rejected(file, "", "removed", "no question of it has its recordings") for file in silent)
     rejected = {REJECTED: [*rejected_lines([]), *other_lines(out / REJECTED, found.name), *own_lines(found)]}
     if not found.questions:
         write_together(out, rejected)
         raise UserError(nothing_usable(found) + f"; {out / REJECTED} says why")
     write_together(out, rejected | {file: list(lines(items, out)) for file, items in found.questions.items()})
-    for task in BENCHMARKS[found.name].tasks:  # of an earlier import, with recordings that are no longer there
-        if TASKS[task].file not in found.questions:
-            (out / TASKS[task].file).unlink(missing_ok=True)
+    for file in silent:
+        (out / file).unlink()
+
+
+def is_silent(path: Path) -> bool:
+    """Whether it holds spoken questions of an earlier import, of which each has lost a recording."""
+    if not path.is_file():
+        return False
+    lost = [any(not Path(audio).is_file() for audio in audios(item)) for item in read_choices(path)]
+    return bool(lost) and all(lost)
 
 
 def nothing_usable(found: Import) -> str:

@@ -13,7 +13,7 @@ from ssr_connector.data.entry import Rejected
 from ssr_connector.data.output import write_together
 from ssr_connector.data.preparation import rejected_lines
 from ssr_connector.errors import UserError
-from ssr_connector.evaluation.benchmarks.conversion import REJECTED, flag, flat, lines
+from ssr_connector.evaluation.benchmarks.conversion import BUILD, REJECTED, flag, flat, lines
 from ssr_connector.evaluation.benchmarks.layout import Layout, Options
 from ssr_connector.evaluation.choice import Choice, Spoken
 from ssr_connector.evaluation.spoken.question import SOURCES, Question
@@ -26,7 +26,7 @@ from ssr_connector.files import write_json
 
 LETTERS = string.ascii_uppercase
 PROMPT = " The answer is:"
-BUILD, WORDS = "build.json", "words.ctm"
+WORDS = "words.ctm"
 UNSPOKEN = "not spoken"
 TASK_NAMES = ("spoken_mmlu", "spoken_mmlu_text_options", "storycloze", "spoken_multiple_choice", "spoken_sentences")
 
