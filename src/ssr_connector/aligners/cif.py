@@ -160,12 +160,8 @@ class CIF(TrainableAligner):
         return Alignment(text, tuple(ids), tuple(starts), tuple(placed), tuple(spans), n_frames, tuple(scores))
 
 
-def scaled(weights: Tensor, counts: Tensor, real: Tensor | None = None) -> Tensor:
-    """Weights [B, T] that sum to the counts [B]; where all is silent, the real frames [B, T] have equal ones.
-
-    Without `real` those are the frames that have any weight.
-    """
-    real = weights > 0 if real is None else real
+def scaled(weights: Tensor, counts: Tensor, real: Tensor) -> Tensor:
+    """Weights [B, T] that sum to the counts [B]; where all is silent, the real frames [B, T] have equal ones."""
     even = real * (counts / real.sum(1).clamp(min=1))[:, None]
     by_weight = weights * (counts / weights.sum(1).clamp(min=_LEAST_WEIGHT))[:, None]
     return torch.where(is_silent(weights)[:, None], even, by_weight)

@@ -44,6 +44,6 @@ class CIFConnector(DecodedConnector):
         """Frames [B, T, F] → [B, S, D] in training where there are segments [B, S], else [B, fired, D]."""
         weights = self.weights(frames)
         if self.training and segments is not None:
-            weights = scaled(weights, segments.lengths)
+            weights = scaled(weights, segments.lengths, frames.mask)
         fired = integrate_and_fire(self.states(frames).float(), weights, frames.lengths)
         return SpeechEmbeds(self.norm_out(self.project(fired.values)), fired.lengths)

@@ -65,7 +65,8 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     augmentation = augmentation_of(recipe)
     encoder, section = recipe.encoder, recipe.aligner
     frames = paths_of(recipe.data.frames)
-    source, width, clock = frame_source(frames, encoder.name, encoder.layer, encoder.padded)
+    heard = (encoder.name, encoder.layer, encoder.padded)
+    source, width, clock = frame_source(frames, *heard)
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     others = read_fitting([Path(section.boundaries)], transcripts, tokenize, clock) if section.boundaries else None
@@ -80,6 +81,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
         recipe.seed,
         n_mixed(encoder.layer),
         Fitted(out),
+        heard,
     )
     try:
         aligner = aligner_class(section.type).untrained(section, material)
@@ -149,13 +151,11 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
         connector=dataclasses.asdict(recipe.connector),
         text_form=made_for["text_form"],
     )
-    for what, ours, its in (
-        ("aligner.text_form", recipe.aligner.text_form, made_for["text_form"]),
-        ("encoder.layer", recipe.encoder.layer, made_for["encoder_layer"]),
-        ("encoder.padded", recipe.encoder.padded, made_for["encoder_padded"]),
-    ):
-        if ours != its:
-            raise UserError(f"{recipe.training.aligner} was trained with {what} {its}, not {ours}; give --{what} {its}")
+    if recipe.aligner.text_form != made_for["text_form"]:
+        raise UserError(
+            f"{recipe.training.aligner} was trained with aligner.text_form {made_for['text_form']}, not "
+            f"{recipe.aligner.text_form}; give --aligner.text_form {made_for['text_form']}"
+        )
     ears = (recipe.encoder.name, recipe.encoder.layer, recipe.encoder.padded)
     check_made_for(Path(recipe.training.aligner), aligner, made_for, ears, recipe.llm.name)
     how = weights(recipe.llm, recipe.training.precision)
