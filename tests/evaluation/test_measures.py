@@ -5,6 +5,7 @@ import pytest
 from ssr_connector.config import EvaluationSection
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.measures import Measures, word_error_changes
 from ssr_connector.word_errors import WordErrors
 
@@ -65,6 +66,18 @@ def test_recognition_with_beams_and_examples(measured, model):
     measured.config = dataclasses.replace(measured.config, asr_shots=4)
     with pytest.raises(UserError, match="some must be left"):
         measured.add("ssr", model, detailed=True)
+
+
+def test_transcripts_beyond_the_positions_of_the_llm_are_noted_also_when_they_are_looked_up(
+    measured, model, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(model.llm.config, "max_position_embeddings", 2)
+    measured.journal = Journal(tmp_path / "journal", code="c", ears="e")
+    before = len(measured.notes)
+    for _ in range(2):
+        measured.add("ssr", model, detailed=True)
+    said = "transcription by prompt, ssr: 4 of 4 test cuts may take more than the 2 positions of the LLM, which it was"
+    assert [note.startswith(said) for note in measured.notes[before:]] == [True, True]
 
 
 def test_word_error_changes_are_paired(measured):

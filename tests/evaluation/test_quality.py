@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation.quality import closeness, nearest_text, paired_closeness, transcribe
 from ssr_connector.model.sequence import Speech
 from ssr_connector.types import Alignment
@@ -34,7 +36,7 @@ def test_transcribing_in_batches_equals_one_by_one(model):
     heard = [planted(model, t) for t in ("Tom wanted some tea.", "The king", "Anna found the lamp.")]
     together = transcribe(model, heard, batch=3)
     assert together == transcribe(model, heard, batch=3)
-    assert len(together) == 3
+    assert len(together.texts) == 3
     # A batch shares its limit of new tokens, so compare with equal lengths only.
     twins = [heard[0], heard[0]]
     assert transcribe(model, twins, batch=2) == transcribe(model, twins, batch=1)
@@ -55,7 +57,7 @@ def test_best_path_vectors_are_paired_with_the_tokens_they_stand_for(model):
 def test_beams_give_one_transcript_a_recording(model):
     heard = [planted(model, t) for t in ("Tom wanted some tea.", "The king")]
     best = transcribe(model, heard, beams=3)
-    assert len(best) == 2
+    assert len(best.texts) == 2
     assert best == transcribe(model, heard, beams=3)
 
 
@@ -68,8 +70,20 @@ def test_a_transcript_ends_with_its_line_and_examples_come_before(model, monkeyp
 
     monkeypatch.setattr(model.llm, "generate", generate)
     heard, example = planted(model, "Tom wanted some tea."), planted(model, "The king")
-    assert transcribe(model, [heard]) == ["Tom wanted"]
+    assert transcribe(model, [heard]) == (["Tom wanted"], 0)
     alone = seen["n"]
-    assert transcribe(model, [heard], beams=2, examples=[(example, "The king")]) == ["Tom wanted"]
+    assert transcribe(model, [heard], beams=2, examples=[(example, "The king")]).texts == ["Tom wanted"]
     shown = len(example.alignment) + len(model.tokenize(model.config.transcribe_prompt)[0])
     assert seen == {"n": alone + shown + len(model.tokenize(" The king\n\n")[0]), "beams": 2}
+
+
+def test_what_goes_beyond_the_positions_of_the_llm_is_counted_and_examples_must_leave_room(model, monkeypatch):
+    short, long = planted(model, "The king"), planted(model, "Anna found the lamp. " * 4)
+    asked = len(model.prefix_ids) + len(model.tokenize(model.config.transcribe_prompt)[0])
+    room = asked + len(long.alignment) + 2 * len(long.alignment) + 8 - 1  # the last token takes no position
+    for limit, n_beyond in ((room, 0), (room - 1, 1)):
+        monkeypatch.setattr(model.llm.config, "max_position_embeddings", limit)
+        assert transcribe(model, [short, long]).n_beyond == n_beyond
+    monkeypatch.setattr(model.llm.config, "max_position_embeddings", asked + len(long.alignment) + 8)
+    with pytest.raises(UserError, match=r"asr_shots 1: the examples alone fill the \d+ positions of the LLM; ask for"):
+        transcribe(model, [short], examples=[(long, "Anna found the lamp.")])

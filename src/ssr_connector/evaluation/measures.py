@@ -18,6 +18,7 @@ from ssr_connector.evaluation.identity import digest
 from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.stats import MANY_SPEAKERS, Estimate, by_speaker, clustered_median, clustered_ratio
 from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.model.scoring import max_positions
 from ssr_connector.model.sequence import Speech
 from ssr_connector.word_errors import (
     WordErrors,
@@ -127,16 +128,17 @@ class Measures:
         def work() -> dict[str, Any]:
             alone = copy.copy(self)  # the same ears and cuts, no figures yet
             alone.rows, alone.figures, alone.density, alone.errors, alone.example = [], [], [], {}, None
-            alone.items = {}
+            alone.items, alone.notes = {}, []
             alone._measure(name, model, detailed)
             errors = {figure: [asdict(e) for e in found] for figure, found in alone.errors.items()}
-            kept = {kind: getattr(alone, kind) for kind in ("rows", "figures", "density", "example", "items")}
+            kept = {kind: getattr(alone, kind) for kind in ("rows", "figures", "density", "example", "items", "notes")}
             return kept | {"errors": errors}
 
         known = work() if self.journal is None else self.journal.recall(self.key(name, model, detailed), work)
         self.rows += known["rows"]
         self.figures += known["figures"]
         self.density += known["density"]
+        self.notes += known["notes"]
         self.items |= known["items"]
         self.example = known["example"] or self.example
         self.errors |= {figure: [WordErrors(**e) for e in found] for figure, found in known["errors"].items()}
@@ -195,8 +197,15 @@ class Measures:
         """Errors in words and characters of transcribing by prompt, and how often much more is written than said."""
         keys = sorted(speech.keys() - set(examples))
         shown = [(speech[k], self.texts[k]) for k in examples]
-        written = quality.transcribe(model, [speech[k] for k in keys], beams=self.config.beams, examples=shown)
+        written, n_beyond = quality.transcribe(
+            model, [speech[k] for k in keys], beams=self.config.beams, examples=shown
+        )
         system, how = (f"{name}_{len(shown)}_shot", f", {len(shown)} examples") if shown else (name, "")
+        if n_beyond:
+            limit = f"the {max_positions(model.llm)} positions of the LLM, which it was made for"
+            self.notes.append(
+                f"transcription by prompt, {name}{how}: {n_beyond} of {len(keys)} test cuts may take more than {limit}"
+            )
         self._words(f"asr_wer_{system}", f"word error rate, prompted LLM{how}", name, keys, written)
         counted = {
             key: character_errors(self.texts[key], text, self.languages[key])

@@ -1,13 +1,17 @@
 """How close speech vectors come to text embeddings, and what the LLM writes when asked to transcribe."""
 
+import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ssr_connector.errors import UserError
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.processing import prompt_ids
-from ssr_connector.model.sequence import Speech
+from ssr_connector.model.scoring import max_positions
+from ssr_connector.model.sequence import Piece, Sequences, Speech
 
 
 @torch.no_grad()
@@ -46,6 +50,13 @@ def nearest_text(model: SSRForConditionalGeneration, heard: Sequence[Speech]) ->
     return texts
 
 
+class Transcripts(NamedTuple):
+    """What was written of every recording, and of how many that goes beyond what the LLM was made for."""
+
+    texts: list[str]
+    n_beyond: int
+
+
 @torch.no_grad()
 def transcribe(
     model: SSRForConditionalGeneration,
@@ -54,34 +65,44 @@ def transcribe(
     spare_tokens: int = 8,
     beams: int = 1,
     examples: Sequence[tuple[Speech, str]] = (),
-) -> list[str]:
+) -> Transcripts:
     """The first line that the LLM writes when asked to transcribe: at most twice as many tokens as heard, and a few.
 
     Greedy, or the best of so many beams. `examples` are recordings with their transcripts, laid out as the objective
     `transcribe` does and an empty line after each, that come before every recording. What comes after the first line is
-    no transcript: an LLM that was not taught to end goes on.
+    no transcript: an LLM that was not taught to end goes on. Raises UserError where it has no room for the examples.
     """
-    from ssr_connector.model.sequence import Piece, Sequences
-
     texts: dict[int, str] = {}
     prompt = Piece.text(prompt_ids(model.tokenizer, model.config.transcribe_prompt))
     start_of_all = [Piece.text(model.prefix_ids)]
     for speech, text in examples:
         start_of_all += [Piece.speech(speech), prompt, Piece.text(model.tokenize(f" {text}\n\n")[0])]
+    rows = [[*start_of_all, Piece.speech(speech), prompt] for speech in heard]
+    limit = max_positions(model.llm) or sys.maxsize
+    if examples and length(start_of_all) + length([prompt]) + spare_tokens > limit:
+        raise UserError(
+            f"evaluation.asr_shots {len(examples)}: the examples alone fill the {limit} positions of the LLM; ask for "
+            "fewer, or 0"
+        )
+    n_new = [2 * len(speech.alignment) + spare_tokens for speech in heard]
+    n_beyond = sum(length(row) + new - 1 > limit for row, new in zip(rows, n_new, strict=True))
     order = sorted(range(len(heard)), key=lambda i: len(heard[i].alignment))  # the longest of a batch says when it ends
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]
-        rows = [[*start_of_all, Piece.speech(heard[i]), prompt] for i in chosen]
-        inputs = Sequences.build(rows, model.embed_tokens, pad_left=True)
-        longest = max(len(heard[i].alignment) for i in chosen)
+        inputs = Sequences.build([rows[i] for i in chosen], model.embed_tokens, pad_left=True)
         out = model.llm.generate(
             inputs_embeds=inputs.embeds,
             attention_mask=inputs.mask,
-            max_new_tokens=2 * longest + spare_tokens,
+            max_new_tokens=max(n_new[i] for i in chosen),
             do_sample=False,
             num_beams=beams,
             pad_token_id=model.tokenizer.pad_token_id or model.tokenizer.eos_token_id,
         )
         written = model.tokenizer.batch_decode(out, skip_special_tokens=True)
         texts |= {i: text.strip().partition("\n")[0].rstrip() for i, text in zip(chosen, written, strict=True)}
-    return [texts[i] for i in range(len(heard))]
+    return Transcripts([texts[i] for i in range(len(heard))], n_beyond)
+
+
+def length(row: Sequence[Piece]) -> int:
+    """Positions that it takes."""
+    return sum(len(piece.tokens) for piece in row)
