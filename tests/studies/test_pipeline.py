@@ -152,7 +152,14 @@ def test_a_forecast_takes_equal_flops_for_equal_seconds(pipeline_of, tmp_path):
 
 @pytest.mark.parametrize(
     ("losses", "steps"),
-    [({8: 2.0, 16: 1.99}, 16), ({8: 2.0, 16: 1.0, 32: 0.999}, 32), ({8: 3.0, 16: 2.0, 32: 1.0}, 32)],
+    [
+        ({8: 2.0, 16: 1.99}, 16),
+        ({8: 2.0, 16: 1.0, 32: 0.999}, 32),
+        ({8: 3.0, 16: 2.0, 32: 1.0}, 32),
+        ({8: 2.0, 16: 2.4}, 8),
+        ({8: 2.0, 16: 1.0, 32: 1.2}, 16),
+        ({8: 2.0, 16: float("nan")}, 8),
+    ],
 )
 def test_steps_are_doubled_until_they_no_longer_pay(pipeline_of, tmp_path, losses, steps):
     arm = Arm("a", "A", budget="converged")

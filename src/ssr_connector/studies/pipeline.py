@@ -248,14 +248,17 @@ class Pipeline:
         return max(1, round(n * costs[0] / costs[1]))
 
     def steps_to_converge(self, arm: Arm, options: Options) -> int:
-        """Doubled on the first seed until the development loss improves by less than the tolerance, or the bound."""
+        """Doubled on the first seed until the development loss improves by less than the tolerance, or the bound.
+
+        Of the last two the one with the lower loss: more steps may be worse, or diverge.
+        """
         n = self.n_steps("distill", arm.connector)
         loss = self.dev_loss(arm, options, n)
         for _ in range(MOST_DOUBLINGS):
             n, before = 2 * n, loss
             loss = self.dev_loss(arm, options, n)
-            if before - loss < TOLERANCE * abs(before):
-                break
+            if not before - loss >= TOLERANCE * abs(before):  # nor is it where the loss is no number
+                return n if loss <= before else n // 2
         return n
 
     def dev_loss(self, arm: Arm, options: Options, steps: int) -> float:
