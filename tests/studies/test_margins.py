@@ -87,6 +87,7 @@ def test_seeds_have_to_agree(planted):
     results = Results([Row("a", "a", "", runs)], 300)
     assert results.within("a", TASK, TASK + OF_CASCADE).ci95[0] > 0
     assert said(results)[0].endswith("nowhere.")
+    assert "Uncorrected 95 % intervals leave out 0 in favour of SSR in 1 and of the cascade in 0" in said(results)[2]
 
 
 def test_who_loses_more_is_said_only_where_it_is_known(planted):

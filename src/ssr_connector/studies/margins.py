@@ -74,7 +74,8 @@ def contest(results: "Results", rows: Sequence[str], scores: Mapping[str, str]) 
     if not n:
         return ["SSR and the hard cascade were not compared."]
     wins, losses = ([m for m in found if m.sign == side and not m.at_chance] for side in (1, -1))
-    raw = [sum(m.change.sign == side for m in found) for side in (1, -1)]
+    intervals = [m.change.ci95 for m in found if m.change.ci95]  # whatever the seeds say: chance is known of them alone
+    raw = [sum(low > 0 for low, _ in intervals), sum(high < 0 for _, high in intervals)]
     first = f"SSR beats the hard cascade from its own CTC hypothesis in {len(wins)} of {n} comparisons"
     second = f"The cascade beats SSR in {len(losses)}"
     return [
