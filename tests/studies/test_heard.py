@@ -1,5 +1,6 @@
 """What arms are tested on: which steps they share, and what they follow from."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 import soundfile
 from rich.console import Console
 
+from ssr_connector.data.cuts import read_cuts
+from ssr_connector.data.preparation import prepare
+from ssr_connector.data.shar_output import write_shar
 from ssr_connector.studies.cache import Cache
 from ssr_connector.studies.domains import DOMAINS
 from ssr_connector.studies.heard import Heard
@@ -52,17 +56,35 @@ def test_the_demo_s_tests_are_spoken_again_only_where_they_differ(heard_by):
     assert heard.material(DOMAINS.reference).folder.parent == heard.maker.folder(steps["read"][0])
 
 
-def test_what_is_heard_follows_from_a_users_files_and_not_from_where_they_lie(heard_by, tmp_path):
-    heard = heard_by(NOISE)
-    contents = []
-    for name, n in (("a", 800), ("b", 800), ("c", 900)):
-        (tmp_path / name).mkdir()
-        soundfile.write(tmp_path / name / "fan.wav", np.ones(n) / 2, 16000)
-        contents.append(heard.content(Arm("own", "own", surroundings={"noise": str(tmp_path / name), "snr_db": 5.0})))
-        (tmp_path / name / "cuts.jsonl").write_text("{}" * n)
-        contents.append(heard.content(Arm("cuts", "cuts", cuts=str(tmp_path / name / "cuts.jsonl"))))
-    assert contents[0] == contents[2] != contents[4]
-    assert contents[1] == contents[3] != contents[5]
+def test_what_is_heard_in_a_users_noise_follows_from_its_files_and_not_from_where_they_lie(heard_by, tmp_path):
+    def content(folder):
+        return heard_by(NOISE).content(Arm("own", "own", surroundings={"noise": str(folder), "snr_db": 5.0}))
+
+    (tmp_path / "a").mkdir()
+    soundfile.write(tmp_path / "a" / "fan.wav", np.ones(800) / 2, 16000)
+    before = content(tmp_path / "a")
+    assert content((tmp_path / "a").rename(tmp_path / "b")) == before
+    os.utime(tmp_path / "b" / "fan.wav", ns=(0, 1))  # as large, written later
+    assert content(tmp_path / "b") != before
+
+
+@pytest.mark.parametrize("form", ["manifest", "shar"])
+def test_a_users_cuts_are_others_once_their_audio_is(heard_by, tmp_path, form):
+    def content():
+        return heard_by(NOISE).content(Arm("cuts", "cuts", cuts=str(path)))
+
+    for k in range(2):
+        soundfile.write(tmp_path / f"{k}.wav", np.random.default_rng(k).normal(0, 0.1, 8000), 16000)
+    (tmp_path / "t.tsv").write_text("audio\ttext\n0.wav\tOne.\n1.wav\tTwo.\n")
+    prepare(tmp_path / "t.tsv", tmp_path / "cuts", check="header")
+    path, audio = tmp_path / "cuts" / "cuts.jsonl.gz", tmp_path / "1.wav"
+    if form == "shar":
+        write_shar(list(read_cuts(path)), tmp_path / "shar", 2)
+        path, audio = tmp_path / "shar", tmp_path / "shar" / "recording.000000.tar"
+    before = content()
+    assert content() == before
+    os.utime(audio, ns=(0, 1))
+    assert content() != before
 
 
 def test_material_is_in_its_surroundings_once_they_are_made(heard_by):

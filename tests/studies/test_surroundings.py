@@ -103,7 +103,7 @@ def test_nothing_asked_for_changes_nothing(world, speech):
 
 def test_a_user_s_recordings_are_told_from_others(world, tmp_path):
     before = contents_of(str(world / "own"))
-    assert [name for name, _ in before] == ["0.wav", "1.wav"]
+    assert [name for name, *_ in before] == ["0.wav", "1.wav"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no recordings"):
         contents_of(str(tmp_path / "empty"))

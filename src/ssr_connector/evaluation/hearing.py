@@ -14,12 +14,13 @@ from ssr_connector.aligners import Unalignable
 from ssr_connector.aligners.bundle import AlignerBundle
 from ssr_connector.base_models import Tokenize
 from ssr_connector.data.audio import AudioError, load_audio
+from ssr_connector.data.cut_shards import content
 from ssr_connector.data.cuts import cut_audio, in_groups
 from ssr_connector.data.noise import add_noise
 from ssr_connector.encoders.front_end import pad_frames
 from ssr_connector.encoders.source import Change
 from ssr_connector.evaluation.heard import Heard, HeardStore
-from ssr_connector.evaluation.identity import Identities, digest, version, versions
+from ssr_connector.evaluation.identity import Identities, digest, version
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.sequence import Speech
 from ssr_connector.types import Alignment, Frames, Waveform
@@ -197,9 +198,7 @@ class Hearing:
 
 def cut_version(cut: Any) -> str:
     """Changes with the stretch of a cut, and with the files that it is of."""
-    recording = getattr(cut, "recording", None)  # a mixed cut has none of its own
-    files = [source.source for source in recording.sources if source.type == "file"] if recording else []
-    return digest([cut.to_dict(), versions(files)])
+    return digest(content(cut, with_text=True))
 
 
 def continued(tokenize: Tokenize) -> Tokenize:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from ssr_connector.data.augment import GENERATED
 from ssr_connector.evaluation.tasks import TASKS
-from ssr_connector.files import digest_of
 from ssr_connector.progress import Report
 from ssr_connector.studies import speaking, surroundings
 from ssr_connector.studies.cache import Facts, Maker, Step
@@ -24,6 +23,7 @@ class Heard:
 
     def __init__(self, base: Base, study: Study, maker: Maker, rates: Rates) -> None:
         self.base, self.study, self.maker, self.rates = base, study, maker, rates
+        self.versions: dict[str, str] = {}  # of users' cuts
 
     def content(self, arm: Arm) -> Any:
         """Plain values that it follows from, beside `steps`."""
@@ -31,8 +31,18 @@ class Heard:
         noise: Any = around.noise
         if noise not in ("", GENERATED, surroundings.BABBLE):
             noise = surroundings.contents_of(noise)
-        content = [{**vars(around), "noise": noise}, digest_of([Path(arm.cuts)]) if arm.cuts else ""]
+        content = [{**vars(around), "noise": noise}, self.version(arm.cuts) if arm.cuts else ""]
         return [*content, arm.language] if arm.language else content
+
+    def version(self, cuts: str) -> str:
+        """Of a user's manifest or Shar folder: changes with every cut, and with the files of its audio."""
+        from ssr_connector.data.cut_shards import content
+        from ssr_connector.data.cuts import read_cuts
+        from ssr_connector.engine.shard import key_of
+
+        if cuts not in self.versions:
+            self.versions[cuts] = key_of([], (content(cut, with_text=True) for cut in read_cuts(cuts)))
+        return self.versions[cuts]
 
     def steps(self, arm: Arm) -> tuple[Step, ...]:
         """What has to be recorded before."""

@@ -86,5 +86,6 @@ def write(path: Path, samples: Samples) -> None:
 
 
 def contents_of(source: str) -> list[list[str | int]]:
-    """What tells the recordings of a user's folder or table from others: names and sizes."""
-    return [[noise.path.name, noise.path.stat().st_size] for noise in find_recordings("--noises", source)]
+    """What tells the recordings of a user's folder or table from others: names, sizes, and times of change."""
+    states = [(noise.path.name, noise.path.stat()) for noise in find_recordings("--noises", source)]
+    return [[name, state.st_size, state.st_mtime_ns] for name, state in states]
