@@ -77,12 +77,29 @@ def test_reading_resolves_recordings_beside_the_file(tmp_path):
         '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": "0"}',
         "[]",
         '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": 0, "kinds": "long"}',
+        '{"id": 7, "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}',
+        '{"id": "a", "group": null, "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}',
+        '{"id": "a", "prompt": 1, "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}',
+        '{"id": "a", "written": [], "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}',
+        '{"id": "a", "cluster": 3, "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}',
+        '{"id": "a", "speaker": null, "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}',
+        '{"id": "a", "context": {"text": null}, "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}',
+        '{"id": "a", "context": {"audio": 1}, "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}',
+        '{"id": "a", "choices": [{"text": 1}, {"text": "y"}], "answer": 0}',
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line):
     path = tmp_path / "t.jsonl"
     path.write_text('{"id": "ok", "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}\n' + line + "\n")
     with pytest.raises(UserError, match="line 2"):
+        read_choices(path)
+
+
+def test_an_id_that_comes_twice_is_named_with_both_lines(tmp_path):
+    row = {"choices": [{"text": "x"}, {"text": "y"}], "answer": 0}
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps({"id": name, **row}) + "\n" for name in "abca"))
+    with pytest.raises(UserError, match=r"t.jsonl, line 4, is not a question \(line 1 has the id 'a', too\)"):
         read_choices(path)
 
 

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ def test_examples_of_every_label_say_other_words():
         assert all(e.context.audio.endswith(f"-{e.answer}.wav") for e in item.shown)
         assert all(e.context.text != item.context.text for e in item.shown)
     assert len({tuple(e.answer for e in item.shown) for item in shown}) > 1  # their order gives nothing away
+
+
+def test_they_are_drawn_without_end_whatever_the_ids():
+    """Recordings under one id, which no file of questions has: each is drawn for itself."""
+    same = [replace(item, id="q") for item in ITEMS]
+    assert all(Counter(e.answer for e in item.shown) == {"slow": 3, "fast": 3} for item in with_shown(same, 3, 0, PATH))
+
+
+def test_each_of_the_others_is_drawn_as_often():
+    drawn = Counter(e.context.audio for seed in range(300) for e in with_shown(ITEMS, 1, seed, PATH)[0].shown)
+    assert drawn.keys() == {f"{k}-{label}.wav" for k in (1, 2, 3) for label in LABELS}
+    assert all(70 <= n <= 130 for n in drawn.values())
 
 
 def test_they_follow_from_the_seed_and_the_item():

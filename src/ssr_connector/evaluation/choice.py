@@ -8,13 +8,14 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ssr_connector.errors import UserError
 from ssr_connector.model.modeling import SSRForConditionalGeneration
 from ssr_connector.model.scoring import Part, Score
 
 Normalise = Literal["sum", "mean"]
+WORDS = ("group", "prompt", "written", "cluster", "speaker")  # fields of a question that are texts, and may be missing
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Choice:
 
 def read_choices(path: Path) -> list[Choice]:
     """Questions of a JSON lines file; recordings are relative to it. Raises UserError that names the bad line."""
-    items = []
+    items: list[Choice] = []
+    first: dict[str, int] = {}  # lines
     try:
         lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would also split inside of texts, at U+2028
     except OSError as error:
@@ -61,20 +63,18 @@ def read_choices(path: Path) -> list[Choice]:
     for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
         try:
             row = json.loads(line)
+            for key in ("id", *WORDS):
+                is_text(row, key)
             context = spoken(row.get("context", {}), path.parent)
             choices = tuple(spoken(c, path.parent) for c in row["choices"])
             item = Choice(
-                row["id"],
-                row.get("group", ""),
-                context,
-                choices,
-                row["answer"],
-                row.get("prompt", ""),
-                row.get("written", ""),
-                row.get("cluster", ""),
-                row.get("speaker", ""),
-                tuple(row.get("kinds", ())),
-                tuple(row.get("examples", ())),
+                id=row["id"],
+                context=context,
+                choices=choices,
+                answer=row["answer"],
+                kinds=tuple(row.get("kinds", ())),
+                examples=tuple(row.get("examples", ())),
+                **{key: row.get(key, "") for key in WORDS},
             )
             if not 0 <= item.answer < len(choices) or len(choices) < 2:
                 raise ValueError("the answer is none of the choices")
@@ -82,6 +82,8 @@ def read_choices(path: Path) -> list[Choice]:
                 raise ValueError("kinds is not a list")
             if not isinstance(row.get("examples", []), list) or not all(isinstance(e, str) for e in item.examples):
                 raise ValueError("examples is not a list of texts")
+            if first.setdefault(item.id, number) != number:
+                raise ValueError(f"line {first[item.id]} has the id {item.id!r}, too")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}, line {number}, is not a question ({error})") from error
         items.append(item)
@@ -90,8 +92,16 @@ def read_choices(path: Path) -> list[Choice]:
     return items
 
 
-def spoken(row: dict[str, str], folder: Path) -> Spoken:
-    """Text and recording of a part."""
+def is_text(row: dict[str, Any], key: str) -> None:
+    """Raise ValueError where there is a value that is none, and JSON's null is."""
+    if not isinstance(row.get(key, ""), str):
+        raise ValueError(f"{key} is not a text")
+
+
+def spoken(row: dict[str, Any], folder: Path) -> Spoken:
+    """Text and recording of a part. Raises ValueError where one of them is no text."""
+    for key in ("text", "audio"):
+        is_text(row, key)
     audio = row.get("audio", "")
     return Spoken(row.get("text", ""), str(folder / audio) if audio else "")
 

@@ -25,18 +25,16 @@ def with_shown(items: Sequence[Choice], shots: int, seed: int, path: Path) -> li
         shown: list[Example] = []
         for label in (choice.text for choice in item.choices):
             found = bearers.get(label, [])
-            others = len(found) - (alike[label][words_of(item)] if found else 0)
+            n_alike = alike[label][words_of(item)] if found else 0
+            others = len(found) - n_alike
             if others < shots:
                 raise UserError(
                     f"{path}: {item.id} needs {shots} examples of {label!r} that say something else, and there are "
                     f"{others}: add recordings, or set evaluation.style_shots to at most {others}"
                 )
-            drawn: dict[str, Example] = {}
-            while len(drawn) < shots:
-                other = rng.choice(found)
-                if words_of(other) != words_of(item):
-                    drawn[other.id] = Example(other.context, label)
-            shown += drawn.values()
+            drawn = rng.sample(found, shots + n_alike)  # so many that enough are left without those
+            drawn = [other for other in drawn if words_of(other) != words_of(item)]
+            shown += [Example(other.context, label) for other in drawn[:shots]]
         rng.shuffle(shown)
         out.append(replace(item, shown=tuple(shown)))
     return out
