@@ -84,6 +84,13 @@ def test_bad_rows_are_named_and_the_rest_is_read(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("answer", ["AB", "ABCD", "BC", ""])
+def test_several_letters_are_no_answer(tmp_path, answer):
+    layout = read(write(tmp_path, rows=f"Why?,a,b,c,d,{answer}\nWho?,a,b,c,d,D\n"), Options(shots=0))
+    assert [i.answer for i in layout.questions[FILE]] == [3]
+    assert [r.reason for r in layout.rejected] == ["no such answer"]
+
+
 def test_missing_examples_and_missing_tests_are_named(tmp_path):
     write(tmp_path)
     write(tmp_path, subject="virology")

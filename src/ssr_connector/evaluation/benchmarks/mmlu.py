@@ -14,7 +14,7 @@ from ssr_connector.evaluation.benchmarks.rows import read_fields
 from ssr_connector.evaluation.choice import Choice, Spoken
 
 FILE = "mmlu.jsonl"
-LETTERS = "ABCD"
+LETTERS = tuple("ABCD")
 SPLITS = ("test", "val")
 SHOTS = 5
 SUBJECTS = 57  # as published
@@ -75,7 +75,7 @@ def read_questions(path: Path, layout: Layout) -> list[list[str]]:
     for number, fields in read_fields(path, layout):
         if len(fields) != len(LETTERS) + 2:
             layout.reject(f"{path.name}, line {number}", "malformed line", f"{len(fields)} fields, not 6")
-        elif fields[-1].strip() not in LETTERS or not fields[-1].strip():
+        elif fields[-1].strip() not in LETTERS:
             layout.reject(f"{path.name}, line {number}", "no such answer", f"{fields[-1]!r} is none of A to D")
         else:
             good.append([*fields[:-1], fields[-1].strip()])
