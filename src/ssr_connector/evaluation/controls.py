@@ -114,6 +114,6 @@ def rotated(items: Sequence[Choice]) -> list[str]:
     n, questions = len(items), [i.cluster or i.id for i in items]
     places = []
     for k, question in enumerate(questions):
-        ahead = [(k + n // 2 + step) % n for step in range(n)]
-        places.append(next((place for place in ahead if questions[place] != question), ahead[0]))
+        ahead = (place % n for place in range(k + n // 2, k + n // 2 + n))
+        places.append(next((place for place in ahead if questions[place] != question), (k + n // 2) % n))
     return [items[place].context.audio for place in places]
