@@ -197,7 +197,12 @@ def p_of(pairs: Sequence[tuple[Items | None, Items | None]]) -> float | None:
     from ssr_connector.evaluation.stats import sign_flip_p
 
     changes = [item_changes(*found) for a, b in pairs if (found := paired(a, b))]
-    return sign_flip_p(list(by_cluster(averaged(changes))[0].values())) if changes else None
+    if not changes:
+        return None
+    sums: dict[str, float] = {}
+    for total, _, cluster in averaged(changes):  # flipped together
+        sums[cluster] = sums.get(cluster, 0.0) + total
+    return sign_flip_p(list(sums.values()))
 
 
 def paired(a: Items | None, b: Items | None) -> tuple[Items, Items] | None:
@@ -265,17 +270,7 @@ def averaged(runs: Sequence[Mapping[str, Any]]) -> list[Item]:
 
 def clustered(items: Sequence[Item], resamples: int) -> "Estimate":
     """Σ sums / Σ weights, by drawing whole clusters."""
-    from ssr_connector.evaluation.stats import mean
+    from ssr_connector.evaluation.stats import clustered_ratio
 
-    sums, weights = by_cluster(items)
-    return mean(list(sums.values()), resamples, list(weights.values()))
-
-
-def by_cluster(items: Sequence[Item]) -> tuple[dict[str, float], dict[str, float]]:
-    """Sums and weights of the items that are drawn together."""
-    sums: dict[str, float] = {}
-    weights: dict[str, float] = {}
-    for total, weight, cluster in items:
-        sums[cluster] = sums.get(cluster, 0.0) + total
-        weights[cluster] = weights.get(cluster, 0.0) + weight
-    return sums, weights
+    sums, weights, clusters = zip(*items, strict=True)
+    return clustered_ratio(sums, clusters, resamples, weights)
