@@ -57,11 +57,7 @@ def read_benchmark(
     if name not in BENCHMARKS:
         raise UserError(f"there is no benchmark {name!r}; known are {', '.join(BENCHMARKS)}")
     benchmark = BENCHMARKS[name]
-    given = {"split": options.split is not None, "shots": options.shots is not None, "header": not options.header}
-    for option, is_given in given.items():
-        if is_given and option not in benchmark.options:
-            takes = ", ".join(flag(o) for o in benchmark.options) or "no options"
-            raise UserError(f"{name} does not take {flag(option)}: it takes {takes}")
+    options.check(name, benchmark.options)
     layout = benchmark.read(source, options)
     questions = {file: distinct(items, layout) for file, items in layout.questions.items()}
     recordings = [Path(audio) for items in questions.values() for item in items for audio in audios(item)]
@@ -79,11 +75,6 @@ def read_benchmark(
     for items in good.values():
         remark_voices(items, layout)
     return Import(name, good, layout.rejected, layout.remarks, layout.split)
-
-
-def flag(option: str) -> str:
-    """An option as the command line knows it."""
-    return "--no-header" if option == "header" else f"--{option}"
 
 
 def distinct(items: list[Choice], layout: Layout) -> list[Choice]:

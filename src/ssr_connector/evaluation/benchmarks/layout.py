@@ -1,6 +1,6 @@
 """What the reader of a benchmark finds in a download, before any recording is checked."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,19 @@ class Options:
     split: str | None = None  # which part of the benchmark; None: the first of those that there are
     shots: int | None = None  # examples before every question; None: as published
     header: bool = True  # a line on what follows, before the examples
+
+    def check(self, name: str, taken: Sequence[str]) -> None:
+        """Raise UserError where something is asked for that is not among the options that a reader takes."""
+        given = {"split": self.split is not None, "shots": self.shots is not None, "header": not self.header}
+        for option, is_given in given.items():
+            if is_given and option not in taken:
+                takes = ", ".join(map(flag, taken)) or "no options"
+                raise UserError(f"{name} does not take {flag(option)}: it takes {takes}")
+
+
+def flag(option: str) -> str:
+    """An option as the command line knows it."""
+    return "--no-header" if option == "header" else f"--{option}"
 
 
 @dataclass

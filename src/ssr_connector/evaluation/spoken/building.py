@@ -13,7 +13,7 @@ from ssr_connector.data.entry import Rejected
 from ssr_connector.data.output import write_together
 from ssr_connector.data.preparation import rejected_lines
 from ssr_connector.errors import UserError
-from ssr_connector.evaluation.benchmarks.conversion import BUILD, REJECTED, flag, flat, lines
+from ssr_connector.evaluation.benchmarks.conversion import BUILD, REJECTED, flat, lines
 from ssr_connector.evaluation.benchmarks.layout import Layout, Options
 from ssr_connector.evaluation.choice import Choice, Spoken
 from ssr_connector.evaluation.spoken.question import SOURCES, Question
@@ -77,10 +77,7 @@ def build(
     """
     if name not in SOURCES:
         raise UserError(f"there is no benchmark {name!r} to speak; known are {', '.join(SOURCES)}")
-    given = {"split": options.split is not None, "shots": options.shots is not None, "header": not options.header}
-    for option, is_given in given.items():
-        if is_given and option not in SOURCES[name].options:
-            raise UserError(f"{name} does not take {flag(option)}")
+    options.check(name, SOURCES[name].options)
     check_folder(out, name)
     questions, layout = SOURCES[name].read(source, options)
     built = Built(len(questions), layout.split, rejected=layout.rejected, remarks=layout.remarks)
