@@ -80,6 +80,16 @@ def test_transcripts_beyond_the_positions_of_the_llm_are_noted_also_when_they_ar
     assert [note.startswith(said) for note in measured.notes[before:]] == [True, True]
 
 
+def test_what_was_not_heard_of_the_cuts_is_noted_and_not_what_tasks_lack(model, tiny_corpus):
+    hearing = Hearing(model.ears, 5.0)
+    hearing.rejected["task.wav"] = "task.wav is too short for the encoder"
+    measures = Measures(tiny_corpus / "dev.jsonl.gz", EvaluationSection(bootstrap=20), hearing, lambda line: None)
+    gone = next(iter(measures.cuts))
+    hearing.rejected[gone] = f"{gone} is silent"
+    measures.hear(lambda *_: None)
+    assert [n for n in measures.notes if n.startswith("not heard")] == [f"not heard, and left out: {gone} is silent"]
+
+
 def test_word_error_changes_are_paired(measured):
     measured.errors = {
         "asr_wer_a": [WordErrors(2, 4), WordErrors(1, 4)],

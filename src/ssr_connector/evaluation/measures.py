@@ -62,11 +62,11 @@ class Measures:
     def hear(self, progress: Show) -> None:
         """Hear the cuts, and align them along their transcripts."""
         self.hearing.add(self.hearing.cuts(self.cuts.values()), lambda done, total: progress("test cuts", done, total))
-        keys = list(self.cuts)
-        keys = [k for k in keys if k in self.hearing.heard]
+        rejected = [r for key, r in self.hearing.rejected.items() if key in self.cuts]  # others are those of tasks
+        keys = [k for k in self.cuts if k in self.hearing.heard]
         self.cuts = {k: self.cuts[k] for k in keys}
         self.forced = self.hearing.align(keys, [self.texts[k] for k in keys])
-        self.notes += [f"not heard, and left out: {reason}" for reason in self.hearing.rejected.values()]
+        self.notes += [f"not heard, and left out: {reason}" for reason in rejected]
         if len(self.forced) < len(keys):
             self.notes.append(
                 f"{len(keys) - len(self.forced)} test cuts are too short for their transcript to be forced"
