@@ -58,7 +58,7 @@ SYSTEMS = {
 }
 
 # What `results.json` calls some of them.
-SLUGS = {
+BY_SLUG = {
     "ssr": "SSR stage 1",
     "multitask": "SSR stage 2 multitask",
     "vanilla": "SSR stage 2 vanilla",
@@ -77,12 +77,12 @@ def task_name(task: str) -> str:
 
 def system_name(system: str) -> str:
     """The name of a system for a reader."""
-    return SLUGS.get(system, system)
+    return BY_SLUG.get(system, system)
 
 
 def slug(name: str) -> str:
     """What the figures' names call a system."""
-    return next((short for short, known in SLUGS.items() if known == name), name)
+    return next((short for short, known in BY_SLUG.items() if known == name), name)
 
 
 def family(name: str, baselines: Container[str] = ()) -> str:

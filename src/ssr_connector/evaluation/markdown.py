@@ -7,7 +7,7 @@ from typing import Any
 from ssr_connector.evaluation.findings import findings
 from ssr_connector.evaluation.harness_table import HEADINGS, harness_origin, harness_rows
 from ssr_connector.evaluation.labels import interval, number, system_name, task_name, with_unit
-from ssr_connector.evaluation.pivot import Cell, Line, Pivot, pivot, read_interval
+from ssr_connector.evaluation.pivot import Cell, Pivot, pivot, read_interval
 from ssr_connector.files import replace_file
 
 
@@ -48,7 +48,7 @@ def score_tables(scores: Pivot) -> str:
         systems = [s for s in scores.systems if any(s in line.cells for line in lines)]
         rows = [[system, *(score(line.cells.get(system)) for line in lines)] for system in systems]
         rows.append(["chance", *("" if line.chance is None else number(line.chance) for line in lines)])
-        tables.append(table([task_name(task), *(f"{line.how}, n {counts(line)}" for line in lines)], rows))
+        tables.append(table([task_name(task), *(f"{line.how}, n {line.items}" for line in lines)], rows))
     return "\n\n".join(tables)
 
 
@@ -57,12 +57,6 @@ def harness_part(found: Mapping[str, Any] | None) -> str:
     if not found:
         return ""
     return "\n\n".join([harness_origin(found), table(HEADINGS, harness_rows(found)), *found["notes"]])
-
-
-def counts(line: Line) -> str:
-    """How many items the systems were scored on."""
-    found = sorted({cell.n for cell in line.cells.values()})
-    return str(found[0]) if len(found) == 1 else f"{found[0]}–{found[-1]}"
 
 
 def score(cell: Cell | None) -> str:

@@ -76,6 +76,12 @@ class Line:
         """Chance level, the same for every system."""
         return next((cell.chance for cell in self.cells.values() if cell.chance is not None), None)
 
+    @property
+    def items(self) -> str:
+        """How many items the systems were scored on: `200`, or `198–200`."""
+        counts = [cell.n for cell in self.cells.values()]
+        return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
+
 
 @dataclass(frozen=True)
 class Pivot:

@@ -81,9 +81,7 @@ def columns_that_fit(scores: Pivot, width: int) -> list[list[Line]]:
 
 def heading(line: Line) -> str:
     """Task, mode, number of items."""
-    counts = [cell.n for cell in line.cells.values()]
-    n = str(counts[0]) if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
-    return f"{task_name(line.task)}\n{line.how}\nn {n}"
+    return f"{task_name(line.task)}\n{line.how}\nn {line.items}"
 
 
 def short(cell: Cell) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ssr_connector.evaluation.labels import number
 from ssr_connector.studies.aligners import ALIGNERS
-from ssr_connector.studies.noise import BEYOND_DB, places
+from ssr_connector.studies.noise import noise_panel
 from ssr_connector.studies.study import Arm, Column, Line, Panel, Picture, Study
 from ssr_connector.studies.words import UNCORRECTED, compared, extreme, listed
 
@@ -62,11 +62,6 @@ def damage_panel(title: str, x_label: str, arms: tuple[Arm, ...], option: str, s
     """Arms along the amount of their damage, from none on."""
     amounts = {arm.name: scale * float(arm.damage[option]) for arm in arms}
     return Panel(title, x_label, {NONE.name: 0.0, **amounts}, clean="none")
-
-
-def noise_panel(title: str, arms: tuple[Arm, ...]) -> Panel:
-    """Arms along the ratio, and clean speech beyond them."""
-    return Panel(title, "signal-to-noise ratio, dB", places(arms[1:], "snr_db", BEYOND_DB, arms[0]))
 
 
 def paragraph(results: "Results") -> list[str]:
@@ -156,7 +151,7 @@ ALIGNMENT_QUALITY = Study(
             damage_panel("Jitter", "standard deviation, frames", JITTERED, "jitter_frames"),
             damage_panel("Dropped", "% of boundaries", DROPPED, "drop", 100),
             damage_panel("Merged", "% of tokens", MERGED, "merge", 100),
-            *(noise_panel(TITLES[name], arms) for name, arms in IN_NOISE.items() if not arms[0].words),
+            *(noise_panel(TITLES[k], arms, clean) for k, (clean, *arms) in IN_NOISE.items() if not clean.words),
         ),
     ),
     paragraph=paragraph,

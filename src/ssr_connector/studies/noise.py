@@ -3,7 +3,7 @@
 A model of clean and slightly noisy speech hears tests that are worse; nothing is trained on what is heard here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,12 +39,12 @@ def in_noise(name: str, title: str, source: str) -> tuple[Arm, ...]:
     )
 
 
-def noise_panel(title: str, arms: tuple[Arm, ...]) -> Panel:
+def noise_panel(title: str, arms: Sequence[Arm], clean: Arm = CLEAN) -> Panel:
     """Those arms, and clean speech beyond them."""
-    return Panel(title, "signal-to-noise ratio, dB", places(arms, "snr_db", BEYOND_DB))
+    return Panel(title, "signal-to-noise ratio, dB", places(arms, "snr_db", BEYOND_DB, clean))
 
 
-def places(arms: tuple[Arm, ...], option: str, clean: float, reference: Arm = CLEAN) -> dict[str, float]:
+def places(arms: Sequence[Arm], option: str, clean: float, reference: Arm = CLEAN) -> dict[str, float]:
     """Where arms stand along an option of their surroundings, and their reference, which hears clean speech."""
     return {reference.name: clean, **{arm.name: float(arm.surroundings[option]) for arm in arms}}
 
