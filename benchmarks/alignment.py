@@ -24,6 +24,8 @@ from ssr_connector.aligners.formats import read_jsonl
 from ssr_connector.aligners.words import end_differences_s
 from ssr_connector.cli import main as ssr
 from ssr_connector.data.words import read_ctm
+from ssr_connector.evaluation.labels import interval
+from ssr_connector.evaluation.stats import clustered_ratio
 from ssr_connector.types import TimedWord
 
 RESAMPLES = 2000
@@ -32,10 +34,12 @@ RESAMPLES = 2000
 def timit(folder: Path, out: Path) -> tuple[Path, Path]:
     """A transcript table and a CTM of all utterances under a folder, from their `.wrd` files (samples at 16 kHz)."""
     rows, times = ["id\taudio\ttext"], []
-    for path in sorted(folder.rglob("*.wrd")):
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".wrd"):
+        beside = (p for p in sorted(path.parent.iterdir()) if p.stem == path.stem and p.suffix.lower() == ".wav")
+        audio = next(beside, path.with_suffix(".wav"))
         words = [line.split() for line in path.read_text().splitlines() if line.strip()]
         key = f"{path.parent.name}-{path.stem}"
-        rows.append(f"{key}\t{path.with_suffix('.wav').resolve()}\t{' '.join(w[2] for w in words)}")
+        rows.append(f"{key}\t{audio.resolve()}\t{' '.join(w[2] for w in words)}")
         times += [f"{key} 1 {int(a) / 16000} {(int(b) - int(a)) / 16000} {word}" for a, b, word in words]
     (out / "table.tsv").write_text("\n".join(rows) + "\n")
     (out / "gold.ctm").write_text("\n".join(times) + "\n")
@@ -45,26 +49,26 @@ def timit(folder: Path, out: Path) -> tuple[Path, Path]:
 def measure(table: Path, gold: Path, aligners: list[str]) -> Iterator[str]:
     """One row of Markdown for each aligner."""
     known = {key: [TimedWord(w.word, w.start_s, w.end_s) for w in words] for key, words in read_ctm(gold).items()}
-    rng = np.random.default_rng(0)
     for aligner in aligners:
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
             failed = ssr(["align", str(table), "--aligner", aligner, "--out", folder, "--format", "jsonl"])
             took_s = time.perf_counter() - started
             found = {} if failed else read_jsonl(Path(folder) / "words.jsonl")
-            lost = len((Path(folder) / "rejected.tsv").read_text().splitlines()) - 1
+            rejected = Path(folder) / "rejected.tsv"
+            lost = len(rejected.read_text().splitlines()) - 1 if rejected.is_file() else "all"
         errors = [1000 * np.abs(end_differences_s(words, known[key])) for key, words in found.items() if key in known]
         errors = [e for e in errors if len(e)]
         if not errors:
             yield f"| {aligner} | none | | | | {lost} | |"
             continue
         all_ms = np.concatenate(errors)
-        sums, counts = np.array([e.sum() for e in errors]), np.array([len(e) for e in errors])
-        drawn = rng.integers(len(errors), size=(RESAMPLES, len(errors)))
-        low, high = np.percentile(sums[drawn].sum(1) / counts[drawn].sum(1), [2.5, 97.5])
+        utterances = list(map(str, range(len(errors))))
+        mean = clustered_ratio([e.sum() for e in errors], utterances, RESAMPLES, [len(e) for e in errors])
+        around = f" ({interval(mean.ci95, 'ms')})" if mean.ci95 else ""
         within = ", ".join(f"{100 * (all_ms <= ms).mean():.0f}" for ms in (20, 50, 100))
         yield (
-            f"| {Path(aligner).name} | {all_ms.mean():.1f} ({low:.1f}–{high:.1f}) | {np.median(all_ms):.1f} "
+            f"| {Path(aligner).name} | {mean.value:.1f}{around} | {np.median(all_ms):.1f} "
             f"| {within} | {len(all_ms)} in {len(errors)} | {lost} | {took_s:.1f} s |"
         )
 
