@@ -29,17 +29,23 @@ def test_it_is_met_where_speech_is_gained_and_nothing_is_lost(results_of):
     results = results_of(**BETTER)
     assert verdict(results, "arm", "stage_1")[1] == []
     said = paragraph(results)
-    assert said[0] == "The goal is met by the arm."
+    assert said[0] == (
+        "No arm is shown to meet the goal: no part of it is missed by the arm, but over as few as 400 items."
+    )
     assert said[1].startswith("The arm, met: StoryCloze S (40.0, 95 % interval")
     assert "The goal asks for 4000 items" in said[2]
     assert "StoryCloze S 400" in said[2]
+    enough = paragraph(results_of(n=4000, **BETTER))
+    assert enough[0] == "The goal is met by the arm."
+    assert len(enough) == 2
 
 
 @pytest.mark.parametrize(
     ("arm", "missed"),
     [
         ({**BETTER, "blimp_text": 0.4}, "BLiMP as text kept"),
-        ({**BETTER, "spoken_mmlu_cloze": 0.4}, "spoken MMLU kept"),
+        ({**BETTER, "spoken_mmlu_cloze": 0.4}, "spoken MMLU, cloze kept"),
+        ({**BETTER, "spoken_mmlu": 0.4}, "spoken MMLU, letters kept"),
         ({**BETTER, "storycloze_s": 0.5}, "StoryCloze S"),
         ({**BETTER, "asr_wer": 0.8}, "transcription by prompt"),
     ],

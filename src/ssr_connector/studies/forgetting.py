@@ -22,7 +22,7 @@ TEXT_TASKS = {
     "mmlu_text": "MMLU",
     "spoken_mmlu_cloze_text": "MMLU, cloze",
 }
-TASKS = ("storycloze", "spoken_mmlu_cloze", "mmlu", "blimp", "wuggy")
+TASKS = ("storycloze", "spoken_mmlu_cloze", "spoken_mmlu", "mmlu", "blimp", "wuggy")
 SPEECH = "speech_tasks"  # the mean of the three
 GAINS = (Gain(SPEECH, "spoken tasks"), Gain("asr_wer", "transcription by prompt", higher_is_better=False))
 KEPT = Frontier(GAINS, TEXT_TASKS, "change of the text task that fares worst, points")
@@ -134,6 +134,7 @@ FORGETTING = Study(
         Column("storycloze_s", "StoryCloze S, %", "{:.1f}"),
         Column("storycloze_s2t", "StoryCloze S→T, %", "{:.1f}"),
         Column("spoken_mmlu_cloze", "spoken MMLU, cloze, %", "{:.1f}"),
+        Column("spoken_mmlu", "spoken MMLU, letters, %", "{:.1f}"),
         Column("asr_wer", "WER by prompt, %", "{:.1f}", paired=True),
         *(Column(figure, f"{title} as text, %", "{:.1f}", paired=True) for figure, title in TEXT_TASKS.items()),
         Column("seconds", "stage 2, s", "{:.0f}"),
