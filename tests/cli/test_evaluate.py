@@ -14,6 +14,7 @@ from ssr_connector.cli.evaluate import chosen_tasks, named, report
 from ssr_connector.config import Recipe
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.data.shar_output import write_shar
+from ssr_connector.errors import UserError
 
 QUESTION = {
     "context": {"text": "Anna found the old lamp in the"},
@@ -151,6 +152,11 @@ def test_recognition_over_a_folder_in_the_layout_of_librispeech(tmp_path, tiny_m
         assert figures[f"asr_{measure}_ssr"]["n"] == 3
         assert figures[f"asr_{measure}_ssr_1_shot"]["n"] == 2
     assert (out / "cuts" / "cuts.jsonl.gz").is_file()
+
+
+def test_transcription_is_no_task_of_a_folder(tmp_path):
+    with pytest.raises(UserError, match="give the recordings to be transcribed by --cuts"):
+        chosen_tasks(tmp_path, "asr")
 
 
 def test_a_shar_folder_is_cuts_too(tiny_corpus, tiny_model, tmp_path):

@@ -325,6 +325,8 @@ def chosen_tasks(asked: str | None, folder: Path | None) -> list[str]:
         return there
     names = asked.split(",")
     for name in names:
+        if name == "asr":
+            raise UserError("asr is no task of --data: give the recordings to be transcribed by --cuts")
         if name not in TASKS:
             raise UserError(f"there is no task {name!r}; known are {', '.join(TASKS)}")
         if name not in there:
