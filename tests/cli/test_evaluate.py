@@ -65,8 +65,8 @@ def best(tiny_model):
 def test_a_task_that_is_only_spoken_brings_its_ceiling_in_writing(tmp_path):
     for file in ("swuggy.jsonl", "storycloze.jsonl", "sblimp.jsonl"):
         (tmp_path / file).touch()
-    assert chosen_tasks("swuggy,storycloze", tmp_path) == ["swuggy", "storycloze", "wuggy"]
-    assert chosen_tasks("blimp,sblimp", tmp_path) == ["blimp", "sblimp"]
+    assert chosen_tasks("swuggy,storycloze", tmp_path, None) == ["swuggy", "storycloze", "wuggy"]
+    assert chosen_tasks("blimp,sblimp", tmp_path, None) == ["blimp", "sblimp"]
 
 
 def test_a_folder_with_an_equals_sign_is_no_name(tmp_path, monkeypatch):
@@ -154,9 +154,14 @@ def test_recognition_over_a_folder_in_the_layout_of_librispeech(tmp_path, tiny_m
     assert (out / "cuts" / "cuts.jsonl.gz").is_file()
 
 
-def test_transcription_is_no_task_of_a_folder(tmp_path):
-    with pytest.raises(UserError, match="give the recordings to be transcribed by --cuts"):
-        chosen_tasks(tmp_path, "asr")
+def test_asr_is_the_task_of_cuts_and_others_need_their_folder(tmp_path):
+    with pytest.raises(UserError, match=r"the task asr needs recordings .*: give --cuts"):
+        chosen_tasks("asr,swuggy", tmp_path, None)
+    with pytest.raises(UserError, match=r"the task swuggy needs the folder .*: give --data"):
+        chosen_tasks("asr,swuggy", None, Path("cuts.jsonl.gz"))
+    (tmp_path / "sblimp.jsonl").touch()
+    assert chosen_tasks("asr", None, Path("cuts.jsonl.gz")) == []
+    assert chosen_tasks("asr,sblimp", tmp_path, Path("cuts.jsonl.gz")) == ["sblimp", "blimp"]
 
 
 def test_a_shar_folder_is_cuts_too(tiny_corpus, tiny_model, tmp_path):

@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "benchmarks of `ssr import-benchmark` and LibriSpeech; with --tasks: of what these need; status 1 if so",
     )
     parser.add_argument("--data", metavar="DIR", type=Path, help="folder with the tasks' files")
-    parser.add_argument("--tasks", metavar="A,B", help="which tasks (default: every one whose file is there)")
+    parser.add_argument(
+        "--tasks", metavar="A,B", help="which tasks (default: every one whose file is there; asr: that of --cuts)"
+    )
     parser.add_argument(
         "--cuts",
         metavar="CUTS",
@@ -223,7 +225,7 @@ def run_tasks(
     from ssr_connector.progress import bar
 
     cuts = prepared(args, console) if args.cuts is not None and is_corpus(args.cuts) else args.cuts
-    tasks = chosen_tasks(args.tasks, args.data)
+    tasks = chosen_tasks(args.tasks, args.data, cuts)
     journal = args.out / "journal"
     spec = Spec(systems, tasks, args.data, cuts, recipe.evaluation, journal, args.submission)
     with bar(console, "listening") as report:
@@ -311,22 +313,27 @@ def command() -> str:
     return shlex.join(["ssr", *sys.argv[1:]])
 
 
-def chosen_tasks(asked: str | None, folder: Path | None) -> list[str]:
-    """Names of tasks, checked against what there is; a task that is only spoken brings the same in writing along."""
+def chosen_tasks(asked: str | None, folder: Path | None, cuts: Path | None) -> list[str]:
+    """Names of tasks, checked against what there is; a task that is only spoken brings the same in writing along.
+
+    `asr` is what is done with cuts anyway.
+    """
     from ssr_connector.errors import UserError
     from ssr_connector.evaluation.tasks import CEILINGS, TASKS
 
+    names = [name for name in (asked or "").split(",") if name and name != "asr"]
+    if asked and "asr" in asked.split(",") and cuts is None:
+        raise UserError("the task asr needs recordings and what is said in them: give --cuts")
     if folder is None:
+        if names:
+            raise UserError(f"the task {names[0]} needs the folder that holds it: give --data")
         return []
     there = [name for name, task in TASKS.items() if (folder / task.file).is_file()]
     if asked is None:
         if not there:
             raise UserError(f"{folder} holds no task: none of {', '.join(sorted({t.file for t in TASKS.values()}))}")
         return there
-    names = asked.split(",")
     for name in names:
-        if name == "asr":
-            raise UserError("asr is no task of --data: give the recordings to be transcribed by --cuts")
         if name not in TASKS:
             raise UserError(f"there is no task {name!r}; known are {', '.join(TASKS)}")
         if name not in there:
