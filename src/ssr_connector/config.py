@@ -169,7 +169,7 @@ class EvaluationSection:
 
     items: int = 0  # at most this many items a task, drawn at random; 0: all
     seed: int = 0  # of what is drawn: items, and examples of `style`
-    shots: int = 0  # written examples before each spoken question, in tasks whose files have examples
+    shots: int = 0  # examples before each question, in tasks whose files have some; heard in spoken modes, if recorded
     style_shots: int = 2  # recordings of each label before the one to be labelled, in the task `style`
     beams: int = 1  # of transcribing by prompt; 1: greedy
     asr_shots: int = 0  # also transcribe after this many examples, the first of the cuts, which are then not scored

@@ -1,6 +1,7 @@
 import json
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -69,11 +70,20 @@ def test_from_mmlu_to_the_scores_of_both_modes(mmlu, fake, tmp_path, tiny_model,
     assert second.context.text.startswith("The capital of Norland is: A, Velka. B, Tom.")
     assert (whole.prompt, whole.answer, whole.group, whole.speaker) == (" The answer is:", 0, "virology", "command")
     assert whole.written.endswith("What is 5% of $20?\nA. $1\nB. $2\nC. $3\nD. $4\nAnswer:")
-    assert whole.examples[0] == "Is snow white? A, yes. B, no. C, maybe. D, never. The answer is: A\n\n"
+    first = whole.examples[0]
+    assert first.context.text == "Is snow white? A, yes. B, no. C, maybe. D, never."
+    assert (first.written, first.context.audio) == (
+        " The answer is: A\n\n",
+        str(out / "audio" / "virology-dev0-voice0.flac"),
+    )
+    assert whole.examples == second.examples
     alone = read_choices(out / "mmlu_text_options.jsonl")[0]
     assert alone.context.text == "What is five percent of twenty dollars?"
     assert alone.prompt == "\nA. $1\nB. $2\nC. $3\nD. $4\nAnswer:"
-    assert alone.examples[1] == "Is 2 > 1?\nA. no\nB. so\nC. yes\nD. 2%\nAnswer: C\n\n"
+    assert [e.context.text for e in alone.examples] == ["Is snow white?", "Is two is greater than one?"]
+    assert alone.examples[1].written == "\nA. no\nB. so\nC. yes\nD. 2%\nAnswer: C\n\n"
+    spoken = log.read_text().splitlines()
+    assert all(spoken.count(part) == 1 for e in (*whole.examples, *alone.examples) for part in (e.context.text,))
     assert soundfile.info(alone.context.audio).frames < soundfile.info(whole.context.audio).frames
     assert json.loads((out / "build.json").read_text())["left_out"]["counts"] == {"blank": 1, "not spoken": 1}
     n = len(log.read_text().splitlines())
@@ -89,7 +99,36 @@ def test_from_mmlu_to_the_scores_of_both_modes(mmlu, fake, tmp_path, tiny_model,
         assert set(rows) == modes | {("mmlu", "T")}
         assert all(r["n"] == 2 for r in rows.values())
     assert main([*evaluate, "--evaluation.shots", "3"]) == 2
-    assert "has 2 examples, evaluation.shots asks for 3" in capsys.readouterr().err
+    assert "no question has more than 2 examples, evaluation.shots asks for 3" in capsys.readouterr().err
+
+
+def test_examples_are_spoken_in_the_voice_of_the_question_and_the_next_is_taken_for_one_that_cannot_be(
+    mmlu, fake, tmp_path, capsys
+):
+    (mmlu / "dev" / "virology_dev.csv").write_text("A ____ flies,bird,dog,cat,cow,A\n" + DEV)
+    (mmlu / "dev" / "logic_dev.csv").write_text("Who sings?,an unlucky man,a,b,c,A\nIs x^2 + 1 even?,a,b,c,d,B\n")
+    (mmlu / "val" / "logic_val.csv").write_text("Who runs?,I,you,we,they,A\n")
+    out = tmp_path / "spoken"
+    words = ["build-benchmark", "speech-mmlu", str(mmlu), "--out", str(out), "--jobs", "1", "--shots", "2"]
+    assert main([*words, "--command", f"{fake[0]} {{voice}}", "--voices", "amy,joe"]) == 0
+    said = capsys.readouterr().out
+    assert "left out: example: blank: 1: virology/dev0" in said
+    assert "left out: example: formula: 1: logic/dev1" in said
+    assert "left out: example: not spoken: 1: logic/dev0-voice" in said
+    assert "speech-mmlu/virology/dev0" in (out / "rejected.tsv").read_text()
+    assert "to note: fewer than 2 examples can be asked aloud: 1: logic (1)" in said
+    spoken = [json.loads(line) for line in (out / "recordings.jsonl").read_text().splitlines() if line]
+    voices = {row["id"]: row["voice"] for row in spoken}
+    assert len(voices) == len(spoken)  # each once, however many questions it stands before
+    for file in ("mmlu.jsonl", "mmlu_text_options.jsonl"):
+        items = read_choices(out / file)
+        assert {i.speaker for i in items} == {"amy", "joe"}
+        for item in items:
+            assert all(voices[Path(e.context.audio).stem] == item.speaker for e in item.examples)
+            asked = [e.context.text.partition("?")[0] for e in item.examples]
+            assert asked == (["Is snow white", "Is two is greater than one"] if item.group == "virology" else [])
+    counts = json.loads((out / "build.json").read_text())["left_out"]["counts"]
+    assert counts["example: blank"] == counts["blank"] == 1
 
 
 def test_blimp_and_multiple_choice_are_spoken_and_scored(fake, tmp_path, tiny_model, capsys):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from ssr_connector.errors import UserError
-from ssr_connector.evaluation.choice import Choice, Spoken, read_choices, score_choices, value
+from ssr_connector.evaluation.choice import Choice, Example, Spoken, read_choices, score_choices, value
 from ssr_connector.model.scoring import Score
 
 
@@ -67,6 +67,18 @@ def test_reading_resolves_recordings_beside_the_file(tmp_path):
     assert found.kinds == ("3 phones", "long")
 
 
+def test_examples_are_heard_or_as_older_files_have_them_written(tmp_path):
+    row = {"id": "a", "choices": [{"text": "A"}, {"text": "B"}], "answer": 0}
+    row["examples"] = [{"context": {"text": "Up?", "audio": "e.flac"}, "written": " So: A\n\n"}, "Down? So: B\n\n"]
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    (found,) = read_choices(path)
+    heard, written = found.examples
+    assert heard == Example(Spoken("Up?", str(tmp_path / "e.flac")), " So: A\n\n")
+    assert written == Example(Spoken(""), "Down? So: B\n\n")
+    assert found.contexts == (heard.context, written.context, found.context)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -86,6 +98,9 @@ def test_reading_resolves_recordings_beside_the_file(tmp_path):
         '{"id": "a", "context": {"text": null}, "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}',
         '{"id": "a", "context": {"audio": 1}, "choices": [{"text": "x"}, {"text": "y"}], "answer": 0}',
         '{"id": "a", "choices": [{"text": 1}, {"text": "y"}], "answer": 0}',
+        '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": 0, "examples": "Up? A"}',
+        '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": 0, "examples": [3]}',
+        '{"id": "a", "choices": [{"text": "x"}, {"text": "y"}], "answer": 0, "examples": [{"context": {"text": "x"}}]}',
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line):

@@ -80,15 +80,17 @@ def test_controls_change_the_context_alone(model, hearing, items):
 
 
 def test_another_items_audio_comes_after_the_items_own_examples(model, hearing, items):
+    labels = Spoken("slow"), Spoken("fast")
     shown = [
-        Choice(i.id, "", i.context, (Spoken("slow"), Spoken("fast")), 0, " It is", shown=(Example(i.context, "slow"),))
-        for i in items
+        Choice(i.id, "", i.context, labels, 0, " It is", examples=(Example(i.context, " It is slow\n"),)) for i in items
     ]
     found = scored(without_context(hearing, model, shown, [SPEECH_TO_TEXT]), shown)
     speech = hearing.speech(model, [i.context.audio for i in items])
     example, answered, context, prompt = found[SPEECH_TO_TEXT, OTHER_AUDIO][0][0]
     assert (tokens(example), tokens(context)) == tuple(tokens(speech[i.context.audio]) for i in items)
     assert (answered, prompt) == (" It is slow\n", " It is")
+    (example, *_), _ = scored(oracles(hearing, model, shown, [SPEECH_TO_TEXT]), shown)[SPEECH_TO_TEXT, ORACLE][0]
+    assert tokens(example) == model.tokenize("Anna.")[0]  # along its text, too
 
 
 def test_pairs_without_context_have_no_controls(model, hearing, items):

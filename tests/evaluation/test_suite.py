@@ -1,12 +1,13 @@
 import dataclasses
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
 
 from ssr_connector.config import EvaluationSection
 from ssr_connector.errors import UserError
-from ssr_connector.evaluation.choice import Choice, Outcome, Spoken
+from ssr_connector.evaluation.choice import Choice, Example, Outcome, Spoken
 from ssr_connector.evaluation.controls import NO_CONTEXT, ORACLE, OTHER_AUDIO
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.suite import CASCADE, TEXT_MODEL, Suite, spoken_modes, with_examples
@@ -107,12 +108,87 @@ def test_voices_are_shown_singly_and_drawn_together_where_they_are_many(suite):
 
 def test_as_many_examples_as_asked_for_are_kept(tmp_path):
     plain = Choice("p", "", Spoken("x"), (Spoken("a"), Spoken("b")), 0)
-    shown = dataclasses.replace(plain, examples=("one", "two"))
-    assert [i.examples for i in with_examples([shown, shown], 1, tmp_path)] == [("one",), ("one",)]
+    one, two = (Example(Spoken(""), text) for text in ("one", "two"))
+    shown = dataclasses.replace(plain, examples=(one, two))
+    assert [i.examples for i in with_examples([shown, shown], 1, tmp_path)] == [(one,), (one,)]
     assert with_examples([shown], 0, tmp_path)[0].examples == ()
     assert with_examples([plain], 5, tmp_path) == [plain]
-    with pytest.raises(UserError, match=r"p has 0 examples, evaluation\.shots asks for 1"):
-        with_examples([shown, plain], 1, tmp_path)
+    assert with_examples([shown, plain], 2, tmp_path) == [shown, plain]
+    with pytest.raises(UserError, match=r"no question has more than 2 examples, evaluation\.shots asks for 3"):
+        with_examples([shown, plain], 3, tmp_path)
+
+
+@pytest.fixture
+def quiz(recordings, tmp_path):
+    """The file of spoken MMLU: three questions in one recording, the first two with the same two examples."""
+    examples = [
+        {"context": {"text": "Anna found the lamp.", "audio": recordings[k]}, "written": f" So: {'AB'[k]}\n\n"}
+        for k in range(2)
+    ]
+    rows = [
+        {
+            "id": f"q{k}",
+            "context": {"text": "Tom.", "audio": recordings[3]},
+            "choices": [{"text": "A"}, {"text": "B"}],
+            "answer": 0,
+            "examples": examples if k < 2 else [],
+        }
+        for k in range(3)
+    ]
+    path = tmp_path / "mmlu.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_examples_are_heard_once_in_every_condition_and_change_every_spoken_row(suite, model, quiz, recordings):
+    values = {}
+    for shots, heard in ((0, {3}), (2, {0, 1, 3})):
+        asked = dataclasses.replace(suite.config, shots=shots)
+        hearings = {"clean": Hearing(model.ears, 10), "5 dB": Hearing(model.ears, 10, 5.0)}
+        found = Suite(quiz.parent, asked, ["spoken_mmlu"], hearings)
+        found.listen(lambda *_: None)
+        assert all(h.heard.keys() == {recordings[k] for k in heard} for h in hearings.values())
+        assert found.drop_unheard() == {}
+        found.score_text(model, TEXT_MODEL)
+        found.score_cascade(model)
+        found.score_speech(model, "ssr")
+        found.score_controls(model)
+        values[shots] = found.scores
+        few = ["mmlu.jsonl: 1 of 3 questions have fewer than 2 examples (evaluation.shots): they come after those that"]
+        assert [line[: len(few[0])] for line in found.few_examples()] == (few if shots else [])
+    assert len(values[0]) == len(values[2]) == 8
+    for row, without in values[0].items():
+        assert [a == b for a, b in zip(without, values[2][row], strict=True)] == [False, False, True], row
+    spoken, noisy = values[2]["spoken_mmlu", "S→T", "ssr", "clean"], values[2]["spoken_mmlu", "S→T", "ssr", "5 dB"]
+    assert spoken[0] != noisy[0]
+
+
+def test_the_key_of_a_spoken_row_holds_the_recordings_of_its_examples(suite, model, quiz, recordings, tmp_path):
+    copy = tmp_path / "copy.wav"
+    shutil.copy(recordings[0], copy)
+    quiz.write_text(quiz.read_text().replace(recordings[0], str(copy)))
+    suite.config = dataclasses.replace(suite.config, shots=1)
+    keys = []
+    for _ in range(2):
+        keys.append([suite.key(model, "spoken_mmlu", mode, "ssr", "clean")["items"] for mode in ("T", "S→T")])
+        copy.write_bytes(copy.read_bytes() + b"more")
+    (text, speech), (text_again, speech_again) = keys
+    assert text == text_again
+    assert speech != speech_again
+
+
+def test_an_example_that_cannot_be_heard_is_taken_from_all_questions_and_counted(suite, quiz, recordings):
+    quiz.write_text(quiz.read_text().replace(recordings[0], "missing.wav"))
+    suite.names, suite.config = ["spoken_mmlu"], dataclasses.replace(suite.config, shots=2)
+    suite.listen(lambda *_: None)
+    assert "missing.wav" in next(iter(suite.drop_unheard().values()))
+    assert [[e.context.audio for e in i.examples] for i in suite.items(TASKS["spoken_mmlu"])] == [
+        [recordings[1]],
+        [recordings[1]],
+        [],
+    ]
+    (line,) = suite.few_examples()
+    assert line.startswith("mmlu.jsonl: 3 of 3 questions have fewer than 2 examples")
 
 
 def test_an_item_that_cannot_be_heard_is_dropped_for_all_and_named(suite, recordings, tmp_path):

@@ -75,7 +75,8 @@ def test_the_control_keeps_the_prompt_alone():
 
 
 def test_examples_come_before_everything_but_what_is_laid_out_for_reading():
-    shown = dataclasses.replace(QUIZ, examples=("Up? So: A\n\n", "Down? So: B\n\n"))
+    written = (Example(Spoken(""), "Up? So: A\n\n"), Example(Spoken("Down?"), " So: B\n\n"))
+    shown = dataclasses.replace(QUIZ, examples=written)
     start = "Up? So: A\n\nDown? So: B\n\n"
     assert text_parts(TASKS["spoken_mmlu"])(shown)[0] == [f"{start}Where? A, up. B, down. So:"]
     assert text_parts(TASKS["mmlu"])(shown) == text_parts(TASKS["mmlu"])(QUIZ)
@@ -84,9 +85,33 @@ def test_examples_come_before_everything_but_what_is_laid_out_for_reading():
     assert context_free_parts(SPEECH_TO_TEXT, hear)(shown)[0] == [f"{start} So:"]
 
 
+def test_examples_are_in_the_mode_of_the_question():
+    up, down = Example(Spoken("Up?", "u.wav"), " So: A\n\n"), Example(Spoken("Down?", "d.wav"), "\nA. no\nSo: B\n\n")
+    shown = dataclasses.replace(QUIZ, examples=(up, down))
+    written = "Up? So: A\n\nDown?\nA. no\nSo: B\n\n"
+    assert text_parts(TASKS["spoken_mmlu"])(shown)[0] == [f"{written}Where? A, up. B, down. So:"]
+    heard = ["<u.wav>", " So: A\n\n", "<d.wav>", "\nA. no\nSo: B\n\n", "<q.wav>", " So:"]
+    assert spoken_parts(SPEECH_TO_TEXT, hear)(shown)[0] == heard
+    assert context_free_parts(SPEECH_TO_TEXT, hear)(shown)[0] == [*heard[:3], "\nA. no\nSo: B\n\n So:"]
+    recognised = {"u.wav": "Upp?", "d.wav": "Town?", "q.wav": "Were?"}
+    as_recognised = "Upp? So: A\n\nTown?\nA. no\nSo: B\n\nWere? So:"
+    assert cascade_parts(SPEECH_TO_TEXT, recognised)(shown)[0] == [as_recognised]
+    told = dataclasses.replace(STORY, examples=(up,))
+    assert "".join(spoken_parts(TEXT_TO_SPEECH, hear)(told)[0]) == f"Up? So: A\n\n{STORY.context.text}"
+    assert "".join(context_free_parts(TEXT_TO_SPEECH, hear)(told)[0]) == "Up? So: A\n\n"
+    endings = {"0.wav": "He one.", "1.wav": "It."}
+    assert cascade_parts(TEXT_TO_SPEECH, endings)(told)[0] == [f"Up? So: A\n\n{STORY.context.text}"]
+
+
+def test_one_without_a_recording_is_written_among_those_that_are_heard():
+    examples = (Example(Spoken("Up?", "u.wav"), " So: A\n"), Example(Spoken("Down?"), " So: B\n"))
+    context, _ = spoken_parts(SPEECH_TO_TEXT, hear)(dataclasses.replace(QUIZ, examples=examples))
+    assert context == ["<u.wav>", " So: A\nDown? So: B\n", "<q.wav>", " So:"]
+
+
 def test_examples_are_heard_before_a_recording_that_is_to_be_labelled():
-    shown = (Example(Spoken("", "f.wav"), "fast"), Example(Spoken("", "s.wav"), "slow"))
-    item = Choice("s", "rate", Spoken("Go.", "q.wav"), (Spoken("slow"), Spoken("fast")), 0, " Style:", shown=shown)
+    shown = (Example(Spoken("", "f.wav"), " Style: fast\n"), Example(Spoken("", "s.wav"), " Style: slow\n"))
+    item = Choice("s", "rate", Spoken("Go.", "q.wav"), (Spoken("slow"), Spoken("fast")), 0, " Style:", examples=shown)
     labels = [[" slow"], [" fast"]]
     expected = ["<f.wav>", " Style: fast\n", "<s.wav>", " Style: slow\n", "<q.wav>", " Style:"]
     assert spoken_parts(SPEECH_TO_TEXT, hear)(item) == (expected, labels)
@@ -99,6 +124,8 @@ def test_examples_are_heard_before_a_recording_that_is_to_be_labelled():
 def test_only_needed_recordings_are_listed():
     assert recordings(TASKS["storycloze"], [STORY]) == ({"c.wav"}, {"0.wav", "1.wav"})
     assert recordings(TASKS["spoken_mmlu"], [QUIZ]) == ({"q.wav"}, set())
+    shown = dataclasses.replace(QUIZ, examples=(Example(Spoken("", "e.wav"), ""), Example(Spoken("Up?"), "")))
+    assert recordings(TASKS["spoken_mmlu"], [shown]) == ({"q.wav", "e.wav"}, set())
     assert recordings(TASKS["sblimp"], [PAIR]) == (set(), {"0.wav", "1.wav"})
 
 

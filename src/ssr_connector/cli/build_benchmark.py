@@ -19,8 +19,9 @@ with the rule and what in it was meant, and DIR/build.json states and counts the
 question.
 
 speech-mmlu comes in METHOD's two modes: question and options spoken (task spoken_mmlu), and the question spoken with
-the options written below it (spoken_mmlu_text_options). Its examples are written, before the spoken question, in the
-layout of the question: `ssr evaluate … --evaluation.shots 5` puts them there (default: none).
+the options written below it (spoken_mmlu_text_options). Its examples are the subject's first questions in dev/ that can
+be asked aloud, spoken by every voice that asks of the subject: `ssr evaluate … --evaluation.shots 5` puts them before
+the question, in its mode: heard where it is heard, written where it is read (default: none).
 
 DIR gets audio/*.flac, the tasks' files, words.ctm (true word times, where eSpeak speaks), rejected.tsv, build.json. The
 same command goes on after an interruption; recordings that are done are kept.
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="speech-mmlu: test or val (default: the first that is there); speech-storycloze: a part of the CSV's name",
     )
     parser.add_argument(
-        "--shots", metavar="N", type=int, help="speech-mmlu: examples that every question keeps, 0 to 5 (default: 5)"
+        "--shots", metavar="N", type=int, help="speech-mmlu: examples before every question, 0 to 5 (default: 5)"
     )
     parser.add_argument("--no-header", action="store_true", help="speech-mmlu: no line on the subject in the text task")
     parser.add_argument(

@@ -20,6 +20,8 @@ texts, where every recording has one) and with the controls (another item's audi
 Tasks are JSON lines, one question a line; recordings are relative to the file:
   {"id": "q1", "group": "geography", "context": {"text": "…", "audio": "q1.flac"}, "prompt": " The answer is:",
    "choices": [{"text": "A"}, {"text": "B"}], "answer": 0}
+Examples may come before it, as many as --evaluation.shots says (default: none): heard in spoken modes, else written:
+   "examples": [{"context": {"text": "…", "audio": "e1.flac"}, "written": " The answer is: B\\n\\n"}]
 `ssr import-benchmark` makes them of MMLU, StoryCloze, sWUGGY, sBLIMP, SALMon and others as they are downloaded.
 A task is left out, with a note, in the modes for which its file holds no recordings, or no texts.
 --harness runs text tasks of lm-evaluation-harness on the base LLM and on the LLM of every model, with the paired change

@@ -28,10 +28,10 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Example:
-    """Something heard, and what is written after it and the prompt."""
+    """A question that is answered: said, where there is a recording of it, and what is written after it."""
 
     context: Spoken
-    answer: str
+    written: str  # up to the next question: a prompt and the answer
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,12 @@ class Choice:
     cluster: str = ""  # items of one cluster are drawn together for intervals; empty: the item stands alone
     speaker: str = ""
     kinds: tuple[str, ...] = ()  # further labels that scores are broken down by, beside the group
-    examples: tuple[str, ...] = ()  # written and answered, to stand before the context; `Suite` keeps as many as asked
-    shown: tuple[Example, ...] = ()  # heard and answered, before the context; drawn by `Suite`
+    examples: tuple[Example, ...] = ()  # to stand before the context; `Suite` keeps as many as asked, or draws them
+
+    @property
+    def contexts(self) -> tuple[Spoken, ...]:
+        """What comes before the choices, in its order: the examples and its own."""
+        return (*(example.context for example in self.examples), self.context)
 
 
 def read_choices(path: Path) -> list[Choice]:
@@ -73,15 +77,15 @@ def read_choices(path: Path) -> list[Choice]:
                 choices=choices,
                 answer=row["answer"],
                 kinds=tuple(row.get("kinds", ())),
-                examples=tuple(row.get("examples", ())),
+                examples=tuple(answered(e, path.parent) for e in row.get("examples", ())),
                 **{key: row.get(key, "") for key in WORDS},
             )
             if not 0 <= item.answer < len(choices) or len(choices) < 2:
                 raise ValueError("the answer is none of the choices")
             if not isinstance(row.get("kinds", []), list):
                 raise ValueError("kinds is not a list")
-            if not isinstance(row.get("examples", []), list) or not all(isinstance(e, str) for e in item.examples):
-                raise ValueError("examples is not a list of texts")
+            if not isinstance(row.get("examples", []), list):
+                raise ValueError("examples is not a list")
             if first.setdefault(item.id, number) != number:
                 raise ValueError(f"line {first[item.id]} has the id {item.id!r}, too")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -104,6 +108,15 @@ def spoken(row: dict[str, Any], folder: Path) -> Spoken:
         is_text(row, key)
     audio = row.get("audio", "")
     return Spoken(row.get("text", ""), str(folder / audio) if audio else "")
+
+
+def answered(row: str | dict[str, Any], folder: Path) -> Example:
+    """An example, of which a text alone is all written. Raises ValueError where it is neither that nor heard."""
+    if isinstance(row, str):
+        return Example(Spoken(""), row)
+    if not isinstance(row, dict) or not isinstance(row.get("written"), str):
+        raise ValueError("an example is neither a text nor a context with what is written after it")
+    return Example(spoken(row.get("context", {}), folder), row["written"])
 
 
 # Each mode says of what a question's context and choices are made for the model.

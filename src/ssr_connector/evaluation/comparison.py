@@ -91,6 +91,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         "example": measures.example,
         "samples": suite.samples,
         "notes": suite.left_out
+        + suite.few_examples()
         + suite.unforced
         + suite.cut
         + [f"{f}: {s['items']} of {s['of']} items, drawn with seed {s['seed']}" for f, s in suite.samples.items()]

@@ -86,7 +86,7 @@ def recordings(
     hearing: Hearing, model: SSRForConditionalGeneration, items: Sequence[Choice], along_texts: bool = False
 ) -> tuple[Recordings, Recordings]:
     """Those of contexts, examples among them, and those of choices."""
-    contexts = (part for item in items for part in (item.context, *(example.context for example in item.shown)))
+    contexts = (context for item in items for context in item.contexts)
     choices = (choice for item in items for choice in item.choices)
     return Recordings(hearing, model, contexts, along_texts), Recordings(hearing, model, choices, along_texts)
 

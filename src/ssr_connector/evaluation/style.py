@@ -34,9 +34,9 @@ def with_shown(items: Sequence[Choice], shots: int, seed: int, path: Path) -> li
                 )
             drawn = rng.sample(found, shots + n_alike)  # so many that enough are left without those
             drawn = [other for other in drawn if words_of(other) != words_of(item)]
-            shown += [Example(other.context, label) for other in drawn[:shots]]
+            shown += [Example(other.context, f"{item.prompt} {label}\n") for other in drawn[:shots]]
         rng.shuffle(shown)
-        out.append(replace(item, shown=tuple(shown)))
+        out.append(replace(item, examples=tuple(shown)))
     return out
 
 

@@ -93,7 +93,10 @@ class Suite:
         return with_examples(items, self.config.shots, path)
 
     def drop_unheard(self) -> dict[str, str]:
-        """Take items with a rejected recording out of every task, mode and system, so that all compare the same."""
+        """Take items, and examples, with a rejected recording out of every task, mode and system: all compare the same.
+
+        Returns why, by recording. Raises UserError where nothing is left of a task.
+        """
         bad = {path: reason for h in self.hearings.values() for path, reason in h.rejected.items()}
         if not bad:
             return bad
@@ -101,13 +104,27 @@ class Suite:
             items = self._items.get(task.file)
             if items is None:
                 continue
-            heard = [i for i in items if not bad.keys() & {i.context.audio, *(c.audio for c in i.choices)}]
+            heard = [i for i in items if not bad.keys() & {part.audio for part in (i.context, *i.choices)}]
+            heard = [replace(i, examples=tuple(e for e in i.examples if e.context.audio not in bad)) for i in heard]
             if not heard:
                 raise UserError(
                     f"no recording of {self.folder / task.file} could be heard; the first: {next(iter(bad.values()))}"
                 )
-            self._items[task.file] = self.with_examples(task, heard)
+            self._items[task.file] = self.with_examples(task, heard) if task.labelled else heard
         return bad
+
+    def few_examples(self) -> list[str]:
+        """Files in which questions have fewer examples than asked for, while others have them; and how many."""
+        found = []
+        for file in dict.fromkeys(TASKS[name].file for name in self.names if not TASKS[name].labelled):
+            items = self._items.get(file, [])
+            few = [i for i in items if len(i.examples) < self.config.shots]
+            if few and any(i.examples for i in items):
+                found.append(
+                    f"{file}: {len(few)} of {len(items)} questions have fewer than {self.config.shots} examples "
+                    "(evaluation.shots): they come after those that there are"
+                )
+        return found
 
     def scorable(self) -> list[tuple[str, Task]]:
         """Tasks in the modes that their files have something for; what is left out is noted once."""
@@ -184,7 +201,7 @@ class Suite:
     ) -> dict[str, Any]:
         """What the values of a row follow from, beside the recogniser: not what a system is called."""
         items = self.items(TASKS[task])
-        audio = {part.audio for item in items for part in (item.context, *item.choices)} if mode != TEXT else set()
+        audio = {part.audio for item in items for part in (*item.contexts, *item.choices)} if mode != TEXT else set()
         return {
             "task": task,
             "mode": mode,
@@ -340,14 +357,13 @@ def once_needed(hears: Callable[[], dict[str, Speech]]) -> Callable[[Spoken], Sp
 
 
 def with_examples(items: list[Choice], shots: int, path: Path) -> list[Choice]:
-    """Items with the first `shots` of their examples; those of a file without examples stay as they are.
+    """Items with the first `shots` of their examples, or with all where there are fewer (see `Suite.few_examples`).
 
-    Raises UserError where the file has examples, but fewer.
+    Raises UserError where the file has examples, but no item so many.
     """
     most = max((len(i.examples) for i in items), default=0)
-    short = next((i for i in items if len(i.examples) < shots), None)
-    if most and short:
-        raise UserError(f"{path}: {short.id} has {len(short.examples)} examples, evaluation.shots asks for {shots}")
+    if 0 < most < shots:
+        raise UserError(f"{path}: no question has more than {most} examples, evaluation.shots asks for {shots}")
     return [replace(i, examples=i.examples[:shots]) for i in items]
 
 

@@ -61,7 +61,8 @@ def text_parts(task: Task) -> Parts:
     """All of it written: the ceiling."""
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
-        context = item.written if task.written else "".join(item.examples) + item.context.text + item.prompt
+        examples = "".join(example.context.text + example.written for example in item.examples)
+        context = item.written if task.written else examples + item.context.text + item.prompt
         return [context], [[after(context, c.text)] for c in item.choices]
 
     return parts
@@ -69,12 +70,12 @@ def text_parts(task: Task) -> Parts:
 
 def spoken_parts(mode: str, hear: Callable[[Spoken], Part], transcripts: Mapping[str, str] = NOTHING) -> Parts:
     """A spoken context, spoken choices, or both; `hear` says what stands for a recording."""
-    choice = choice_parts(mode, hear, transcripts)
+    choice, hear_context = choice_parts(mode, hear, transcripts), of_contexts(mode, hear)
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
-        context = [part for part in before(item, hear) if part != ""]
+        context = [part for part in before(item, hear_context) if part != ""]
         if item.context.text or item.context.audio:
-            context.append(item.context.text if mode == TEXT_TO_SPEECH else hear(item.context))
+            context.append(hear_context(item.context))
         if item.prompt:
             context.append(item.prompt)
         return context, [choice("…", c) for c in item.choices]
@@ -95,17 +96,17 @@ def choice_parts(
     return parts
 
 
+def of_contexts(mode: str, hear: Callable[[Spoken], T]) -> Callable[[Spoken], T | str]:
+    """What stands for a context, or for that of an example, in the same mode."""
+    return (lambda spoken: spoken.text) if mode == TEXT_TO_SPEECH else hear
+
+
 def cascade_parts(mode: str, transcripts: Mapping[str, str]) -> Parts:
     """The hard cascade: the aligner's own hypothesis in place of each recording, as text."""
+    read = of_contexts(mode, lambda spoken: transcripts[spoken.audio] if spoken.audio else "")
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
-        context = (
-            item.context.text
-            if mode == TEXT_TO_SPEECH
-            else (transcripts[item.context.audio] if item.context.audio else "")
-        )
-        start = before(item, lambda example: transcripts[example.audio])
-        context = "".join([*start, context, item.prompt])
+        context = "".join([*before(item, read), read(item.context), item.prompt])
         written = mode == SPEECH_TO_TEXT
         return [context], [[after(context, c.text if written else transcripts[c.audio])] for c in item.choices]
 
@@ -114,10 +115,10 @@ def cascade_parts(mode: str, transcripts: Mapping[str, str]) -> Parts:
 
 def context_free_parts(mode: str, hear: Callable[[Spoken], Part], transcripts: Mapping[str, str] = NOTHING) -> Parts:
     """A control: the prompt alone, after the examples where there are some, without the context."""
-    choice = choice_parts(mode, hear, transcripts)
+    choice, hear_context = choice_parts(mode, hear, transcripts), of_contexts(mode, hear)
 
     def parts(item: Choice) -> tuple[list[Part], list[list[Part]]]:
-        *start, written = before(item, hear)
+        *start, written = before(item, hear_context)
         last = f"{written}{item.prompt}"
         context = [part for part in (*start, last) if part != ""]
         return context, [choice(last, c) for c in item.choices]
@@ -126,10 +127,16 @@ def context_free_parts(mode: str, hear: Callable[[Spoken], Part], transcripts: M
 
 
 def before(item: Choice, hear: Callable[[Spoken], T]) -> list[T | str]:
-    """The examples that come before the context, written or heard; the last part is always text, if only an empty."""
-    parts: list[T | str] = ["".join(item.examples)]
-    for example in item.shown:
-        parts += [hear(example.context), f"{item.prompt} {example.answer}\n"]
+    """The examples that come before the context, heard where there is a recording, else written.
+
+    The last part is always text, if only an empty one.
+    """
+    parts: list[T | str] = [""]
+    for example in item.examples:
+        if example.context.audio:
+            parts += [hear(example.context), example.written]
+        else:
+            parts[-1] = f"{parts[-1]}{example.context.text}{example.written}"
     return parts
 
 
@@ -169,7 +176,7 @@ def check_recordings(name: str, task: Task, items: list[Choice]) -> None:
 
 
 def recordings(task: Task, items: list[Choice]) -> tuple[set[str], set[str]]:
-    """Paths of the contexts, and of the choices where a mode needs them spoken."""
-    contexts = {i.context.audio for i in items if i.context.audio}
+    """Paths of the contexts, examples' among them, and of the choices where a mode needs them spoken."""
+    contexts = {c.audio for i in items for c in i.contexts if c.audio}
     choices = {c.audio for i in items for c in i.choices if c.audio} if SPOKEN_CHOICES & set(task.modes) else set()
     return contexts, choices

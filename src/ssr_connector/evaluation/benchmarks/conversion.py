@@ -90,7 +90,7 @@ def distinct(items: list[Choice], layout: Layout) -> list[Choice]:
 
 def audios(item: Choice) -> list[str]:
     """Paths of a question's recordings."""
-    return [part.audio for part in (item.context, *item.choices) if part.audio]
+    return [part.audio for part in (*item.contexts, *item.choices) if part.audio]
 
 
 def remark_voices(items: list[Choice], layout: Layout) -> None:
@@ -177,7 +177,7 @@ def row(item: Choice, folder: Path) -> dict[str, Any]:
         "cluster": item.cluster,
         "speaker": item.speaker,
         "kinds": list(item.kinds),
-        "examples": list(item.examples),
+        "examples": [{"context": part(e.context, folder), "written": e.written} for e in item.examples],
     }
     filled = {key: value for key, value in fields.items() if value}
     return {"id": item.id, **filled, "choices": [part(c, folder) for c in item.choices], "answer": item.answer}

@@ -23,7 +23,7 @@ LAYOUT = "the folder of MMLU that holds test/ or val/, and dev/ for the examples
 
 @dataclass(frozen=True)
 class Row:
-    """A question as its line holds it (question, options, letter), and the lines of its examples."""
+    """A question as its line holds it (question, options, letter), and all lines that may be its examples."""
 
     name: str
     subject: str
@@ -41,7 +41,7 @@ def read(source: Path, options: Options) -> Layout:
 
 def read_rows(source: Path, options: Options) -> tuple[list[Row], Layout]:
     """The same before they are laid out for reading; the layout holds what was rejected."""
-    shots = SHOTS if options.shots is None else options.shots
+    shots = wanted(options)
     if not 0 <= shots <= SHOTS:
         raise UserError(f"--shots {shots}: dev/ holds {SHOTS} examples of every subject, give 0 to {SHOTS}")
     if options.split not in (None, *SPLITS):
@@ -56,7 +56,7 @@ def read_rows(source: Path, options: Options) -> tuple[list[Row], Layout]:
     if len(subjects) < SUBJECTS:
         layout.remark(f"{split}/", f"fewer subjects than the {SUBJECTS} that were published", f"{len(subjects)}")
     for subject in subjects:
-        examples = dev_rows(source, subject, layout)[:shots] if shots else []
+        examples = dev_rows(source, subject, layout) if shots else []
         for number, fields in enumerate(read_questions(folder / f"{subject}_{split}.csv", layout)):
             name = f"{subject}/{number}"
             if len(examples) < shots:
@@ -67,6 +67,11 @@ def read_rows(source: Path, options: Options) -> tuple[list[Row], Layout]:
         if (subject := path.stem.removesuffix("_dev")) not in subjects:
             layout.reject(f"{split}/{subject}_{split}.csv", "missing file", "dev/ has examples of this subject")
     return rows, layout
+
+
+def wanted(options: Options) -> int:
+    """How many examples come before every question."""
+    return SHOTS if options.shots is None else options.shots
 
 
 def read_questions(path: Path, layout: Layout) -> list[list[str]]:
@@ -90,7 +95,7 @@ def dev_rows(source: Path, subject: str, layout: Layout) -> list[list[str]]:
 
 def question(row: Row, options: Options) -> Choice:
     """One question to be read."""
-    start = (header(row.subject) if options.header else "") + "".join(shown(fields) for fields in row.examples)
+    start = (header(row.subject) if options.header else "") + "".join(map(shown, row.examples[: wanted(options)]))
     letters = tuple(Spoken(letter) for letter in LETTERS)
     answer = LETTERS.index(row.fields[-1])
     written = start + asked(row.fields)

@@ -5,8 +5,8 @@ import random
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ssr_connector.data.entry import Rejected
@@ -15,7 +15,7 @@ from ssr_connector.data.preparation import rejected_lines
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks.conversion import BUILD, REJECTED, flat, lines
 from ssr_connector.evaluation.benchmarks.layout import Layout, Options
-from ssr_connector.evaluation.choice import Choice, Spoken
+from ssr_connector.evaluation.choice import Choice, Example, Spoken
 from ssr_connector.evaluation.spoken.question import SOURCES, Question
 from ssr_connector.evaluation.spoken.reading import said
 from ssr_connector.evaluation.spoken.recordings import Line, Recording, ctm_lines, record
@@ -28,6 +28,7 @@ LETTERS = string.ascii_uppercase
 PROMPT = " The answer is:"
 WORDS = "words.ctm"
 UNSPOKEN = "not spoken"
+EXAMPLE = "example: "  # before the reason, where it is none of the questions that is left out
 TASK_NAMES = ("spoken_mmlu", "spoken_mmlu_text_options", "storycloze", "spoken_multiple_choice", "spoken_sentences")
 
 
@@ -61,7 +62,7 @@ class Built:
         return [*names, "mmlu"] if "spoken_mmlu" in names else names
 
     def counts(self) -> dict[str, int]:
-        """Questions left out, by rule and in the rules' order, then those that fell to something else."""
+        """Questions left out, by rule and in the rules' order, then what fell to something else, and examples."""
         found = Counter(r.reason for r in self.rejected)
         ordered = [rule.name for rule in RULES if rule.name in found]
         return {name: found[name] for name in (*ordered, *(n for n in found if n not in ordered))}
@@ -86,17 +87,16 @@ def build(
         raise UserError(nothing_left(name, built))
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / BUILD, {"benchmark": name, "complete": False})
-    to_say = [line for question, voice in chosen for line in lines_of(question, voice)]
+    chosen = with_examples(chosen, plan, layout)
+    examples = list(dict.fromkeys((example, voice) for question, voice in chosen for example in question.examples))
+    to_say = [line for pair in (*examples, *chosen) for line in lines_of(*pair)]
     found = record(to_say, plan.speaker, out, plan.jobs, progress)
+    takes = taken(examples, found, layout, EXAMPLE + UNSPOKEN) | taken(chosen, found, layout, UNSPOKEN)
+    built.duration_s = sum(r.duration_s for each in takes.values() for r in each)
     for question, voice in chosen:
-        said_of_it = [found[line.id] for line in lines_of(question, voice)]
-        fault = next((r.fault for r in said_of_it if r.fault), "")
-        if fault:
-            layout.reject(question.id, UNSPOKEN, fault)
-            continue
-        built.duration_s += sum(r.duration_s for r in said_of_it)
-        for file, item in items_of(question, voice, said_of_it, out):
-            built.questions.setdefault(file, []).append(item)
+        if question.id in takes:
+            for file, item in items_of(question, voice, takes, out):
+                built.questions.setdefault(file, []).append(item)
     if not built.questions:
         raise UserError(nothing_left(name, built))
     write(name, built, found, out, plan)
@@ -144,6 +144,49 @@ def choose(questions: Sequence[Question], plan: Plan, layout: Layout) -> list[tu
     return chosen
 
 
+def with_examples(chosen: Sequence[tuple[Question, str]], plan: Plan, layout: Layout) -> list[tuple[Question, str]]:
+    """Questions with the first examples that can be asked aloud, as many as they want, named after the voice.
+
+    What was passed over on the way is rejected, and a group with too few examples is remarked on.
+    """
+    speakable: dict[str, list[Question]] = {}
+    for question, _ in chosen:
+        if question.group in speakable:
+            continue
+        good = speakable[question.group] = []
+        for example in question.examples:
+            if len(good) == question.shots:
+                break
+            reason, detail = reject(example, plan.max_words)
+            if reason:
+                layout.reject(example.id, f"{EXAMPLE}{reason}", detail)
+            else:
+                good.append(example)
+        if len(good) < question.shots:
+            layout.remark(question.group, f"fewer than {question.shots} examples can be asked aloud", f"{len(good)}")
+    out = []
+    for question, voice in chosen:
+        name = f"voice{plan.voices.index(voice)}"
+        said_by = (replace(example, id=f"{example.id}-{name}") for example in speakable[question.group])
+        out.append((replace(question, examples=tuple(said_by)), voice))
+    return out
+
+
+def taken(
+    questions: Sequence[tuple[Question, str]], found: Mapping[str, Recording], layout: Layout, reason: str
+) -> dict[str, list[Recording]]:
+    """The recordings of each question, by its id; one with a line that could not be spoken is rejected."""
+    takes: dict[str, list[Recording]] = {}
+    for question, voice in questions:
+        recordings = [found[line.id] for line in lines_of(question, voice)]
+        fault = next((r.fault for r in recordings if r.fault), "")
+        if fault:
+            layout.reject(question.id, reason, fault)
+        else:
+            takes[question.id] = recordings
+    return takes
+
+
 def lines_of(question: Question, voice: str) -> list[Line]:
     """What is spoken: of a lettered question the whole and the question alone; else the question and each option."""
     name = file_name(question.id)
@@ -155,11 +198,14 @@ def lines_of(question: Question, voice: str) -> list[Line]:
 
 
 def items_of(
-    question: Question, voice: str, recordings: Sequence[Recording], out: Path
+    question: Question, voice: str, takes: Mapping[str, Sequence[Recording]], out: Path
 ) -> Iterable[tuple[str, Choice]]:
     """The question as the tasks' files hold it, each with the name of its file."""
-    heard = [Spoken(r.line.text, str(out / r.line.audio)) for r in recordings]
-    speaker = voice or "command"
+
+    def spoken(part: Question) -> list[Spoken]:
+        return [Spoken(r.line.text, str(out / r.line.audio)) for r in takes[part.id]]
+
+    heard, speaker = spoken(question), voice or "command"
     if not question.lettered:
         context, choices = (heard[0], heard[1:]) if question.text else (Spoken(""), heard)
         task = question.task or ("spoken_multiple_choice" if question.text else "spoken_sentences")
@@ -167,16 +213,10 @@ def items_of(
         yield TASKS[task].file, choice(question, context, choices, prompt, speaker)
         return
     letters = [Spoken(letter) for letter in LETTERS[: len(question.options)]]
-    examples = [f"{read_out(ended(t), o)}{PROMPT} {LETTERS[a]}\n\n" for t, o, a in question.examples]
-    yield (
-        TASKS["spoken_mmlu"].file,
-        choice(question, heard[0], letters, PROMPT, speaker, examples, question.written),
-    )
-    examples = [f"{t}{listed(o)} {LETTERS[a]}\n\n" for t, o, a in question.examples]
-    yield (
-        TASKS["spoken_mmlu_text_options"].file,
-        choice(question, heard[1], letters, listed(question.options), speaker, examples),
-    )
+    before = [example for example in question.examples if example.id in takes]
+    for k, (task, written) in enumerate((("spoken_mmlu", question.written), ("spoken_mmlu_text_options", ""))):
+        examples = [Example(spoken(e)[k], f"{prompts(e)[k]} {LETTERS[e.answer]}\n\n") for e in before]
+        yield TASKS[task].file, choice(question, heard[k], letters, prompts(question)[k], speaker, examples, written)
 
 
 def choice(
@@ -185,7 +225,7 @@ def choice(
     choices: Sequence[Spoken],
     prompt: str,
     speaker: str,
-    examples: Sequence[str] = (),
+    examples: Sequence[Example] = (),
     written: str = "",
 ) -> Choice:
     """A question in the form that `ssr evaluate` reads."""
@@ -209,6 +249,11 @@ def read_out(question: str, options: Sequence[str]) -> str:
     stripped = [option.strip().rstrip(".,;: ") for option in options]
     ends = ["" if option.endswith(("?", "!")) else "." for option in stripped]
     return " ".join([question, *(f"{a}, {o}{e}" for a, o, e in zip(LETTERS, stripped, ends, strict=False))])
+
+
+def prompts(question: Question) -> tuple[str, str]:
+    """What is written after a lettered question: where its options are spoken, and where they are not."""
+    return PROMPT, listed(question.options)
 
 
 def listed(options: Sequence[str]) -> str:

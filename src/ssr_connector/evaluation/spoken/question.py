@@ -6,7 +6,7 @@ the beginning of a story), and sentences of which one is right (BLiMP, Winograd)
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ssr_connector.evaluation.benchmarks import blimp, mmlu, multiple_choice, storycloze
@@ -18,7 +18,7 @@ LISTED = re.compile(r"^(?P<query>.*?)\nChoices:\n(?P<options>.*?)\nAnswer:$", re
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, and the options; ``examples`` are answered questions of the same kind, only ever written."""
+    """What is asked, and the options; before it stand the first ``shots`` of ``examples`` that can be asked aloud."""
 
     id: str
     group: str
@@ -27,7 +27,8 @@ class Question:
     answer: int
     lettered: bool = False
     written: str = ""  # the whole prompt as it is read
-    examples: tuple[tuple[str, tuple[str, ...], int], ...] = ()
+    examples: tuple["Question", ...] = ()
+    shots: int = 0
     kinds: tuple[str, ...] = ()
     task: str = ""  # of `ssr evaluate`, where its kind does not say which
 
@@ -43,13 +44,22 @@ class Source:
 def read_mmlu(source: Path, options: Options) -> tuple[list[Question], Layout]:
     """Hendrycks' folder."""
     rows, layout = mmlu.read_rows(source, options)
-    questions = []
+    shots, examples, questions = mmlu.wanted(options), dict[str, tuple[Question, ...]](), []
     for row in rows:
         item = mmlu.question(row, options)
-        text, *answers, _ = row.fields
-        examples = tuple((e[0], tuple(e[1:-1]), mmlu.LETTERS.index(e[-1])) for e in row.examples)
-        questions.append(Question(item.id, item.group, text, tuple(answers), item.answer, True, item.written, examples))
+        if item.group not in examples:
+            examples[item.group] = tuple(
+                lettered(f"{row.subject}/dev{k}", item.group, fields) for k, fields in enumerate(row.examples)
+            )
+        plain = lettered(item.id, item.group, row.fields)
+        questions.append(replace(plain, written=item.written, examples=examples[item.group], shots=shots))
     return questions, layout
+
+
+def lettered(name: str, group: str, fields: list[str]) -> Question:
+    """A line of MMLU: question, options, letter."""
+    text, *options, letter = fields
+    return Question(name, group, text, tuple(options), mmlu.LETTERS.index(letter), lettered=True)
 
 
 def read_blimp(source: Path, options: Options) -> tuple[list[Question], Layout]:
