@@ -131,6 +131,24 @@ def test_examples_are_spoken_in_the_voice_of_the_question_and_the_next_is_taken_
     assert counts["example: blank"] == counts["blank"] == 1
 
 
+def test_where_the_test_set_is_asked_the_next_examples_are_of_val(mmlu, fake, tmp_path, capsys):
+    (mmlu / "test").mkdir()
+    (mmlu / "test" / "virology_test.csv").write_text("Who coughs?,I,you,we,they,A\n")
+    (mmlu / "dev" / "virology_dev.csv").write_text("A ____ flies,bird,dog,cat,cow,A\nIs snow white?,yes,no,so,or,A\n")
+    out = tmp_path / "spoken"
+    words = ["build-benchmark", "speech-mmlu", str(mmlu), "--out", str(out), "--jobs", "1", "--command", fake[0]]
+    assert main([*words, "--shots", "2"]) == 0
+    (item,) = read_choices(out / "mmlu_text_options.jsonl")
+    assert [e.context.text for e in item.examples] == [
+        "Is snow white?",
+        "What is five percent of twenty dollars?",
+    ]
+    assert "fewer than" not in capsys.readouterr().out
+    (written,) = (i.written for i in read_choices(out / "mmlu.jsonl"))
+    assert "A ____ flies" in written  # what is only read stays as published
+    assert "5% of $20" not in written
+
+
 def test_blimp_and_multiple_choice_are_spoken_and_scored(fake, tmp_path, tiny_model, capsys):
     (tmp_path / "b.jsonl").write_text('{"sentence_good": "a dog runs", "sentence_bad": "a dog run", "UID": "x"}\n')
     listed = "Question: What do cats do?\\nChoices:\\nA. sing\\nB. bark\\nAnswer:"

@@ -20,8 +20,9 @@ question.
 
 speech-mmlu comes in METHOD's two modes: question and options spoken (task spoken_mmlu), and the question spoken with
 the options written below it (spoken_mmlu_text_options). Its examples are the subject's first questions in dev/ that can
-be asked aloud, spoken by every voice that asks of the subject: `ssr evaluate … --evaluation.shots 5` puts them before
-the question, in its mode: heard where it is heard, written where it is read (default: none).
+be asked aloud (then in val/, where test/ is asked), spoken by every voice that asks of the subject: `ssr evaluate …
+--evaluation.shots 5` puts them before the question, in its mode: heard where it is heard, written where it is read
+(default: none).
 
 DIR gets audio/*.flac, the tasks' files, words.ctm (true word times, where eSpeak speaks), rejected.tsv, build.json. The
 same command goes on after an interruption; recordings that are done are kept.

@@ -56,8 +56,8 @@ def read_rows(source: Path, options: Options) -> tuple[list[Row], Layout]:
     if len(subjects) < SUBJECTS:
         layout.remark(f"{split}/", f"fewer subjects than the {SUBJECTS} that were published", f"{len(subjects)}")
     for subject in subjects:
-        examples = dev_rows(source, subject, layout) if shots else []
-        for number, fields in enumerate(read_questions(folder / f"{subject}_{split}.csv", layout)):
+        examples = read_split(source, "dev", subject, layout) if shots else []
+        for number, fields in enumerate(read_split(source, split, subject, layout)):
             name = f"{subject}/{number}"
             if len(examples) < shots:
                 layout.reject(name, "too few examples", f"dev/{subject}_dev.csv holds fewer than {shots}")
@@ -87,9 +87,9 @@ def read_questions(path: Path, layout: Layout) -> list[list[str]]:
     return good
 
 
-def dev_rows(source: Path, subject: str, layout: Layout) -> list[list[str]]:
-    """The examples of a subject; none where the file is missing."""
-    path = source / "dev" / f"{subject}_dev.csv"
+def read_split(source: Path, split: str, subject: str, layout: Layout) -> list[list[str]]:
+    """The good rows of a subject; none where the file is missing."""
+    path = source / split / f"{subject}_{split}.csv"
     return read_questions(path, layout) if path.is_file() else []
 
 

@@ -42,14 +42,19 @@ class Source:
 
 
 def read_mmlu(source: Path, options: Options) -> tuple[list[Question], Layout]:
-    """Hendrycks' folder."""
+    """Hendrycks' folder. Examples are of dev/, and of val/ behind them where test/ is asked and val/ is there."""
     rows, layout = mmlu.read_rows(source, options)
     shots, examples, questions = mmlu.wanted(options), dict[str, tuple[Question, ...]](), []
     for row in rows:
         item = mmlu.question(row, options)
         if item.group not in examples:
+            spare = shots > 0 and layout.split == "test"
+            splits = {"dev": row.examples}
+            splits["val"] = mmlu.read_split(source, "val", row.subject, layout) if spare else []
             examples[item.group] = tuple(
-                lettered(f"{row.subject}/dev{k}", item.group, fields) for k, fields in enumerate(row.examples)
+                lettered(f"{row.subject}/{split}{k}", item.group, fields)
+                for split, lines in splits.items()
+                for k, fields in enumerate(lines)
             )
         plain = lettered(item.id, item.group, row.fields)
         questions.append(replace(plain, written=item.written, examples=examples[item.group], shots=shots))
