@@ -59,6 +59,20 @@ def test_a_whole_comparison(model, recordings, tmp_path):
     json.dumps(results)  # ready to be written
 
 
+def test_the_code_is_all_but_recipes_wherever_it_lies(tmp_path):
+    found = []
+    for name, files in (
+        ("recipes", ["a.py"]),
+        ("b", ["a.py", "recipes/own.yaml", "__pycache__/a.pyc"]),
+        ("c", ["b.py"]),
+    ):
+        for file in files:
+            (tmp_path / name / "package" / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / "package" / file).write_text("1")
+        found.append(code(tmp_path / name / "package"))
+    assert found[0] == found[1] != found[2]
+
+
 def test_a_package_inside_somebody_s_repository_is_not_their_commit(tmp_path):
     def git(*words):
         found = subprocess.run(["git", *words], cwd=tmp_path, check=True, capture_output=True, text=True)

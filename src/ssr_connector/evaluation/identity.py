@@ -61,11 +61,16 @@ def tokens(tokenizer: Any) -> str:
 
 @functools.cache
 def code(package: Path = PACKAGE) -> str:
-    """Of a package's files, uncommitted changes and compiled parts among them; taken once a process."""
+    """Of a package's files, uncommitted changes and compiled parts among them; taken once a process.
+
+    Not of its recipes: what counts of one is in the keys of what follows from it.
+    """
     found = hashlib.blake2b(digest_size=12)
-    for path in sorted(p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-        content = path.read_bytes()
-        found.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    for path in sorted(p for p in package.rglob("*") if p.is_file()):
+        name = path.relative_to(package)
+        if not {"__pycache__", "recipes"} & set(name.parts):
+            content = path.read_bytes()
+            found.update(f"{name.as_posix()} {len(content)}\n".encode() + content)
     return found.hexdigest()
 
 
