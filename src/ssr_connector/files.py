@@ -146,12 +146,12 @@ def whole_lines(path: Path, mend: bool = False) -> list[str]:
 
     `mend` also cuts that off, by the one process that appends next: what it adds would else be part of that line.
     """
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    whole = text[: text.rfind("\n") + 1]
-    if mend and whole != text:
+    data = path.read_bytes() if path.is_file() else b""
+    whole = data[: data.rfind(b"\n") + 1]  # before decoding: a letter may be cut in half, too
+    if mend and whole != data:
         with replace_file(path) as new:
-            new.write_text(whole, encoding="utf-8")
-    return whole.split("\n")[:-1]
+            new.write_bytes(whole)
+    return whole.decode().split("\n")[:-1]
 
 
 def write_tensors(path: Path, tensors: "dict[str, Tensor]", metadata: dict[str, str] | None = None) -> None:

@@ -17,6 +17,7 @@ from ssr_connector.data.cuts import cut_audio, said
 from ssr_connector.data.text import SpeechText
 from ssr_connector.engine.shard import key_of, state_of
 from ssr_connector.errors import UserError
+from ssr_connector.files import whole_lines
 from ssr_connector.processes import process_pool
 from ssr_connector.progress import Report
 
@@ -131,17 +132,12 @@ def _row(key: str, outcome: Outcome) -> dict[str, Any]:
 
 def _read(journal: Path, spec: str) -> dict[str, Outcome]:
     """What an interrupted run has aligned, by content; a last line that was cut off is taken away."""
-    if not journal.is_file():
-        return {}
-    data = journal.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if whole != data:
-        journal.write_bytes(whole)
-    if not whole:
-        journal.unlink()
-        return {}
     try:
-        first, *rows = [json.loads(line) for line in whole.splitlines()]
+        lines = whole_lines(journal, mend=True)
+        if not lines:
+            journal.unlink(missing_ok=True)
+            return {}
+        first, *rows = [json.loads(line) for line in lines]
         if first["aligner"] != spec:
             was = first["aligner"]
             raise UserError(f"{journal} is of an interrupted run with {was}: finish that, or remove the file")
