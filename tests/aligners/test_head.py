@@ -63,6 +63,15 @@ def test_windows_are_those_of_the_recording_and_not_of_its_batch(small, monkeypa
         torch.testing.assert_close(together[i, :n], small(frames(values[i : i + 1, :n], n))[0])
 
 
+def test_an_empty_recording_beside_a_long_one_spoils_nothing(small, monkeypatch):
+    monkeypatch.setattr(head, "WINDOW_FRAMES", 40)
+    monkeypatch.setattr(head, "MARGIN_FRAMES", 8)
+    values = torch.randn(2, 60, WIDTH)
+    together = small(frames(values, 60, 0))
+    assert bool(together.isfinite().all())
+    torch.testing.assert_close(together[0], small(frames(values[:1], 60))[0])
+
+
 def test_a_width_that_heads_cannot_share_is_refused():
     with pytest.raises(UserError, match=r"aligner\.width is 10, not a multiple of aligner\.heads, 4"):
         FrameHead(HeadConfig(width=10, heads=4), WIDTH)

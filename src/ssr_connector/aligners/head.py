@@ -56,7 +56,7 @@ class FrameHead(nn.Module):
         if self.training or T <= WINDOW_FRAMES:
             return self._states(frames)
         rows = []
-        for i, n in enumerate(frames.lengths.tolist()):
+        for i, n in enumerate(frames.lengths.clamp(min=1).tolist()):  # of nothing there are no states
             parts = []
             for w in windows(n, WINDOW_FRAMES, MARGIN_FRAMES):
                 values = frames.values[i : i + 1, w.start : w.stop]
