@@ -142,6 +142,7 @@ def make_world(work: Path) -> None:
     from ssr_connector.aligners.bundle import save_aligner
     from ssr_connector.aligners.record import FILE, write_alignments
     from ssr_connector.base_models import offset_tokenize
+    from ssr_connector.config import EncoderSection
     from ssr_connector.data.cuts import read_manifests
     from ssr_connector.data.preparation import prepare
     from ssr_connector.encoders.corpus import encode_cuts
@@ -164,9 +165,9 @@ def make_world(work: Path) -> None:
     tokenizer = train_tokenizer(words, 1500)
     make_models(work, tokenizer)
     aligner = CharCTC(CharCTCConfig(width=64, layers=2, heads=2, alphabet=" abcdefghijklmnoprstuvw"), WIDTH)
-    save_aligner(work / "aligner", aligner, str(work / "encoder"), None, str(work / "small"), "cased")
+    save_aligner(work / "aligner", aligner, EncoderSection(str(work / "encoder")), str(work / "small"), "cased")
     manifest = work / "cuts" / "cuts.jsonl.gz"
-    encode_cuts([manifest], str(work / "encoder"), None, work / "frames", 60.0, lambda *_: None)
+    encode_cuts([manifest], EncoderSection(str(work / "encoder")), work / "frames", 60.0, lambda *_: None)
     _, front_end = read_front_end(str(work / "encoder"))
     tokenize = offset_tokenize(tokenizer)
 

@@ -92,13 +92,14 @@ def tiny_aligner(tmp_path_factory: pytest.TempPathFactory, tiny_llm: str, tiny_e
 
     from ssr_connector.aligners import CharCTC, CharCTCConfig
     from ssr_connector.aligners.bundle import save_aligner
+    from ssr_connector.config import EncoderSection
 
     alphabet = "".join(sorted(set("".join(SENTENCES))))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         aligner = CharCTC(CharCTCConfig(width=16, layers=1, heads=2, kernel=5, alphabet=alphabet), 32)
     folder = tmp_path_factory.mktemp("tiny_aligner") / "aligner"
-    save_aligner(folder, aligner, tiny_encoder, None, tiny_llm, "cased")
+    save_aligner(folder, aligner, EncoderSection(tiny_encoder), tiny_llm, "cased")
     return folder
 
 

@@ -10,6 +10,7 @@ import torch
 
 from ssr_connector.aligners import CharCTC, CharCTCConfig
 from ssr_connector.aligners.bundle import load_bundle, read_aligner, save_aligner
+from ssr_connector.config import EncoderSection
 from ssr_connector.errors import UserError
 from ssr_connector.types import Alignment, Waveform
 from ssr_connector.units import FrameClock
@@ -34,7 +35,7 @@ def aligner():
 @pytest.fixture
 def folder(tmp_path, aligner, tiny_encoder, tiny_llm):
     path = tmp_path / "aligner"
-    save_aligner(path, aligner, tiny_encoder, 1, tiny_llm, "cased")
+    save_aligner(path, aligner, EncoderSection(tiny_encoder, 1), tiny_llm, "cased")
     return path
 
 
@@ -79,7 +80,7 @@ def test_the_aligner_and_its_base_models_can_be_moved_together(tmp_path, aligner
     here = tmp_path / "here"
     shutil.copytree(tiny_encoder, here / "encoder")
     shutil.copytree(tiny_llm, here / "llm")
-    save_aligner(here / "aligner", aligner, str(here / "encoder"), None, str(here / "llm"), "lower")
+    save_aligner(here / "aligner", aligner, EncoderSection(str(here / "encoder")), str(here / "llm"), "lower")
     text = (here / "aligner" / "aligner.json").read_text()
     assert str(tmp_path) not in text
     here.rename(tmp_path / "there")
@@ -91,7 +92,7 @@ def test_the_aligner_and_its_base_models_can_be_moved_together(tmp_path, aligner
 def test_saving_again_replaces_the_whole(folder, aligner, tiny_encoder, tiny_llm):
     (folder / "stray").write_text("")
     aligner.set_delay(0.1, FrameClock(16000, 320, 200.0))
-    save_aligner(folder, aligner, tiny_encoder, 1, tiny_llm, "cased")
+    save_aligner(folder, aligner, EncoderSection(tiny_encoder, 1), tiny_llm, "cased")
     assert sorted(p.name for p in folder.iterdir()) == ["aligner.json", "aligner.safetensors"]
     assert read_aligner(folder)[0].config.delay_frames == 5
 
@@ -137,12 +138,12 @@ def test_the_folder_of_a_run_names_the_one_inside(folder, tmp_path):
 
 def test_a_base_model_that_is_missing_or_of_another_width(folder, tmp_path, tiny_encoder, tiny_llm):
     narrow = CharCTC(CONFIG, 24)
-    save_aligner(folder, narrow, tiny_encoder, 1, tiny_llm, "cased")
+    save_aligner(folder, narrow, EncoderSection(tiny_encoder, 1), tiny_llm, "cased")
     with pytest.raises(UserError, match="24 wide, its encoder has 32"):
         load_bundle(folder)
     gone = tmp_path / "gone"
     shutil.copytree(Path(tiny_encoder), gone)
-    save_aligner(folder, narrow, str(gone), 1, tiny_llm, "cased")
+    save_aligner(folder, narrow, EncoderSection(str(gone), 1), tiny_llm, "cased")
     shutil.rmtree(gone)
     with pytest.raises(UserError, match="gone, which is missing"):
         load_bundle(folder)

@@ -5,6 +5,7 @@ import pytest
 
 from ssr_connector.aligners.corpus import align_cuts
 from ssr_connector.aligners.record import FILE, read_alignments
+from ssr_connector.config import EncoderSection
 from ssr_connector.encoders.corpus import encode_cuts
 from ssr_connector.errors import UserError
 
@@ -47,7 +48,7 @@ def test_good_cuts_are_aligned_and_bad_ones_named(tiny_corpus, tiny_aligner, tmp
 
 def test_stored_frames_give_the_same_alignments(tiny_corpus, tiny_encoder, tiny_aligner, tmp_path):
     cuts = [tiny_corpus / "dev.jsonl.gz"]
-    encode_cuts(cuts, tiny_encoder, None, tmp_path / "frames", 5.0, quiet)
+    encode_cuts(cuts, EncoderSection(tiny_encoder), tmp_path / "frames", 5.0, quiet)
     align_cuts(cuts, tiny_aligner, tmp_path / "stored", 5.0, quiet, tmp_path / "frames")
     align_cuts(cuts, tiny_aligner, tmp_path / "live", 5.0, quiet)
     stored, live = (read_alignments(tmp_path / name / FILE)[1] for name in ("stored", "live"))
@@ -57,8 +58,8 @@ def test_stored_frames_give_the_same_alignments(tiny_corpus, tiny_encoder, tiny_
 
 def test_frames_of_another_encoder_are_refused(tiny_corpus, tiny_encoder, tiny_aligner, tmp_path):
     cuts = [tiny_corpus / "dev.jsonl.gz"]
-    encode_cuts(cuts, tiny_encoder, 1, tmp_path / "frames", 5.0, quiet)
-    with pytest.raises(UserError, match="not made by this aligner's encoder"):
+    encode_cuts(cuts, EncoderSection(tiny_encoder, 1), tmp_path / "frames", 5.0, quiet)
+    with pytest.raises(UserError, match="was not made by"):
         align_cuts(cuts, tiny_aligner, tmp_path / "out", 5.0, quiet, tmp_path / "frames")
 
 

@@ -11,7 +11,7 @@ from scipy.stats import betabinom
 from ssr_connector.aligners import CharCTC, CharCTCConfig, Material, Unalignable, UnitY2, build_aligner
 from ssr_connector.aligners.bundle import save_aligner
 from ssr_connector.aligners.unity2 import attention_prior, forward_sum
-from ssr_connector.config import AlignerSection
+from ssr_connector.config import AlignerSection, EncoderSection
 from ssr_connector.errors import UserError
 from ssr_connector.types import Alignment, Frames
 from ssr_connector.units import FrameClock
@@ -61,7 +61,7 @@ def test_a_ctc_aligner_inside_hears_the_words(tmp_path, toy, unheard_toy, tokeni
     values = {"width": 32, "layers": 1, "heads": 2, "dropout": 0.0, "kernel": 5, "alphabet": " abdego"}
     recogniser = CharCTC(CharCTCConfig(**values), 12)
     fit(recogniser, toy, 300)
-    save_aligner(tmp_path / "ctc", recogniser, "encoder", None, tiny_llm, "lower")
+    save_aligner(tmp_path / "ctc", recogniser, EncoderSection("encoder"), tiny_llm, "lower")
     section = dataclasses.replace(SECTION, recogniser=str(tmp_path / "ctc"), binarise_weight=0.0)
     made = UnitY2.untrained(section, material(toy, tokenize))
     before = {k: v.clone() for k, v in made.recogniser.state_dict().items()}
@@ -80,11 +80,12 @@ def test_a_ctc_aligner_inside_hears_the_words(tmp_path, toy, unheard_toy, tokeni
 
 def test_what_hears_the_words_was_trained_on_the_same_frames(tmp_path, toy, tokenize, tiny_llm):
     recogniser = CharCTC(CharCTCConfig(width=8, layers=1, heads=2, alphabet=" abdego"), 12)
-    save_aligner(tmp_path / "ctc", recogniser, "encoder", 3, tiny_llm, "lower")
+    save_aligner(tmp_path / "ctc", recogniser, EncoderSection("encoder", 3), tiny_llm, "lower")
     section = dataclasses.replace(SECTION, recogniser=str(tmp_path / "ctc"))
 
     def for_frames_of(*encoder):
-        return UnitY2.untrained(section, dataclasses.replace(material(toy, tokenize), encoder=encoder))
+        heard = EncoderSection(*encoder)
+        return UnitY2.untrained(section, dataclasses.replace(material(toy, tokenize), encoder=heard))
 
     assert for_frames_of("encoder", 3, True).recogniser is not None
     with pytest.raises(UserError, match=r"ctc was trained on frames of the encoder encoder, which another is not"):

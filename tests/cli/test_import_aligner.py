@@ -6,6 +6,7 @@ import pytest
 from ssr_connector.aligners import CharCTC, CharCTCConfig
 from ssr_connector.aligners.bundle import save_aligner
 from ssr_connector.cli import main
+from ssr_connector.config import EncoderSection
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_centroids_of_another_encoder_are_refused(command, capsys, tmp_path):
 
 def test_a_recogniser_of_another_layer_is_refused(command, capsys, tmp_path, tiny_encoder, tiny_llm):
     recogniser = CharCTC(CharCTCConfig(width=8, layers=1, heads=2, alphabet=" et"), 32)
-    save_aligner(tmp_path / "ctc", recogniser, tiny_encoder, 1, tiny_llm, "lower")
+    save_aligner(tmp_path / "ctc", recogniser, EncoderSection(tiny_encoder, 1), tiny_llm, "lower")
     command["--recogniser"] = str(tmp_path / "ctc")
     assert "unity2.pt" in said(command | {"--encoder-layer": "1"}, capsys, tmp_path)  # which is all that is missing
     assert "ctc was trained with encoder.layer 1" in said(command | {"--encoder-layer": "2"}, capsys, tmp_path)

@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 
+from ssr_connector.config import EncoderSection
 from ssr_connector.data.cuts import cut_audio, read_cuts
 from ssr_connector.encoders.corpus import REJECTED, encode_cuts, encode_shard
 from ssr_connector.encoders.pretrained import PretrainedEncoder
@@ -18,14 +19,14 @@ def quiet(*_):
 @pytest.fixture(scope="module")
 def frames(tiny_corpus, tiny_encoder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("frames") / "frames"
-    n, rejected = encode_cuts([tiny_corpus / "train.jsonl.gz"], tiny_encoder, None, folder, 5.0, quiet)
+    n, rejected = encode_cuts([tiny_corpus / "train.jsonl.gz"], EncoderSection(tiny_encoder), folder, 5.0, quiet)
     assert (n, rejected) == (12, [])
     return folder
 
 
 def test_stored_and_encoded_frames_agree(frames, tiny_corpus, tiny_encoder):
-    stored, width, clock = frame_source([frames], tiny_encoder, None)
-    encoded, other_width, other_clock = frame_source([], tiny_encoder, None)
+    stored, width, clock = frame_source([frames], EncoderSection(tiny_encoder))
+    encoded, other_width, other_clock = frame_source([], EncoderSection(tiny_encoder))
     assert isinstance(stored, StoredFrames)
     assert isinstance(encoded, EncodedFrames)
     assert (width, clock) == (other_width, other_clock)
@@ -37,11 +38,11 @@ def test_stored_and_encoded_frames_agree(frames, tiny_corpus, tiny_encoder):
 
 def test_frames_of_another_layer_are_refused(frames, tiny_encoder):
     with pytest.raises(UserError, match=r"was not made by .* layer 1"):
-        frame_source([frames], tiny_encoder, 1)
+        frame_source([frames], EncoderSection(tiny_encoder, 1))
 
 
 def test_a_cut_that_was_not_encoded_has_no_frames(frames, tiny_corpus, tiny_encoder):
-    stored, _, _ = frame_source([frames], tiny_encoder, None)
+    stored, _, _ = frame_source([frames], EncoderSection(tiny_encoder))
     (other, *_) = read_cuts(tiny_corpus / "dev.jsonl.gz")
     assert not stored.has(other)
     with pytest.raises(UserError, match=other.id):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ssr_connector.config import EncoderSection
 from ssr_connector.encoders.store import FrameStore, encoder_key, join_shards, write_frames
 from ssr_connector.errors import UserError
 from ssr_connector.types import Frames
@@ -137,23 +138,23 @@ def test_damage_is_noticed(folder, tmp_path):
 
 
 def test_the_key_tells_encoders_apart(tiny_encoder, tmp_path):
-    assert encoder_key("hub/name", 3) == "hub/name#3"
-    assert encoder_key("hub/name", None) == "hub/name#last"
-    assert encoder_key("hub/name", [4, 8]) == "hub/name#4,8"
-    assert encoder_key("hub/name", 4, padded=False) == "hub/name#4#unpadded"
-    key = encoder_key(tiny_encoder, 1)
+    assert encoder_key(EncoderSection("hub/name", 3)) == "hub/name#3"
+    assert encoder_key(EncoderSection("hub/name", None)) == "hub/name#last"
+    assert encoder_key(EncoderSection("hub/name", [4, 8])) == "hub/name#4,8"
+    assert encoder_key(EncoderSection("hub/name", 4, padded=False)) == "hub/name#4#unpadded"
+    key = encoder_key(EncoderSection(tiny_encoder, 1))
     copy = tmp_path / "moved"
     copy.mkdir()
     for file in Path(tiny_encoder).iterdir():
         (copy / file.name).write_bytes(file.read_bytes())
     (copy / "README.md").write_text("not part of the model")
-    assert encoder_key(str(copy), 1) == key
-    assert encoder_key(str(copy), 2) != key
+    assert encoder_key(EncoderSection(str(copy), 1)) == key
+    assert encoder_key(EncoderSection(str(copy), 2)) != key
     weights = copy / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    assert encoder_key(str(copy), 1) != key
+    assert encoder_key(EncoderSection(str(copy), 1)) != key
 
 
 def test_shards_read_as_one_store(folder):

@@ -22,9 +22,11 @@ def counting(monkeypatch):
 @pytest.fixture(scope="session")
 def encoded(tiny_corpus, tiny_encoder, tmp_path_factory):
     """Frames of the training cuts as an unbroken run in one process makes them."""
+    from ssr_connector.config import EncoderSection
     from ssr_connector.encoders.corpus import encode_cuts
 
     out = tmp_path_factory.mktemp("encoded") / "frames"
-    n, _ = encode_cuts([tiny_corpus / "train.jsonl.gz"], tiny_encoder, None, out, 5.0, lambda *_: None, shard_s=4.0)
+    cuts = [tiny_corpus / "train.jsonl.gz"]
+    n, _ = encode_cuts(cuts, EncoderSection(tiny_encoder), out, 5.0, lambda *_: None, shard_s=4.0)
     assert n == 12
     return out

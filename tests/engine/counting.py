@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssr_connector.config import EncoderSection
 from ssr_connector.data import inspection, preparation
 from ssr_connector.encoders import corpus
 from ssr_connector.engine import LocalEngine, RayEngine
@@ -136,7 +137,9 @@ def encode(manifest, encoder, out, log, engine, pause_s=0.4, dies_at=None):
     """`ssr encode`, traced."""
     corpus.EncodeStage = lambda *values: CountingStage(0, values, Path(log), pause_s, dies_at)
     try:
-        return corpus.encode_cuts([Path(manifest)], encoder, None, Path(out), 5.0, lambda *_: None, engine, SHARD_S)
+        return corpus.encode_cuts(
+            [Path(manifest)], EncoderSection(encoder), Path(out), 5.0, lambda *_: None, engine, SHARD_S
+        )
     finally:
         corpus.EncodeStage = EncodeStage
 

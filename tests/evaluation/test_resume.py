@@ -121,7 +121,7 @@ def test_what_was_heard_beforehand_is_not_heard_again(spec, model, tiny_corpus, 
     spec = dataclasses.replace(spec, cuts=tiny_corpus / "dev.jsonl.gz")
     whole, work = run(dataclasses.replace(spec, journal=None)), numbers(counts)
     config = model.config
-    save_aligner(tmp_path / "aligner", model.aligner, config.encoder_name, config.encoder_layer, str(tiny_llm), "cased")
+    save_aligner(tmp_path / "aligner", model.aligner, config.heard, str(tiny_llm), "cased")
     n = hear(dataclasses.replace(spec, systems={}), load_bundle(tmp_path / "aligner"), lambda *_: None)
     assert n == 2 * 4 + len(list(read_cuts(spec.cuts)))  # at both ratios, and the cuts as they are
     assert numbers(counts) == [work[0], 0, 0]

@@ -4,7 +4,7 @@ import dataclasses
 
 from ssr_connector.aligners.bundle import read_aligner
 from ssr_connector.aligners.corpus import align_cuts
-from ssr_connector.config import ConnectorConfig, Recipe
+from ssr_connector.config import ConnectorConfig, EncoderSection, Recipe
 from ssr_connector.encoders.corpus import encode_cuts
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
 from ssr_connector.model.checkpoint import build
@@ -15,7 +15,7 @@ WIDTH = 32  # of the frames, and of the LLM
 
 def test_of_one_linear_layer_they_are_known(tmp_path, tiny_corpus, tiny_encoder, tiny_llm, tiny_aligner):
     train = tiny_corpus / "train.jsonl.gz"
-    encode_cuts([train], tiny_encoder, None, tmp_path / "frames", 20.0, lambda *_: None)
+    encode_cuts([train], EncoderSection(tiny_encoder), tmp_path / "frames", 20.0, lambda *_: None)
     found = align_cuts([train], tiny_aligner, tmp_path / "align", 20.0, lambda *_: None, tmp_path / "frames")
     aligner, _ = read_aligner(tiny_aligner)
     shape = ConnectorConfig(type="mean_pool", layers=0)

@@ -9,11 +9,12 @@ def base(tmp_path_factory, tiny_corpus, tiny_aligner, tiny_encoder, tiny_llm, se
     import yaml
 
     from ssr_connector.aligners.corpus import align_cuts
+    from ssr_connector.config import EncoderSection
     from ssr_connector.encoders.corpus import encode_cuts
 
     folder = tmp_path_factory.mktemp("base")
     manifests = [tiny_corpus / "train.jsonl.gz", tiny_corpus / "dev.jsonl.gz"]
-    encode_cuts(manifests, tiny_encoder, None, folder / "frames", 20.0, lambda *_: None)
+    encode_cuts(manifests, EncoderSection(tiny_encoder), folder / "frames", 20.0, lambda *_: None)
     done = align_cuts(manifests, tiny_aligner, folder / "align", 20.0, lambda *_: None, folder / "frames")
     assert done.aligned == 16
     (folder / "text.txt").write_text("\n".join(sentences * 4))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from lhotse import MonoCut
 
-from ssr_connector.config import AugmentSection, load_recipe
+from ssr_connector.config import AugmentSection, EncoderSection, load_recipe
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.augment import Augmentation
 from ssr_connector.data.cuts import read_cuts
@@ -335,7 +335,7 @@ def test_an_epoch_without_batches_is_an_error():
 
 def test_workers_change_no_batch(cuts, tiny_encoder):
     """Real recordings, each changed at random, through the encoder."""
-    source, _, clock = frame_source([], tiny_encoder, None)
+    source, _, clock = frame_source([], EncoderSection(tiny_encoder))
     section = AugmentSection(speed=(0.9, 1.0, 1.1), reverb="generated", noise="generated")
     texts, alignments = {c.id: c.id for c in cuts}, {c.id: along(c, clock) for c in cuts}
 
@@ -360,7 +360,7 @@ def along(cut, clock):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_bad_recording_is_an_error_where_its_turn_is(workers, cuts, tiny_encoder, tmp_path):
-    source, _, _ = frame_source([], tiny_encoder, None)
+    source, _, _ = frame_source([], EncoderSection(tiny_encoder))
     batches = SpeechBatches(by_id(cuts), source, {c.id: "" for c in cuts}, None, 4.0, 0)
     groups = plan(batches, 0)
     (tmp_path / "bad.wav").write_bytes(b"no sound")

@@ -9,6 +9,7 @@ import torch
 from lhotse import CutSet
 
 from ssr_connector.cli import main
+from ssr_connector.config import EncoderSection
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.data.shar_output import write_shar
 from ssr_connector.encoders.corpus import encode_cuts
@@ -50,7 +51,7 @@ def halves(base, tiny_corpus, tiny_encoder, tmp_path):
         CutSet(part).to_file(folder / "cuts.jsonl.gz")
         ids = {c.id for c in part} | (dev if name == "a" else set())
         manifests = [folder / "cuts.jsonl.gz", *([tiny_corpus / "dev.jsonl.gz"] if name == "a" else [])]
-        encode_cuts(manifests, tiny_encoder, None, folder / "frames", 20.0, quiet)
+        encode_cuts(manifests, EncoderSection(tiny_encoder), folder / "frames", 20.0, quiet)
         (folder / "align").mkdir()
         lines = [head, *(row for row in rows if json.loads(row)["id"] in ids)]
         (folder / "align" / "alignments.jsonl").write_text("".join(lines))
@@ -133,8 +134,8 @@ def test_shar_is_trained_encoded_and_aligned_as_the_files_it_was_made_of(
     stages.train_connector(recipe_of("distill", *words, *shar, out=tmp_path / "of_shar"), quiet)
     assert losses(tmp_path / "of_shar") == losses(tmp_path / "distill")
     manifests = [tmp_path / "dev-shar"]
-    encode_cuts(manifests, tiny_encoder, None, tmp_path / "frames", 20.0, quiet)
-    encode_cuts([tiny_corpus / "dev.jsonl.gz"], tiny_encoder, None, tmp_path / "of_files", 20.0, quiet)
+    encode_cuts(manifests, EncoderSection(tiny_encoder), tmp_path / "frames", 20.0, quiet)
+    encode_cuts([tiny_corpus / "dev.jsonl.gz"], EncoderSection(tiny_encoder), tmp_path / "of_files", 20.0, quiet)
     ids = [cut.id for cut in read_cuts(tmp_path / "dev-shar")]
     pairs = FrameStore(tmp_path / "frames").read(ids), FrameStore(tmp_path / "of_files").read(ids)
     assert torch.equal(pairs[0].values, pairs[1].values)

@@ -11,6 +11,7 @@ from lhotse.supervision import AlignmentItem
 from lhotse.utils import fastcopy
 
 from ssr_connector.aligners import Unalignable
+from ssr_connector.config import EncoderSection
 from ssr_connector.data.cuts import known_words
 from ssr_connector.encoders.source import frame_source
 from ssr_connector.training import data
@@ -65,7 +66,7 @@ def timed_dev(base, tiny_corpus, tmp_path):
 @pytest.fixture
 def measured(recipe_of, tiny_encoder, base, timed_dev, tmp_path):
     recipe = recipe_of("aligner", "--training.batch_s=4", f"--data.dev={timed_dev}")
-    source, _, clock = frame_source([base / "frames"], tiny_encoder, None)
+    source, _, clock = frame_source([base / "frames"], EncoderSection(tiny_encoder))
     cuts, texts = data.load_cuts(recipe.data.dev, "cased")
     planted = Planted({texts[key]: known_words(cut) for key, cut in cuts.items()}, clock)
     return recipe, source, clock, planted, Unreadable(tmp_path)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ssr_connector.config import EncoderSection
 from ssr_connector.connectors import CONNECTORS
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
@@ -375,7 +376,7 @@ def test_an_aligner_that_spells_in_tokens_of_another_llm_is_refused(recipe_of, t
     aligner = SubCTC(
         SubCTCConfig(width=16, layers=1, heads=2, kernel=5, token_ids=(70, 71), token_texts=("a", "b")), 32
     )
-    save_aligner(folder, aligner, tiny_encoder, None, tiny_llm, "cased")
+    save_aligner(folder, aligner, EncoderSection(tiny_encoder), tiny_llm, "cased")
     stages.train_connector(recipe_of("distill", f"--training.aligner={folder}", "--training.steps=1"), quiet)
     shutil.copytree(tiny_llm, other)
     train_tokenizer(["QUITE ANOTHER TEXT"], len(load_tokenizer(tiny_llm))).save_pretrained(other)
@@ -491,7 +492,7 @@ def test_several_layers_are_mixed_by_aligner_and_connector_from_cache_to_loaded_
     from ssr_connector.encoders.corpus import encode_cuts
 
     layers, manifests, said = [0, 2], [tiny_corpus / "train.jsonl.gz", tiny_corpus / "dev.jsonl.gz"], []
-    encode_cuts(manifests, tiny_encoder, layers, tmp_path / "frames", 20.0, quiet, note=said.append)
+    encode_cuts(manifests, EncoderSection(tiny_encoder, layers), tmp_path / "frames", 20.0, quiet, note=said.append)
     (store,) = (tmp_path / "frames").rglob("frames.f16")
     size, frames = store.stat().st_size, store.stat().st_size // (2 * 2 * 32)
     assert f"{frames:,} frames of 2 layers x 32 values; in float16 they will take {size / 1e6:,.0f} MB" in said[0]

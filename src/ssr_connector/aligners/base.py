@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ssr_connector.base_models import Tokenize
-from ssr_connector.encoders.layer_mix import Layers
+from ssr_connector.config import EncoderSection
 from ssr_connector.types import Alignment, Frames, Logged, TimedWord, Waveform
 from ssr_connector.units import FrameClock
 
@@ -50,7 +50,7 @@ class Material:
     seed: int = 0
     mixed_layers: int = 1  # of the encoder, side by side in every frame
     once: Callable[[str, Callable[[], Tensor]], Tensor] = lambda name, fit: fit()  # noqa: ARG005 - see `training.fitted`
-    encoder: tuple[str, Layers, bool] | None = None  # whose frames they are: name, layers, padded
+    encoder: EncoderSection | None = None  # whose frames they are
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from ssr_connector.base_models import (
     resolve,
     vocabulary_digest,
 )
+from ssr_connector.config import EncoderSection
 from ssr_connector.data.text import Form
 from ssr_connector.devices import best_device
 from ssr_connector.encoders import PretrainedEncoder
-from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.encoders.store import encoder_key
 from ssr_connector.errors import UserError
 from ssr_connector.files import digest_of, replace_folder, write_tensors
@@ -39,12 +39,12 @@ class AlignerBundle:
     encoder: PretrainedEncoder
     tokenizer: Any  # of the LLM
     text_form: Form
-    heard: tuple[str, Layers, bool]  # name of the encoder, layers, padded
+    heard: EncoderSection  # which of the encoder's hidden states
 
     @cached_property
     def encoder_key(self) -> str:
         """As `encoders.store.encoder_key` names the encoder's frames: it reads the encoder's files, so when asked."""
-        return encoder_key(*self.heard)
+        return encoder_key(self.heard)
 
     @property
     def tokenize(self) -> Tokenize:
@@ -55,19 +55,17 @@ class AlignerBundle:
 def save_aligner(
     folder: Path,
     aligner: TrainableAligner,
-    encoder_name: str,
-    encoder_layer: Layers,
+    encoder: EncoderSection,
     llm_name: str,
     text_form: Form,
-    encoder_padded: bool = True,
 ) -> None:
     """Write the folder, whole or not at all."""
     values = {
-        "encoder_name": relative(encoder_name, folder),
-        "encoder_layer": encoder_layer,
-        "encoder_padded": encoder_padded,
+        "encoder_name": relative(encoder.name, folder),
+        "encoder_layer": encoder.layer,
+        "encoder_padded": encoder.padded,
         "encoder_width": aligner.encoder_width,
-        "encoder_key": encoder_key(encoder_name, encoder_layer, encoder_padded),
+        "encoder_key": encoder_key(encoder),
         "llm_name": relative(llm_name, folder),
         "vocabulary": vocabulary_digest(load_tokenizer(llm_name)),
         "text_form": text_form,
@@ -106,11 +104,16 @@ def read_values(folder: Path) -> dict[str, Any]:
     return {"encoder_padded": True, **values}  # which older aligners do not say
 
 
+def encoder_of(folder: Path, values: dict[str, Any]) -> EncoderSection:
+    """Which hidden states an aligner hears, from what is said beside it."""
+    return EncoderSection(resolve(values["encoder_name"], folder), values["encoder_layer"], values["encoder_padded"])
+
+
 def check_made_for(
     folder: Path,
     aligner: TrainableAligner,
     values: dict[str, Any],
-    encoder: tuple[str, Layers, bool],
+    encoder: EncoderSection,
     llm_name: str,
 ) -> None:
     """Raise UserError where `read_aligner` gave what was trained for another encoder, or for other tokens as labels."""
@@ -129,22 +132,21 @@ def check_made_for(
         )
 
 
-def check_hears(folder: Path, values: dict[str, Any], encoder: tuple[str, Layers, bool]) -> None:
+def check_hears(folder: Path, values: dict[str, Any], encoder: EncoderSection) -> None:
     """Raise UserError where what is said beside an aligner is that it was trained on other frames."""
-    name, *ours = encoder
-    its = [values["encoder_layer"], values["encoder_padded"]]
-    if its != ours:
+    its = encoder_of(folder, values)
+    if (its.layer, its.padded) != (encoder.layer, encoder.padded):
         raise UserError(
-            f"{folder} was trained with encoder.layer {its[0]} and encoder.padded {its[1]}, not {ours[0]} and "
-            f"{ours[1]}; give those, or train an aligner for these"
+            f"{folder} was trained with encoder.layer {its.layer} and encoder.padded {its.padded}, not {encoder.layer} "
+            f"and {encoder.padded}; give those, or train an aligner for these"
         )
     key = values.get("encoder_key")
     if key is None:  # older aligners name the encoder alone
-        key = encoder_key(resolve(values["encoder_name"], folder), *its)
-    if key != encoder_key(*encoder):
+        key = encoder_key(its)
+    if key != encoder_key(encoder):
         raise UserError(
-            f"{folder} was trained on frames of the encoder {values['encoder_name']}, which {name} is not, or not any "
-            "more; give encoder.name that one, or train an aligner for this one"
+            f"{folder} was trained on frames of the encoder {values['encoder_name']}, which {encoder.name} is not, or "
+            "not any more; give encoder.name that one, or train an aligner for this one"
         )
 
 
@@ -170,8 +172,8 @@ def load_bundle(folder: str | Path) -> AlignerBundle:
     """From an aligner's folder or a whole model's, without its LLM."""
     folder = Path(folder)
     aligner, values = read_aligner(folder)
-    heard = (resolve(values["encoder_name"], folder), values["encoder_layer"], values["encoder_padded"])
-    encoder = PretrainedEncoder.from_pretrained(*heard)
+    heard = encoder_of(folder, values)
+    encoder = PretrainedEncoder.from_pretrained(heard.name, heard.layer, heard.padded)
     if encoder.width != values["encoder_width"]:
         raise UserError(
             f"{folder} was trained on frames {values['encoder_width']} wide, its encoder has {encoder.width}"
@@ -185,8 +187,7 @@ def bundle_key(folder: Path) -> str:
     """What tells its alignments from another's: digests of its files, its encoder's and its LLM's tokenizer."""
     try:
         values = read_values(folder)
-        encoder_name, llm_name = (resolve(values[name], folder) for name in ("encoder_name", "llm_name"))
-        encoder = encoder_key(encoder_name, values["encoder_layer"], values["encoder_padded"])
+        encoder, llm_name = encoder_key(encoder_of(folder, values)), resolve(values["llm_name"], folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise no_aligner(folder, error) from error
     own = digest_of(sorted(f for f in folder.iterdir() if f.suffix in (".json", ".safetensors")))

@@ -13,7 +13,7 @@ from ssr_connector.aligners.record import FILE, join_alignments, write_alignment
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cut_shards import cut_shards
 from ssr_connector.data.cuts import in_groups, read_manifests, speech_texts
-from ssr_connector.encoders.source import EncodedFrames, FrameSource, StoredFrames
+from ssr_connector.encoders.source import FrameSource, frame_source
 from ssr_connector.encoders.store import FrameStore
 from ssr_connector.engine import Engine, LocalEngine, Tick, Work
 from ssr_connector.engine.run import discard, run_shards
@@ -50,7 +50,8 @@ class AlignStage:
     def load(self) -> Work:
         """The aligner, its encoder and its LLM's tokenizer; frames instead of the encoder where there are some."""
         bundle = load_bundle(self.folder)
-        return partial(align_shard, bundle, frame_source(bundle, self.frames), self.batch_s)
+        source, _, _ = frame_source([self.frames] if self.frames else [], bundle.heard, bundle.encoder)
+        return partial(align_shard, bundle, source, self.batch_s)
 
 
 def align_cuts(
@@ -87,16 +88,6 @@ def align_cuts(
 def finish(out: Path) -> None:
     """Throw the shards away: their results are safe elsewhere."""
     discard(out / SHARDS)
-
-
-def frame_source(bundle: AlignerBundle, frames: Path | None) -> FrameSource:
-    """Where an aligner's frames come from. Raises UserError where stored ones are not of its encoder."""
-    if not frames:
-        return EncodedFrames(bundle.encoder)
-    store = FrameStore(frames)
-    if store.encoder != bundle.encoder_key:
-        raise UserError(f"{frames} was not made by this aligner's encoder, as it is now; run `ssr encode` again")
-    return StoredFrames(store)
 
 
 def align_shard(

@@ -21,7 +21,7 @@ from ssr_connector.aligners.labels import alphabet_of
 from ssr_connector.aligners.placement import Span, place_tokens
 from ssr_connector.aligners.units import fit_centroids, nearest_unit, read_centroids
 from ssr_connector.base_models import Tokenize
-from ssr_connector.encoders.layer_mix import Layers
+from ssr_connector.config import EncoderSection
 from ssr_connector.errors import UserError
 from ssr_connector.kernels import monotonic_alignment_search
 from ssr_connector.types import Alignment, Frames, Logged
@@ -218,7 +218,7 @@ class UnitY2(TrainableAligner):
         return place_tokens(text, char_frames, *tokenize(text), n_frames, char_scores)
 
 
-def read_recogniser(folder: Path, encoder: tuple[str, Layers, bool] | None) -> TrainableAligner:
+def read_recogniser(folder: Path, encoder: EncoderSection | None) -> TrainableAligner:
     """The aligner of a folder, to hear words. Raises UserError where it is known to be for another encoder's frames."""
     from ssr_connector.aligners.bundle import check_hears, read_aligner
 

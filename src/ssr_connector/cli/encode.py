@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Encode, and say how much was written."""
     from rich.console import Console
 
+    from ssr_connector.config import EncoderSection
     from ssr_connector.encoders.corpus import REJECTED, encode_cuts
     from ssr_connector.engine import build_engine
     from ssr_connector.progress import bar
@@ -66,9 +67,15 @@ def run(args: argparse.Namespace) -> int:
     engine = build_engine(args.engine, args.jobs, args.address)
     with bar(console, "encoding") as report:
         n, rejected = encode_cuts(
-            args.cuts, args.encoder, args.layer, args.out, args.batch_s, report, engine, args.shard_s,
-            padded=not args.unpadded, note=lambda line: console.print(line, soft_wrap=True),
-        )  # fmt: skip
+            args.cuts,
+            EncoderSection(args.encoder, args.layer, not args.unpadded),
+            args.out,
+            args.batch_s,
+            report,
+            engine,
+            args.shard_s,
+            lambda line: console.print(line, soft_wrap=True),
+        )
     size = sum(f.stat().st_size for f in args.out.rglob("*") if f.is_file()) / 1e6
     console.print(f"{n} recordings encoded into {args.out}: {size:.0f} MB", soft_wrap=True)
     if rejected:

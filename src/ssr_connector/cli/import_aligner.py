@@ -40,15 +40,16 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.aligners.seamless import read_unity2, read_vocabulary
     from ssr_connector.aligners.units import read_centroids
     from ssr_connector.aligners.unity2 import read_recogniser
+    from ssr_connector.config import EncoderSection
     from ssr_connector.encoders import PretrainedEncoder
 
-    heard = (args.encoder, args.encoder_layer, True)
+    heard = EncoderSection(args.encoder, args.encoder_layer)
     recogniser = read_recogniser(args.recogniser, heard) if args.recogniser else None
     width = PretrainedEncoder.from_pretrained(args.encoder, args.encoder_layer).width
     aligner = read_unity2(args.checkpoint, read_vocabulary(args.characters), read_centroids(args.centroids, width))
     if recogniser is not None:
         aligner = aligner.hearing_with(recogniser)
-    save_aligner(args.out, aligner, args.encoder, args.encoder_layer, args.llm, "cased")
+    save_aligner(args.out, aligner, heard, args.llm, "cased")
     config = aligner.config
     print(f"{args.out}: {len(config.alphabet)} characters, {config.units} units, {config.width} wide")
     return 0

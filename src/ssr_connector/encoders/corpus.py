@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ssr_connector.config import EncoderSection
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cut_shards import cut_shards
 from ssr_connector.data.cuts import cut_audio, in_groups, read_manifests
@@ -35,29 +36,26 @@ SOME = 8  # recordings that padded and unpadded frames are compared on
 class EncodeStage:
     """`ssr encode` of any cuts."""
 
-    name: str
-    layer: Layers
+    encoder: EncoderSection
     batch_s: float
-    padded: bool = True
 
     uses_gpu: ClassVar[bool] = True
 
     def load(self) -> Work:
         """The encoder."""
-        encoder = PretrainedEncoder.from_pretrained(self.name, self.layer, self.padded).to(best_device())
-        return partial(encode_shard, encoder, encoder_key(self.name, self.layer, self.padded), self.batch_s)
+        name, layer, padded = self.encoder.name, self.encoder.layer, self.encoder.padded
+        encoder = PretrainedEncoder.from_pretrained(name, layer, padded).to(best_device())
+        return partial(encode_shard, encoder, encoder_key(self.encoder), self.batch_s)
 
 
 def encode_cuts(
     manifests: Sequence[Path],
-    name: str,
-    layer: Layers,
+    encoder: EncoderSection,
     out: Path,
     batch_s: float,
     report: Report,
     engine: Engine | None = None,
     shard_s: float = SHARD_S,
-    padded: bool = True,
     note: Callable[[str], None] = lambda _: None,
 ) -> tuple[int, list[tuple[str, str]]]:
     """Encode all cuts of some manifests into a frame store, shard by shard; what an earlier run has done is kept.
@@ -67,12 +65,12 @@ def encode_cuts(
     can be encoded.
     """
     cuts = read_manifests(manifests)
-    config, front_end = read_front_end(name, padded)
-    note(disk_needed(cuts, front_end, config.hidden_size, layer))
-    if not padded and (some := some_recordings(cuts, front_end)):
-        note(str(padding_drift(some, name, layer)))
-    shards = cut_shards(cuts, shard_s, ["frames", encoder_key(name, layer, padded), batch_s], with_text=False)
-    stage = EncodeStage(name, layer, batch_s, padded)
+    config, front_end = read_front_end(encoder.name, encoder.padded)
+    note(disk_needed(cuts, front_end, config.hidden_size, encoder.layer))
+    if not encoder.padded and (some := some_recordings(cuts, front_end)):
+        note(str(padding_drift(some, encoder.name, encoder.layer)))
+    shards = cut_shards(cuts, shard_s, ["frames", encoder_key(encoder), batch_s], with_text=False)
+    stage = EncodeStage(encoder, batch_s)
     folders = run_shards(stage, shards, out / SHARDS, engine or LocalEngine(), report)
     rejected = [(key, reason) for folder in folders for key, reason in json.loads((folder / REASONS).read_text())]
     if len(rejected) == len(cuts):

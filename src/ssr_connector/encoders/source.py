@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from ssr_connector.config import EncoderSection
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cuts import cut_audio
 from ssr_connector.devices import best_device
-from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.encoders.pretrained import PretrainedEncoder
 from ssr_connector.encoders.store import FrameStore, encoder_key
 from ssr_connector.errors import UserError
@@ -90,17 +90,19 @@ class EncodedFrames(FrameSource):
 
 def frame_source(
     folders: Sequence[Path],
-    name: str,
-    layer: Layers,
-    padded: bool = True,
-    encoder: PretrainedEncoder | None = None,
+    encoder: EncoderSection,
+    loaded: PretrainedEncoder | None = None,
 ) -> tuple[FrameSource, int, FrameClock]:
-    """Where frames come from (folders of `ssr encode`, or an encoder), how wide they are, and when they happen."""
+    """Where frames come from (folders of `ssr encode`, or the encoder), how wide they are, and when they happen.
+
+    `loaded`: the encoder itself, where it is at hand already.
+    """
     if folders:
         store = FrameStore(*folders)
-        if store.encoder != encoder_key(name, layer, padded):
-            how = f"layer {layer}{'' if padded else ', unpadded'}"
-            raise UserError(f"{folders[0]} was not made by {name}, {how}, as it is now; run `ssr encode` again")
+        if store.encoder != encoder_key(encoder):
+            how = f"layer {encoder.layer}{'' if encoder.padded else ', unpadded'}"
+            raise UserError(f"{folders[0]} was not made by {encoder.name}, {how}, as it is now; run `ssr encode` again")
         return StoredFrames(store), store.width, store.clock
-    encoder = encoder or PretrainedEncoder.from_pretrained(name, layer, padded).to(best_device())
-    return EncodedFrames(encoder), encoder.width, encoder.clock
+    if loaded is None:
+        loaded = PretrainedEncoder.from_pretrained(encoder.name, encoder.layer, encoder.padded).to(best_device())
+    return EncodedFrames(loaded), loaded.width, loaded.clock

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ssr_connector.config import EncoderSection
 from ssr_connector.encoders.front_end import pad_frames
-from ssr_connector.encoders.layer_mix import Layers
 from ssr_connector.errors import UserError
 from ssr_connector.files import digest_of, replace_file, replace_folder
 from ssr_connector.types import Frames
@@ -153,10 +153,10 @@ def join_shards(folder: Path, names: Sequence[str]) -> int:
     return sum(len(i.places) for i in indices)
 
 
-def encoder_key(name: str, layer: Layers, padded: bool = True) -> str:
+def encoder_key(encoder: EncoderSection) -> str:
     """What tells one encoder's frames from another's: a hub name, or a digest of a folder's files; and the layers."""
-    source = name
-    if Path(name).is_dir():
-        source = digest_of(sorted(f for f in Path(name).iterdir() if f.suffix in (".json", ".safetensors", ".bin")))
+    source, layer = encoder.name, encoder.layer
+    if Path(source).is_dir():
+        source = digest_of(sorted(f for f in Path(source).iterdir() if f.suffix in (".json", ".safetensors", ".bin")))
     heard = ",".join(map(str, layer)) if isinstance(layer, list) else "last" if layer is None else layer
-    return f"{source}#{heard}" if padded else f"{source}#{heard}#unpadded"
+    return f"{source}#{heard}" if encoder.padded else f"{source}#{heard}#unpadded"

@@ -151,7 +151,7 @@ def check_same_base(
     """Raise UserError where a system has another encoder, aligner or LLM than the one it is compared with."""
     a, b = model.config, other.config
     state, other_state = model.aligner.state_dict(), other.aligner.state_dict()
-    ears, other_ears = ((c.encoder_name, c.encoder_layer, c.encoder_padded, c.aligner) for c in (a, b))
+    ears, other_ears = ((c.heard, c.aligner) for c in (a, b))
     if ears != other_ears or any(not torch.equal(state[k], other_state[k]) for k in state):
         raise UserError(f"{name} hears through another encoder or aligner than {main}; evaluate it on its own")
     try:

@@ -4,6 +4,8 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
+from ssr_connector.config import EncoderSection
+
 
 class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not typed
     """Configuration of `SSRForConditionalGeneration`.
@@ -61,3 +63,8 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         self.adapter = adapter or {}
         self.transcribe_prompt = transcribe_prompt
         super().__init__(**kwargs)
+
+    @property
+    def heard(self) -> EncoderSection:
+        """Which hidden states of which encoder."""
+        return EncoderSection(self.encoder_name, self.encoder_layer, self.encoder_padded)

@@ -66,9 +66,7 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
     @property
     def ears(self) -> AlignerBundle:
         """What hears recordings: all but the connector and the LLM."""
-        config = self.config
-        heard = (config.encoder_name, config.encoder_layer, config.encoder_padded)
-        return AlignerBundle(self.aligner, self.encoder, self.tokenizer, config.text_form, heard)
+        return AlignerBundle(self.aligner, self.encoder, self.tokenizer, self.config.text_form, self.config.heard)
 
     def listen(self, recordings: Sequence[Waveform], transcripts: Sequence[str | None] | None = None) -> list[Speech]:
         """Hear recordings: aligned to transcripts where given, else to the aligner's own hypothesis."""

@@ -22,8 +22,7 @@ def flops_of_step(recipe: Recipe, model: Path) -> int:
     trained.requires_grad_(False)
     trained.connector.requires_grad_(True)
     config = trained.config
-    ears = (config.encoder_name, config.encoder_layer, config.encoder_padded)
-    source, _, clock = frame_source(paths_of(recipe.data.frames), *ears, trained.encoder)
+    source, _, clock = frame_source(paths_of(recipe.data.frames), config.heard, trained.encoder)
     cuts, texts = load_cuts(recipe.data.train, config.text_form)
     alignments = read_fitting(paths_of(recipe.data.alignments), texts, trained.tokenize, clock)
     speech = speech_batches(recipe, cuts, source, texts, trained.tokenize, alignments)

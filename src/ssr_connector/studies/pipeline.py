@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.config import Recipe, to_dict
+from ssr_connector.config import EncoderSection, Recipe, to_dict
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.damage import Damage
@@ -59,12 +59,12 @@ class Pipeline:
         manifests = base.manifests(*TRAINED_ON)
 
         def work(folder: Path, report: Report) -> Facts:
-            encoder = str(self.hears(arm)["encoder.name"])
-            encode_cuts(manifests, encoder, layer, folder, BATCH_S, report)
-            return {"encoder": encoder_key(encoder, layer)}
+            encoder = EncoderSection(str(self.hears(arm)["encoder.name"]), layer)
+            encode_cuts(manifests, encoder, folder, BATCH_S, report)
+            return {"encoder": encoder_key(encoder)}
 
         before = (self.untrained(),) if name == UNTRAINED else ()
-        inputs = [*self.made_from, encoder_key(name, layer) if name else "", layer]
+        inputs = [*self.made_from, encoder_key(EncoderSection(name, layer)) if name else "", layer]
         return Step("frames", f"{arm.title}: frames", inputs, before, work, self.rates.encode)
 
     def untrained(self) -> Step:

@@ -291,8 +291,7 @@ class Base(ABC):
         """`ssr encode` on what is trained on."""
         n, rejected = encode_cuts(
             self.manifests(*TRAINED_ON),
-            str(self.encoder),
-            self.recipe.encoder.layer,
+            dataclasses.replace(self.recipe.encoder, name=str(self.encoder)),
             self.out / "frames",
             BATCH_S,
             report,

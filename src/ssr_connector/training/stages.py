@@ -65,8 +65,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     augmentation = augmentation_of(recipe)
     encoder, section = recipe.encoder, recipe.aligner
     frames = paths_of(recipe.data.frames)
-    heard = (encoder.name, encoder.layer, encoder.padded)
-    source, width, clock = frame_source(frames, *heard)
+    source, width, clock = frame_source(frames, encoder)
     cuts, transcripts = load_cuts(recipe.data.train, section.text_form)
     tokenize = offset_tokenize(load_tokenizer(recipe.llm.name))
     others = read_fitting([Path(section.boundaries)], transcripts, tokenize, clock) if section.boundaries else None
@@ -81,7 +80,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
         recipe.seed,
         n_mixed(encoder.layer),
         Fitted(out),
-        heard,
+        encoder,
     )
     try:
         aligner = aligner_class(section.type).untrained(section, material)
@@ -104,8 +103,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     if processes().is_main_process:
         if recipe.data.dev:
             figures |= measure_aligner(recipe, aligner, source, tokenize, clock, unreadable)
-        ears = (encoder.name, encoder.layer, recipe.llm.name, section.text_form, encoder.padded)
-        save_aligner(out / "aligner", aligner, *ears)
+        save_aligner(out / "aligner", aligner, encoder, recipe.llm.name, section.text_form)
     return figures | layer_shares(aligner, encoder.layer)
 
 
@@ -156,8 +154,7 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
             f"{recipe.training.aligner} was trained with aligner.text_form {made_for['text_form']}, not "
             f"{recipe.aligner.text_form}; give --aligner.text_form {made_for['text_form']}"
         )
-    ears = (recipe.encoder.name, recipe.encoder.layer, recipe.encoder.padded)
-    check_made_for(Path(recipe.training.aligner), aligner, made_for, ears, recipe.llm.name)
+    check_made_for(Path(recipe.training.aligner), aligner, made_for, recipe.encoder, recipe.llm.name)
     how = weights(recipe.llm, recipe.training.precision)
     if needs_llm(recipe.training):
         model = build(SSRForConditionalGeneration, config, **how)
@@ -228,8 +225,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
         model.config.transcribe_prompt = config.transcribe_prompt
     model.config.llm_trained = model.config.llm_trained or "llm" in config.train
     augmentation = augmentation_of(recipe)
-    ears = (model.config.encoder_name, model.config.encoder_layer, model.config.encoder_padded)
-    source, _, clock = frame_source(paths_of(recipe.data.frames), *ears, model.encoder)
+    source, _, clock = frame_source(paths_of(recipe.data.frames), model.config.heard, model.encoder)
     cuts, transcripts = load_cuts(recipe.data.train, model.config.text_form)
     folders = paths_of(recipe.data.alignments)
     alignments = read_fitting(folders, transcripts, model.tokenize, clock)
