@@ -5,7 +5,7 @@ import torch
 import transformers
 
 from ssr_connector.connectors import ConnectorConfig
-from ssr_connector.connectors.decoder import FrameDecoder, NoPositions, layers_like
+from ssr_connector.connectors.decoder import OWN_CLASS, FrameDecoder, NoPositions, layers_like
 
 SHAPE = {
     "vocab_size": 64,
@@ -68,15 +68,24 @@ def test_queries_and_keys_stay_as_they_are():
     assert torch.equal(sin, torch.zeros(2, 3, 8, dtype=torch.bfloat16))
 
 
-def test_rotary_is_the_llms_own_model():
-    llm = transformers.LlamaModel(LLMS["llama"]).eval()
-    decoder = make(layers=2, positions="rotary")
-    llm.layers.load_state_dict(decoder.decoder.layers.state_dict())
-    llm.norm.load_state_dict(decoder.decoder.norm.state_dict())
-    values = torch.randn(1, 9, WIDTH)
+@pytest.mark.parametrize("llm", OWN_CLASS)
+def test_rotary_is_the_llms_own_model(llm, values):
+    own = transformers.AutoModel.from_config(layers_like(LLMS[llm], 2)).eval()
+    decoder = make(llm, layers=2, positions="rotary")
+    own.layers.load_state_dict(decoder.decoder.layers.state_dict())
+    own.norm.load_state_dict(decoder.decoder.norm.state_dict())
     with torch.no_grad():
-        expected = llm(inputs_embeds=decoder.project(values)).last_hidden_state
+        expected = own(inputs_embeds=decoder.project(values)).last_hidden_state
     torch.testing.assert_close(run(decoder, values), expected)
+
+
+@pytest.mark.parametrize("llm", LLMS)
+def test_states_at_some_places_are_those_of_all(llm, values):
+    decoder = make(llm, layers=2)
+    places = torch.tensor([[10, 0, 4, 4], [3, 5, 9, 1]])
+    with torch.no_grad():
+        some, (first, second) = decoder(values, places=places), decoder(values)
+    torch.testing.assert_close(some, torch.stack([first[places[0]], second[places[1]]]))
 
 
 @pytest.mark.parametrize("positions", ["none", "rotary"])

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from ssr_connector.config import ConnectorConfig
 from ssr_connector.connectors.blockwise import BLOCKWISE, Windows, register_blockwise_attention
@@ -54,6 +55,24 @@ class NoPositions(nn.Module):
         return x.new_ones(shape), x.new_zeros(shape)
 
 
+class LastLayer(GradientCheckpointingLayer):  # type: ignore[misc]  # transformers is not typed
+    """A decoder's last layer, of one of OWN_CLASS: where few of its states are read, the others get no feed-forward."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.self_attn, self.mlp = layer.self_attn, layer.mlp
+        self.input_layernorm, self.post_attention_layernorm = layer.input_layernorm, layer.post_attention_layernorm
+
+    def forward(self, hidden_states: Tensor, places: Tensor | None = None, **kwargs: Any) -> Tensor:
+        """[B, T, D] → [B, T, D], or [B, S, D] at `places` [B, S]."""
+        attended, _ = self.self_attn(hidden_states=self.input_layernorm(hidden_states), **kwargs)
+        x: Tensor = hidden_states + attended
+        if places is not None:
+            x = x.gather(1, places[..., None].expand(-1, -1, x.shape[2]))
+        read: Tensor = x + self.mlp(self.post_attention_layernorm(x))
+        return read
+
+
 class FrameDecoder(nn.Module):
     """Frames [B, T, F] → states [B, T, D]: a linear map without bias, then `layers` decoder layers and their norm."""
 
@@ -75,23 +94,25 @@ class FrameDecoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.decoder: Any = AutoModel.from_config(shape, dtype=torch.float32)  # trained, whatever the LLM is kept in
         self.decoder.embed_tokens = None  # frames come in its place
+        self.decoder.layers[-1] = LastLayer(self.decoder.layers[-1])
         if config.positions == "none":
             head_width = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
             self.decoder.rotary_emb = NoPositions(head_width)
 
-    def forward(self, values: Tensor, segments: Segments | None = None) -> Tensor:
-        """States of right-padded frames: causal, so that no valid frame sees the padding.
+    def forward(self, values: Tensor, segments: Segments | None = None, places: Tensor | None = None) -> Tensor:
+        """States of right-padded frames, or [B, S, D] of those at `places` [B, S] alone, which is cheaper.
 
-        Block-wise attention needs the segments [B, S]; raises ValueError where there are none.
+        Causal, so that no valid frame sees the padding. Block-wise attention needs the segments [B, S]; raises
+        ValueError where there are none.
         """
         x = self.dropout(self.project(values))  # [B, T, D]
         B, T = x.shape[:2]
         positions = torch.arange(T, device=x.device).expand(B, T)
-        extra = {}
+        extra: dict[str, Any] = {"places": places}
         if self.slack_frames is not None:
             if segments is None:
                 raise ValueError("block-wise attention needs an alignment")
-            extra = {"windows": self.windows(segments, T)}
+            extra["windows"] = self.windows(segments, T)
         out = self.decoder(inputs_embeds=x, position_ids=positions, use_cache=False, **extra)
         states: Tensor = out.last_hidden_state
         return states

@@ -24,10 +24,8 @@ class SSRConnector(Connector):
         """Frames [B, T, F], segments [B, S] → [B, S, D]."""
         if segments is None:
             raise ValueError("the SSR connector needs an alignment")
-        states = self.decoder(self.mix(frames.values), segments)  # [B, T, D]
-        selected = (segments.ends - 1).clamp(min=0)  # [B, S]; padding reads frame 0 and is masked by its length
-        values = states.gather(1, selected[..., None].expand(-1, -1, states.shape[2]))
-        return SpeechEmbeds(values, segments.lengths)
+        last = (segments.ends - 1).clamp(min=0)  # [B, S]; padding reads frame 0 and is masked by its length
+        return SpeechEmbeds(self.decoder(self.mix(frames.values), segments, last), segments.lengths)
 
     @torch.no_grad()
     def match_scale(self, embeddings: Tensor) -> None:
