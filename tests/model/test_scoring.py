@@ -1,10 +1,13 @@
+import copy
 import math
 
 import pytest
 import torch
+import transformers
 
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
+from ssr_connector.model.adapter import add_adapter
 from ssr_connector.model.scoring import Score
 
 PAIRS = [
@@ -116,6 +119,29 @@ def test_several_shared_contexts_go_through_the_llm_together(model, monkeypatch)
     passes = counted(model, monkeypatch)
     assert [s.total for s in model.loglikelihood(pairs, 100_000)] == pytest.approx(alone, abs=1e-4)
     assert len(passes) == 2  # the contexts, and all that follows them
+
+
+def test_positions_count_from_a_rows_own_beginning_with_additions_around_the_llm(model):
+    """GPT-2's positions are absolute: contexts padded on the left must not shift them."""
+    shape = {"n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": len(model.tokenizer), "n_positions": 128}
+    torch.manual_seed(0)
+    other = copy.deepcopy(model)
+    other.llm = add_adapter(transformers.GPT2LMHeadModel(transformers.GPT2Config(**shape)).eval(), "lora", 4, 8.0)
+    pairs = [([context], [ending]) for context in (LONG, LONG[40:]) for ending in (" tea.", " the old lamp.")]
+    alone = [other.loglikelihood([pair])[0].total for pair in pairs]
+    assert [s.total for s in other.loglikelihood(pairs, 100_000)] == pytest.approx(alone, abs=1e-4)
+
+
+def test_the_llms_head_is_asked_for_no_more_than_is_scored(model, recordings):
+    asked = []
+    hook = model.llm.get_output_embeddings().register_forward_hook(lambda _, x, __: asked.append(x[0].shape[1]))
+    try:
+        scores = model.loglikelihood([([recordings[1], LONG], [" the old lamp."])])
+        model.loglikelihood([([LONG], [" the old lamp."]), ([LONG], [" tea."])])
+    finally:
+        hook.remove()
+    n = scores[0].n_tokens
+    assert asked == [n, 1, n - 1]  # of a shared context the last position
 
 
 def test_what_differs_in_its_last_token_alone_goes_through_the_llm_once(model, recordings, monkeypatch):

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -33,3 +35,25 @@ def test_vectors_at_a_fixed_rate_stand_for_no_token_even_where_the_number_agrees
 def test_an_empty_piece_takes_no_place():
     batch = Sequences.build([[Piece.text([]), Piece.text([3, 4], scored=True)]], embed)
     assert batch.labels.tolist() == [[3, 4]]
+
+
+class Counting(torch.nn.Module):
+    """Stands for an LLM: its logits are its inputs."""
+
+    def forward(self, inputs_embeds, attention_mask, use_cache):
+        return SimpleNamespace(logits=inputs_embeds)
+
+
+class Choosing(Counting):
+    """One that can leave positions out."""
+
+    def forward(self, inputs_embeds, attention_mask, use_cache, logits_to_keep):
+        return SimpleNamespace(logits=inputs_embeds[:, logits_to_keep])
+
+
+@pytest.mark.parametrize("llm", [Counting(), Choosing()])
+def test_logits_are_those_that_predict_something(llm):
+    rows = [[Piece.text([5, 6, 7]), Piece.text([8], scored=True)], [Piece.text([1]), Piece.text([2], scored=True)]]
+    batch = Sequences.build(rows, embed)
+    assert batch.predicting.tolist() == [0, 2]
+    assert batch.logits(llm, batch.predicting)[..., 0].tolist() == [[5, 7], [1, 0]]

@@ -3,14 +3,13 @@
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ssr_connector.errors import UserError
-from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech
+from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech, takes
 from ssr_connector.types import Waveform
 
 if TYPE_CHECKING:
@@ -132,8 +131,9 @@ def _score_alone(model: "SSRForConditionalGeneration", bodies: Sequence[_Body], 
             end += 1
         chosen = order[start:end]
         batch = Sequences.build([bodies[i].pieces for i in chosen], model.embed_tokens)
-        logits = model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask, use_cache=False).logits
-        sums |= zip(chosen, _sums(logits, batch, [bodies[i].lasts for i in chosen]), strict=True)
+        positions = torch.unique(torch.cat([batch.predicting, batch.mask.sum(1) - 1]))
+        logits = batch.logits(model.llm, positions)
+        sums |= zip(chosen, _sums(logits, positions, batch, [bodies[i].lasts for i in chosen]), strict=True)
         start = end
     return [sums[i] for i in range(len(bodies))]
 
@@ -149,7 +149,9 @@ def _score_shared(
     heads = [group[0].pieces[:n] for group, n in zip(groups, n_pieces, strict=True)]
     contexts = Sequences.build(heads, model.embed_tokens, pad_left=True)
     lengths = contexts.mask.sum(1)
-    out = _run(model, contexts.embeds, contexts.mask, (contexts.mask.cumsum(1) - 1).clamp(min=0), use_cache=True)
+    last = {"logits_to_keep": 1} if takes(model.llm, "logits_to_keep") else {}
+    counted = (contexts.mask.cumsum(1) - 1).clamp(min=0)
+    out = _run(model, contexts.embeds, contexts.mask, counted, use_cache=True, **last)
     rows = [(k, body) for k, group in enumerate(groups) for body in group]
     if not _repeatable(out.past_key_values):
         return _score_alone(model, [body for _, body in rows], batch_tokens)
@@ -171,14 +173,15 @@ def _score_shared(
             logits = torch.cat([logits, more], 1)
         pad = torch.nn.functional.pad
         after = Sequences(batch.embeds, pad(batch.mask, (1, 0), value=1), pad(batch.labels, (1, 0), value=IGNORED))
-        sums += _sums(logits, after, [body.lasts for _, body in chosen])
+        positions = torch.arange(logits.shape[1], device=logits.device)
+        sums += _sums(logits, positions, after, [body.lasts for _, body in chosen])
     return sums
 
 
-def _run(model: "SSRForConditionalGeneration", embeds: Tensor, mask: Tensor, positions: Tensor, **cache: Any) -> Any:
+def _run(model: "SSRForConditionalGeneration", embeds: Tensor, mask: Tensor, positions: Tensor, **more: Any) -> Any:
     """The LLM on a batch with padding before its rows; where it takes no positions, it counts them from the mask."""
-    told = {"position_ids": positions} if "position_ids" in signature(model.llm.forward).parameters else {}
-    return model.llm(inputs_embeds=embeds, attention_mask=mask, **told, **cache)
+    told = {"position_ids": positions} if takes(model.llm, "position_ids") else {}
+    return model.llm(inputs_embeds=embeds, attention_mask=mask, **told, **more)
 
 
 def _at_once(groups: Iterable[list[_Body]], batch_tokens: int) -> Iterator[list[list[_Body]]]:
@@ -199,13 +202,14 @@ def _longest(group: Sequence[_Body]) -> int:
     return max(body.n_positions for body in group)
 
 
-def _sums(logits: Tensor, batch: Sequences, lasts: Sequence[Sequence[int]]) -> list[list[float]]:
-    """Log-probability of a row's labels, with that of each of its last tokens at its end: logits [B, N, V]."""
+def _sums(logits: Tensor, positions: Tensor, batch: Sequences, lasts: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Log-probability of a row's labels, with that of each of its last tokens at its end: logits [B, K, V] at [K]."""
     row, place = (batch.labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
-    targets = batch.labels[row, place + 1]
-    picked = logits[row, place].float().log_softmax(-1).gather(1, targets[:, None])[:, 0]  # where scored: V is large
+    targets, at = batch.labels[row, place + 1], torch.searchsorted(positions, place.contiguous())
+    picked = logits[row, at].float().log_softmax(-1).gather(1, targets[:, None])[:, 0]  # where scored: V is large
     totals = picked.new_zeros(len(logits)).index_add(0, row, picked).tolist()
-    ends = logits[torch.arange(len(logits), device=logits.device), batch.mask.sum(1) - 1].float().log_softmax(-1)
+    end = torch.searchsorted(positions, batch.mask.sum(1) - 1)
+    ends = logits[torch.arange(len(logits), device=logits.device), end].float().log_softmax(-1)
     return [[total + v for v in end[last].tolist()] for total, end, last in zip(totals, ends, lasts, strict=True)]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import torch
@@ -16,6 +17,12 @@ def embedding_of(llm: Any) -> Callable[[Tensor], Tensor]:
     """Token ids of any shape and device → the LLM's own input embeddings, where they are."""
     table = llm.get_input_embeddings()
     return lambda token_ids: table(token_ids.to(table.weight.device))
+
+
+def takes(llm: Any, argument: str) -> bool:
+    """Whether an LLM's own `forward` has such an argument, peft's additions around it or not."""
+    own = llm.get_base_model() if hasattr(llm, "get_base_model") else llm
+    return argument in signature(own.forward).parameters
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,18 @@ class Sequences:
     embeds: Tensor  # [B, N, D]
     mask: Tensor  # [B, N] int64
     labels: Tensor  # [B, N] int64, IGNORED where not scored
+
+    @property
+    def predicting(self) -> Tensor:
+        """[K] positions, in order, of which some row's next token is scored."""
+        return (self.labels[:, 1:] != IGNORED).any(0).nonzero()[:, 0]
+
+    def logits(self, llm: Any, positions: Tensor) -> Tensor:
+        """[B, K, V] of an LLM at some positions [K]: of a large vocabulary those of all would fill the memory."""
+        some = takes(llm, "logits_to_keep")
+        kept = {"logits_to_keep": positions} if some else {}
+        out: Tensor = llm(inputs_embeds=self.embeds, attention_mask=self.mask, use_cache=False, **kept).logits
+        return out if some else out[:, positions]
 
     @classmethod
     def build(

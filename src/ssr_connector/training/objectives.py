@@ -260,9 +260,9 @@ def hear(model: SSRForConditionalGeneration, speech: SpeechBatch) -> list[Speech
 def next_token_loss(model: SSRForConditionalGeneration, rows: Sequence[Sequence[Piece]]) -> Tensor:
     """Mean cross-entropy of the scored tokens."""
     batch = Sequences.build(rows, model.embed_tokens)
-    logits = model.llm(inputs_embeds=batch.embeds, attention_mask=batch.mask, use_cache=False).logits
-    targets = batch.labels[:, 1:]
-    return nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED)
+    positions = batch.predicting
+    logits, targets = batch.logits(model.llm, positions), batch.labels[:, positions + 1]
+    return nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED)
 
 
 class PredictLikeText:
@@ -342,8 +342,9 @@ def needs_llm(config: TrainingSection) -> bool:
 def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]]) -> Tensor:
     """Next-token log-probabilities at every scored token of a batch of rows [tokens, V]."""
     batch = Sequences.build(rows, embedding_of(llm))
-    logits: Tensor = llm(inputs_embeds=batch.embeds, attention_mask=batch.mask, use_cache=False).logits
-    return logits[:, :-1][batch.labels[:, 1:] != IGNORED].float().log_softmax(-1)
+    positions = batch.predicting
+    scored = batch.labels[:, positions + 1] != IGNORED
+    return batch.logits(llm, positions)[scored].float().log_softmax(-1)
 
 
 def divergence(student: Tensor, teacher: Tensor) -> Tensor:

@@ -70,13 +70,16 @@ class ModelParts(Parts):
         for name in config.objectives:
             if name in extra:
                 written = torch.zeros(B, 1 + extra[name], heard.shape[2], dtype=dtype)
+                scored = extra[name] or heard.shape[1]  # tokens: of the answer alone, where there is one
                 if name in TEACHERS:  # the same in writing
+                    text = torch.zeros(B, S + 1 + extra[name], heard.shape[2], dtype=dtype)
                     with torch.no_grad():
-                        self.llm(inputs_embeds=torch.zeros(B, S + 1 + extra[name], heard.shape[2], dtype=dtype))
-                terms.append(cross_entropy(self.llm, inputs_embeds=torch.cat([heard, written], 1)))
+                        self.llm(inputs_embeds=text, use_cache=False, logits_to_keep=scored + 1)
+                terms.append(cross_entropy(self.llm, scored, inputs_embeds=torch.cat([heard, written], 1)))
         if "text" in config.objectives:
             rows = max(1, config.batch_tokens // config.text_block)
-            terms.append(cross_entropy(self.llm, input_ids=torch.zeros(rows, config.text_block, dtype=torch.long)))
+            ids = torch.zeros(rows, config.text_block, dtype=torch.long)
+            terms.append(cross_entropy(self.llm, config.text_block - 1, input_ids=ids))
         if not terms:
             raise UserError("a plan needs training.objectives of stage 1 or 2: distil, speech_lm, transcribe, text, …")
         return torch.stack(terms).sum()
@@ -184,8 +187,8 @@ def distance(z: Tensor, target: Tensor) -> Tensor:
     return (z - target).square().sum(-1).mean() - nn.functional.cosine_similarity(z, target, dim=-1).mean()
 
 
-def cross_entropy(llm: Any, **inputs: Tensor) -> Tensor:
-    """Of every next token."""
-    logits = llm(**inputs, use_cache=False).logits[:, :-1]
+def cross_entropy(llm: Any, n: int, **inputs: Tensor) -> Tensor:
+    """Of the last `n` tokens."""
+    logits = llm(**inputs, use_cache=False, logits_to_keep=n + 1).logits[:, :-1]
     targets = torch.zeros(logits.shape[0] * logits.shape[1], dtype=torch.long, device=logits.device)
     return nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets)
