@@ -192,6 +192,12 @@ def test_the_data_says_what_a_batch_is_like(base):
     assert speech_of(load_recipe(base / "recipe.yaml", "distill", ["--data.train=nowhere"]), 12.0, 4.0).hours is None
 
 
+def test_tokens_are_those_of_the_llm_that_stage_2_starts_with(base, distilled):
+    words = [f"--training.start_from={distilled / 'model'}", "--llm.name="]
+    found = speech_of(load_recipe(base / "recipe.yaml", "finetune", words), 12.0, 4.0)
+    assert found == speech_of(load_recipe(base / "recipe.yaml", "distill", []), 12.0, 4.0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["aligner", "finetune"])
 def test_this_machine_is_measured_on_real_tensors(base, stage):

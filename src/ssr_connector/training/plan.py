@@ -163,6 +163,7 @@ def measure(stage: str, recipe: Recipe, speech: Speech) -> Machine:
 
 def speech_of(recipe: Recipe, utterance_s: float, tokens_per_s: float) -> Speech:
     """What the training data is like, where it is there; else what is assumed."""
+    recipe = inherit(recipe)
     manifests = paths_of(recipe.data.train)
     if not manifests or not all(path.exists() for path in manifests):
         return Speech(None, utterance_s, tokens_per_s)
