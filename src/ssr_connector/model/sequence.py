@@ -81,11 +81,16 @@ class Sequences:
     def build(
         cls, rows: Sequence[Sequence[Piece]], embed: Callable[[Tensor], Tensor], pad_left: bool = False
     ) -> "Sequences":
-        """Lay out rows of pieces. `embed` is the LLM's own input embedding, with its own scaling."""
+        """Lay out rows of pieces. `embed` is the LLM's own input embedding, with its own scaling.
+
+        It is called once: where the LLM learns, every call has a gradient as large as the whole table.
+        """
+        written = [p.tokens for row in rows for p in row if p.vectors is None]
+        texts = iter(embed(torch.cat(written)).split([len(tokens) for tokens in written]) if written else ())
         embedded, labels = [], []
         for row in rows:
             device = next((p.vectors.device for p in row if p.vectors is not None), None)
-            vectors = [embed(p.tokens) if p.vectors is None else p.vectors for p in row]
+            vectors = [next(texts) if p.vectors is None else p.vectors for p in row]
             device = device or vectors[0].device
             embedded.append(torch.cat([v.to(device) for v in vectors]))
             labels.append(torch.cat([p.tokens if p.scored else torch.full_like(p.tokens, IGNORED) for p in row]))
