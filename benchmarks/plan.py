@@ -26,7 +26,12 @@ STAGE_2_LARGE = [*STAGE_2, "--training.start_from={work}/stage-1-large/model"]
 CHECKPOINTED, LORA = "--training.gradient_checkpointing=true", "--training.adapter=lora"
 HEARD_THROUGH_THE_LLM = "--training.objectives={transcribe: 1, continuation: 1}"
 WITH_TEXT = "--training.objectives={speech_lm: 1, text: 1, text_kl: 1}"
+ALIGNER = ["--training.train=[aligner]", "--llm.name={work}/small", "--training.aligner=null"]
 CASES = {
+    "aligner, CHAR-CTC": [*ALIGNER, "--training.objectives={ctc: 1}"],
+    "aligner, SUB-CTC": [*ALIGNER, "--training.objectives={ctc: 1}", "--aligner.type=sub_ctc"],
+    "aligner, CIF": [*ALIGNER, "--training.objectives={cif: 1}", "--aligner.type=cif"],
+    "aligner, UnitY2": [*ALIGNER, "--training.objectives={unity2: 1}", "--aligner.type=unity2"],
     "stage 1, SSR": STAGE_1,
     "stage 1, SSR, 120 s, gradients checkpointed": [*STAGE_1, "--training.batch_s=120", CHECKPOINTED],
     "stage 1, block-wise, 120 s": [*STAGE_1, "--training.batch_s=120", "--connector.attention=blockwise"],
@@ -39,6 +44,9 @@ CASES = {
     "stage 2, whole LLM of 108 M": STAGE_2_LARGE,
     "stage 2, LoRA, LLM of 108 M": [*STAGE_2_LARGE, LORA],
 }
+
+
+STAGES = {"aligner": "aligner", "stage 1": "distill", "stage 2": "finetune"}
 
 
 def main() -> None:
@@ -64,7 +72,7 @@ def main() -> None:
 
 def row(name: str, work: Path, steps: int) -> str:
     """One line of the table."""
-    stage = "finetune" if name.startswith("stage 2") else "distill"
+    stage = STAGES[name.split(",")[0]]
     overrides = settings(name, work, steps)
     plan, here = planned(stage, overrides)
     peak, seconds = apart(train, stage, overrides)
@@ -118,9 +126,8 @@ def train(stage: str, overrides: list[str]) -> tuple[int, list[float]]:
 
     marks: list[float] = []
     recipe = load_recipe(None, None, overrides)
-    {"distill": stages.train_connector, "finetune": stages.finetune}[stage](
-        recipe, lambda *_: marks.append(time.process_time())
-    )
+    work = {"aligner": stages.train_aligner, "distill": stages.train_connector, "finetune": stages.finetune}
+    work[stage](recipe, lambda *_: marks.append(time.process_time()))
     return peak_bytes(), [b - a for a, b in itertools.pairwise(marks[:-1])]
 
 
