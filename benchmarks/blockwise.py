@@ -1,5 +1,7 @@
 """A stage-1 step block-wise, against the same step with a dense mask: vectorised, SDPA, right-padded, the same weights.
 
+Ours is SSR's own, whose last layer has no feed-forward where nothing is read; the other is what one writes first.
+
     OMP_NUM_THREADS=1 python benchmarks/blockwise.py [--utterances 8] [--rounds 3]
 
 Utterances of about 30 s at 50 frames a second, 4 tokens a second, a connector of 4 layers, 512 wide; forward,
@@ -41,7 +43,7 @@ def main() -> None:
     )
     dense.load_state_dict(ours.state_dict())
     steps: dict[str, Callable[[], Tensor]] = {
-        "block-wise": lambda: selected(ours(frames, segments), segments),
+        "block-wise": lambda: ours(frames, segments, last_frames(segments))[segments.mask],
         "dense mask": lambda: selected(with_mask(dense, frames, dense_mask(segments, frames.shape[1])), segments),
     }
     a, b = (step().detach() for step in steps.values())
@@ -94,9 +96,14 @@ def with_mask(decoder: FrameDecoder, frames: Tensor, mask: Tensor) -> Tensor:
     return states
 
 
+def last_frames(segments: Segments) -> Tensor:
+    """[B, S] of the tokens."""
+    return (segments.ends - 1).clamp(min=0)
+
+
 def selected(states: Tensor, segments: Segments) -> Tensor:
     """[n, D] the states at the tokens' last frames."""
-    picked = states.gather(1, (segments.ends - 1).clamp(min=0)[..., None].expand(-1, -1, states.shape[2]))
+    picked = states.gather(1, last_frames(segments)[..., None].expand(-1, -1, states.shape[2]))
     return picked[segments.mask]
 
 

@@ -110,7 +110,7 @@ def test_in_distillation_the_connector_alone_learns(base, large_llm):
 
 @pytest.mark.slow
 def test_memory_follows_the_batch_and_checkpointing_saves(base):
-    words = ["--connector.layers=2", "--training.batch_s=200"]
+    words = ["--connector.layers=4", "--training.batch_s=200"]
     small = plan(base, "distill", words[0], "--training.batch_s=100")
     large = plan(base, "distill", *words)
     saving = plan(base, "distill", *words, "--training.gradient_checkpointing=true")
