@@ -12,14 +12,13 @@ from ssr_connector.connectors import build_connector
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.comparison import Spec, check_same_base, commit, compare
 from ssr_connector.evaluation.identity import code
+from ssr_connector.model import SSRConfig
 
 
 def test_other_ears_and_another_llm_are_refused():
     def heard(layer, weight, **of_llm):
         identity = {"model_type": "llama", "vocabulary": "v", "embeddings": [0.1, 0.2], **of_llm}
-        config = SimpleNamespace(
-            encoder_name="e", encoder_layer=layer, encoder_padded=True, aligner={}, llm_identity=identity
-        )
+        config = SSRConfig(encoder_name="e", encoder_layer=layer, llm_identity=identity)
         return SimpleNamespace(config=config, aligner=SimpleNamespace(state_dict=lambda: {"w": torch.tensor([weight])}))
 
     check_same_base("a", heard(1, 0.5), "b", heard(1, 0.5))

@@ -1,8 +1,13 @@
 import copy
+import functools
 import os
+import re
+from pathlib import Path
 
 import torch
 
+import ssr_connector
+from ssr_connector.evaluation.hearing import HEARS
 from ssr_connector.evaluation.identity import Identities, code, version
 from ssr_connector.model import SSRForConditionalGeneration
 
@@ -49,3 +54,30 @@ def test_code_is_known_by_what_its_files_hold(tmp_path):
     changed = found(tmp_path)
     (tmp_path / "a.py").rename(tmp_path / "b.py")
     assert len({before, changed, found(tmp_path)}) == 3
+
+
+def test_what_is_heard_follows_from_the_code_that_hears(tmp_path):
+    """Else a change of what scores would have hours of speech heard again."""
+    for name in ("units.py", "aligners/ctc.py", "evaluation/hearing.py", "evaluation/report.py", "training/loop.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+    whole, heard = (functools.partial(code.__wrapped__, tmp_path, parts) for parts in (None, HEARS))
+    before = whole(), heard()
+    changed = []
+    for file in sorted(tmp_path.rglob("*.py")):
+        file.write_text("2")
+        after = whole(), heard()
+        changed += [file.relative_to(tmp_path).as_posix()] if after[1] != before[1] else []
+        assert after[0] != before[0]
+        before = after
+    assert changed == ["aligners/ctc.py", "evaluation/hearing.py", "units.py"]
+
+
+def test_the_code_that_hears_needs_no_other():
+    package = Path(ssr_connector.__file__).parent
+    hears = [f for part in HEARS for f in ([package / part] if part.endswith(".py") else (package / part).glob("*.py"))]
+    assert len(hears) > 50
+    reached = {found for file in hears for found in re.findall(r"from ssr_connector\.(\w+)", file.read_text())}
+    reached -= {part.split("/")[0] for part in HEARS} | {file.stem for file in package.glob("*.py")}
+    # The order of a corpus' shards, vectors for the LLM, and eSpeak for pocketsphinx, which hears no words by itself.
+    assert reached == {"engine", "model", "tiny"}

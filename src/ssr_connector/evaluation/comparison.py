@@ -22,7 +22,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.evaluation.benchmarks.submission import CHALLENGE, write_submission
 from ssr_connector.evaluation.figure_names import accuracy_figures, change_figures
 from ssr_connector.evaluation.heard import HeardStore
-from ssr_connector.evaluation.hearing import Hearing
+from ssr_connector.evaluation.hearing import HEARS, Hearing
 from ssr_connector.evaluation.identity import PACKAGE, Identities, code, digest
 from ssr_connector.evaluation.journal import HEARD, SCORED, Journal
 from ssr_connector.evaluation.measures import Measures, Show, word_error_changes
@@ -114,7 +114,7 @@ def listeners(spec: Spec, ears: AlignerBundle, note: Callable[[str], None]) -> t
     """Nothing heard and scored yet, but for what the journal knows."""
     identities, journal, folder = Identities(), None, None
     if spec.journal:
-        key = digest([identities.ears(ears), spec.config.batch_s, code()])
+        key = digest([identities.ears(ears), spec.config.batch_s, code(parts=HEARS)])
         journal = Journal(spec.journal / SCORED, code=code(), ears=key)
         folder = spec.journal / HEARD / key
         for other in folder.parent.glob("*"):

@@ -60,15 +60,17 @@ def tokens(tokenizer: Any) -> str:
 
 
 @functools.cache
-def code(package: Path = PACKAGE) -> str:
+def code(package: Path = PACKAGE, parts: tuple[str, ...] | None = None) -> str:
     """Of a package's files, uncommitted changes and compiled parts among them; taken once a process.
 
-    Not of its recipes: what counts of one is in the keys of what follows from it.
+    Not of its recipes: what counts of one is in the keys of what follows from it. With `parts`, of these files and
+    folders and of what lies in no folder.
     """
     found = hashlib.blake2b(digest_size=12)
     for path in sorted(p for p in package.rglob("*") if p.is_file()):
         name = path.relative_to(package)
-        if not {"__pycache__", "recipes"} & set(name.parts):
+        counts = parts is None or len(name.parts) == 1 or any(name.is_relative_to(part) for part in parts)
+        if counts and not {"__pycache__", "recipes"} & set(name.parts):
             content = path.read_bytes()
             found.update(f"{name.as_posix()} {len(content)}\n".encode() + content)
     return found.hexdigest()
