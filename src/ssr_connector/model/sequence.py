@@ -86,7 +86,7 @@ class Sequences:
         It is called once: where the LLM learns, every call has a gradient as large as the whole table.
         """
         written = [p.tokens for row in rows for p in row if p.vectors is None]
-        texts = iter(embed(torch.cat(written)).split([len(tokens) for tokens in written]) if written else ())
+        texts = iter(torch.split(embed(torch.cat(written)), [len(t) for t in written]) if written else ())
         embedded, labels = [], []
         for row in rows:
             device = next((p.vectors.device for p in row if p.vectors is not None), None)
