@@ -16,6 +16,7 @@ from ssr_connector.studies.run import (
     QUICK_ITEMS,
     QUICK_S,
     available,
+    carry_out,
     chosen,
     expected,
     forecast,
@@ -55,6 +56,21 @@ def test_the_quick_form_takes_at_most_a_quarter_of_an_hour(demo, tmp_path):
     assert found.seconds == 20 + 3 + arms * (2 * 60 + 5) <= QUICK_S
     assert forecast(demo, COMPRESSION, replace(size, share=0.5), rates, tmp_path).seconds > QUICK_S
     assert quick_size(demo, COMPRESSION, FULL, Rates({"distill": 1e9}, 1.0, 1.0), tmp_path).share == LEAST_SHARE
+
+
+def test_a_run_of_another_seed_is_not_written_over(tmp_path):
+    sizes = ["--tiny.world.text_documents=50", "--tiny.world.speech_train=2"]
+    one, other = (Demo(SMOKE, tmp_path, [*sizes, f"--seed={seed}"], Console(quiet=True)) for seed in (1, 2))
+    (world,) = [stage for stage in one.stages_of_base() if stage.name == "world"]
+    one.stages.plan([world])
+    one.stages.do(world)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(
+        UserError, match=r"made by another recipe or seed \(world\), and a study does not write over it"
+    ):
+        carry_out(COMPRESSION, other, tmp_path / "out", n_seeds=1)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert one.stages.done_otherwise(one.stages_of_base()) == []
 
 
 def test_some_arms_come_with_those_that_they_are_compared_with():

@@ -46,11 +46,17 @@ def carry_out(
 ) -> Outcome:
     """Do what is left of a study, or of `only` some of its arms; write results.json, report.md and NAME.svg.
 
-    `share`: of the training steps. Raises UserError at an arm that there is not.
+    `share`: of the training steps. Raises UserError at an arm that there is not, or where `demo` lies in the folder of
+    another recipe's.
     """
     study, unavailable = available(study, only)
     picked = chosen(study, only)
     base = study.base(demo) if study.base else demo
+    if others := base.stages.done_otherwise(base.stages_of_base()):
+        raise UserError(
+            f"{base.out} was made by another recipe or seed ({', '.join(others)}), and a study does not write over it: "
+            "give --config, --seed and what else `ssr demo` was given there, or another --demo"
+        )
     root = demo.out / "studies" / "cache"
     rates = Rates.of(demo).on(base, demo)
     seeds = tuple(demo.recipe.seed + k for k in range(n_seeds))

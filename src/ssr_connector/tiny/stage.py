@@ -47,6 +47,13 @@ class Stages:
             self.keys[stage.name] = content_key(stage.inputs, [self.keys[name] for name in stage.after])
         return [stage.name for stage in stages if not self.is_done(stage)]
 
+    def done_otherwise(self, stages: Sequence[Stage]) -> list[str]:
+        """Which of these came to their end here from something else: what `do` would write over."""
+        self.plan(stages)
+        known = {stage.name: self.marker(stage.name) for stage in stages}
+        states = {name: json.loads(marker.read_text()) for name, marker in known.items() if marker.is_file()}
+        return [name for name, state in states.items() if state.get("result") and state["key"] != self.keys[name]]
+
     def do(self, stage: Stage) -> None:
         """Do one that is planned unless it is done."""
         if self.reuse(stage):
