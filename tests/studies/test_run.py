@@ -69,6 +69,8 @@ def test_a_run_of_another_seed_is_not_written_over(tmp_path):
         UserError, match=r"made by another recipe or seed \(world\), and a study does not write over it"
     ):
         carry_out(COMPRESSION, other, tmp_path / "out", n_seeds=1)
+    with pytest.raises(UserError, match="holds a run of another seed or world: give another --out, or remove that one"):
+        other.run()
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert one.stages.done_otherwise(one.stages_of_base()) == []
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ssr_connector.aligners.corpus import align_cuts, finish
 from ssr_connector.config import HOW, to_dict
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation.journal import HEARD, SCORED
 from ssr_connector.files import write_json
 from ssr_connector.progress import Report, summary
@@ -55,7 +56,12 @@ class Demo(Base):
         )
 
     def run(self, jobs: int = 1) -> dict[str, Any]:
-        """All stages, as many as `jobs` at a time. Returns the results."""
+        """All stages, as many as `jobs` at a time. Returns the results.
+
+        Stages of another recipe are done anew. Raises UserError where nothing would be left of what is in the folder.
+        """
+        if self.stages.done_otherwise(self.stages_of_base()[:1]):
+            raise UserError(f"{self.out} holds a run of another seed or world: give another --out, or remove that one")
         self.make(self.all_stages(), jobs)
         return outcome(self)
 
