@@ -59,7 +59,7 @@ def test_stored_frames_give_the_same_alignments(tiny_corpus, tiny_encoder, tiny_
 def test_frames_of_another_encoder_are_refused(tiny_corpus, tiny_encoder, tiny_aligner, tmp_path):
     cuts = [tiny_corpus / "dev.jsonl.gz"]
     encode_cuts(cuts, EncoderSection(tiny_encoder, 1), tmp_path / "frames", 5.0, quiet)
-    with pytest.raises(UserError, match="was not made by"):
+    with pytest.raises(UserError, match=r"frames was not made by .+, layer None, as it is now; run `ssr encode` again"):
         align_cuts(cuts, tiny_aligner, tmp_path / "out", 5.0, quiet, tmp_path / "frames")
 
 
