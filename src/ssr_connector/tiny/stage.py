@@ -50,9 +50,8 @@ class Stages:
     def done_otherwise(self, stages: Sequence[Stage]) -> list[str]:
         """Which of these came to their end here from something else: what `do` would write over."""
         self.plan(stages)
-        known = {stage.name: self.marker(stage.name) for stage in stages}
-        states = {name: json.loads(marker.read_text()) for name, marker in known.items() if marker.is_file()}
-        return [name for name, state in states.items() if state.get("result") and state["key"] != self.keys[name]]
+        known = {stage.name: self.noted(stage.name) for stage in stages}
+        return [name for name, state in known.items() if state.get("result") and state["key"] != self.keys[name]]
 
     def do(self, stage: Stage) -> None:
         """Do one that is planned unless it is done."""
@@ -73,10 +72,15 @@ class Stages:
         """The file that says how far a stage is."""
         return self.folder / "stages" / f"{name}.json"
 
+    def noted(self, name: str) -> dict[str, Any]:
+        """What that file says, whatever the stage was begun from; nothing where there is none."""
+        marker = self.marker(name)
+        found: dict[str, Any] = json.loads(marker.read_text()) if marker.is_file() else {}
+        return found
+
     def state(self, stage: Stage) -> dict[str, Any]:
         """What is known of a stage: nothing where it was begun from something else."""
-        marker = self.marker(stage.name)
-        state: dict[str, Any] = json.loads(marker.read_text()) if marker.is_file() else {}
+        state = self.noted(stage.name)
         return state if state.get("key") == self.keys[stage.name] else {}
 
     def is_done(self, stage: Stage) -> bool:
