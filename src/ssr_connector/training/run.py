@@ -136,7 +136,7 @@ def of_model(recipe: Recipe, folder: Path) -> Recipe:
     aligner = {key: value for key, value in config.aligner.items() if key in known} | {"text_form": config.text_form}
     return dataclasses.replace(
         recipe,
-        encoder=EncoderSection(config.encoder_name, config.encoder_layer, config.encoder_padded),
+        encoder=config.heard,
         llm=dataclasses.replace(recipe.llm, name=config.llm_name),
         aligner=AlignerSection(**aligner),
         connector=ConnectorConfig(**config.connector),
