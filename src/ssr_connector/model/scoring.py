@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ssr_connector.errors import UserError
-from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech, takes
+from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech, taken
 from ssr_connector.types import Waveform
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _score_shared(
     heads = [group[0].pieces[:n] for group, n in zip(groups, n_pieces, strict=True)]
     contexts = Sequences.build(heads, model.embed_tokens, pad_left=True)
     lengths = contexts.mask.sum(1)
-    last = {"logits_to_keep": 1} if takes(model.llm, "logits_to_keep") else {}
+    last = taken(model.llm, logits_to_keep=1)
     counted = (contexts.mask.cumsum(1) - 1).clamp(min=0)
     out = _run(model, contexts.embeds, contexts.mask, counted, use_cache=True, **last)
     rows = [(k, body) for k, group in enumerate(groups) for body in group]
@@ -180,7 +180,7 @@ def _score_shared(
 
 def _run(model: "SSRForConditionalGeneration", embeds: Tensor, mask: Tensor, positions: Tensor, **more: Any) -> Any:
     """The LLM on a batch with padding before its rows; where it takes no positions, it counts them from the mask."""
-    told = {"position_ids": positions} if takes(model.llm, "position_ids") else {}
+    told = taken(model.llm, position_ids=positions)
     return model.llm(inputs_embeds=embeds, attention_mask=mask, **told, **more)
 
 
@@ -208,8 +208,8 @@ def _sums(logits: Tensor, positions: Tensor, batch: Sequences, lasts: Sequence[S
     targets, at = batch.labels[row, place + 1], torch.searchsorted(positions, place.contiguous())
     picked = logits[row, at].float().log_softmax(-1).gather(1, targets[:, None])[:, 0]  # where scored: V is large
     totals = picked.new_zeros(len(logits)).index_add(0, row, picked).tolist()
-    end = torch.searchsorted(positions, batch.mask.sum(1) - 1)
-    ends = logits[torch.arange(len(logits), device=logits.device), end].float().log_softmax(-1)
+    final = torch.searchsorted(positions, batch.mask.sum(1) - 1)
+    ends = logits[torch.arange(len(logits), device=logits.device), final].float().log_softmax(-1)
     return [[total + v for v in end[last].tolist()] for total, end, last in zip(totals, ends, lasts, strict=True)]
 
 

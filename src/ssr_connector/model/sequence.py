@@ -19,10 +19,11 @@ def embedding_of(llm: Any) -> Callable[[Tensor], Tensor]:
     return lambda token_ids: table(token_ids.to(table.weight.device))
 
 
-def takes(llm: Any, argument: str) -> bool:
-    """Whether an LLM's own `forward` has such an argument, peft's additions around it or not."""
+def taken(llm: Any, **arguments: Any) -> dict[str, Any]:
+    """Those arguments that an LLM's own `forward` has, peft's additions around it or not."""
     own = llm.get_base_model() if hasattr(llm, "get_base_model") else llm
-    return argument in signature(own.forward).parameters
+    parameters = signature(own.forward).parameters
+    return {name: value for name, value in arguments.items() if name in parameters}
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,15 @@ class Sequences:
         return (self.labels[:, 1:] != IGNORED).any(0).nonzero()[:, 0]
 
     def logits(self, llm: Any, positions: Tensor) -> Tensor:
-        """[B, K, V] of an LLM at some positions [K]: of a large vocabulary those of all would fill the memory."""
-        some = takes(llm, "logits_to_keep")
-        kept = {"logits_to_keep": positions} if some else {}
+        """[B, K, V] of an LLM at some positions [K]: the larger its vocabulary, the dearer are those of all."""
+        kept = taken(llm, logits_to_keep=positions)
         out: Tensor = llm(inputs_embeds=self.embeds, attention_mask=self.mask, use_cache=False, **kept).logits
-        return out if some else out[:, positions]
+        return out if kept else out[:, positions]
+
+    def predictions(self, llm: Any) -> tuple[Tensor, Tensor]:
+        """Logits [B, K, V] of an LLM where it predicts something, and the tokens [B, K], IGNORED where not scored."""
+        positions = self.predicting
+        return self.logits(llm, positions), self.labels[:, positions + 1]
 
     @classmethod
     def build(

@@ -260,8 +260,7 @@ def hear(model: SSRForConditionalGeneration, speech: SpeechBatch) -> list[Speech
 def next_token_loss(model: SSRForConditionalGeneration, rows: Sequence[Sequence[Piece]]) -> Tensor:
     """Mean cross-entropy of the scored tokens."""
     batch = Sequences.build(rows, model.embed_tokens)
-    positions = batch.predicting
-    logits, targets = batch.logits(model.llm, positions), batch.labels[:, positions + 1]
+    logits, targets = batch.predictions(model.llm)
     return nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED)
 
 
@@ -342,9 +341,8 @@ def needs_llm(config: TrainingSection) -> bool:
 def scored_log_probs(llm: Any, rows: Sequence[Sequence[Piece]]) -> Tensor:
     """Next-token log-probabilities at every scored token of a batch of rows [tokens, V]."""
     batch = Sequences.build(rows, embedding_of(llm))
-    positions = batch.predicting
-    scored = batch.labels[:, positions + 1] != IGNORED
-    return batch.logits(llm, positions)[scored].float().log_softmax(-1)
+    logits, targets = batch.predictions(llm)
+    return logits[targets != IGNORED].float().log_softmax(-1)
 
 
 def divergence(student: Tensor, teacher: Tensor) -> Tensor:
