@@ -27,14 +27,8 @@ from ssr_connector.types import Alignment, Frames, Waveform
 
 Progress = Callable[[int, int], None]
 
-HEARS = (
-    "aligners",
-    "data",
-    "encoders",
-    "evaluation/heard.py",
-    "evaluation/hearing.py",
-    "kernels",
-)  # the code that does
+# The code that does:
+HEARS = ("aligners", "data", "encoders", "evaluation/heard.py", "evaluation/hearing.py", "kernels")
 KEPT_BYTES = 1 << 30  # of one condition's speech vectors, for systems with the same connector
 
 
