@@ -1,10 +1,12 @@
 from copy import deepcopy
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from lhotse import MonoCut
+from lhotse.dataset import DynamicBucketingSampler
 
 from ssr_connector.config import AugmentSection, EncoderSection, load_recipe
 from ssr_connector.data.audio import AudioError
@@ -67,6 +69,17 @@ def test_every_cut_comes_once_an_epoch_within_batch_s(which, request):
         assert sorted(i for g in groups for i in g) == sorted(c.id for c in cuts)
         assert all(sum(batches.cuts[i].duration for i in g) <= 7.0 for g in groups)
         assert len(groups) < len(cuts) / 2
+
+
+def test_corpora_are_heard_together(monkeypatch):
+    # lhotse's own buffer holds 20 000, which would be all of them
+    monkeypatch.setattr("lhotse.dataset.DynamicBucketingSampler", partial(DynamicBucketingSampler, buffer_size=200))
+    cuts = [MonoCut(f"{corpus}{k:04}", 0, 1.0 + k % 50 / 10, 0) for corpus in "ab" for k in range(1000)]
+    batches = speech(cuts, batch_s=60.0)
+    groups = plan(batches, 0)
+    assert sorted(i for g in groups for i in g) == [c.id for c in cuts]
+    early = [i[0] for g in groups[: len(groups) // 4] for i in g]
+    assert 0.4 < early.count("a") / len(early) < 0.6
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +166,19 @@ def test_cuts_without_frames_or_alignment_are_counted(cuts):
     assert batches.n_left_out == len(cuts) - 4
     with pytest.raises(UserError, match="no utterance is left"):
         SpeechBatches(by_id(cuts), source, {}, {}, 7.0, 0)
+
+
+def test_an_alignment_of_other_frames_is_named(cuts, tiny_encoder):
+    source, _, _ = frame_source([], EncoderSection(tiny_encoder))
+    n = source.frames(cuts[:1]).lengths.tolist()[0]
+    for n_frames in (n, n + 1):
+        alignment = Alignment("a", (1,), (0,), (2,), ((0, 1),), n_frames)
+        batches = SpeechBatches(by_id(cuts[:1]), source, {cuts[0].id: "a"}, {cuts[0].id: alignment}, 60.0, 0)
+        if n_frames == n:
+            assert len(list(batches.epoch(0))) == 1
+            continue
+        with pytest.raises(UserError, match=rf"{cuts[0].id} has {n} frames, and its alignment is of {n + 1}"):
+            list(batches.epoch(0))
 
 
 class EncodedSource(Source):

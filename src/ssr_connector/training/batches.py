@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import re
 from array import array
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -129,6 +129,8 @@ class SpeechBatches:
             slowest = self.augmentation.slowest
         n_buckets = min(20, len(lengths.ids) // 50)
         if n_buckets > 1:
+            # Within a bucket lhotse shuffles what is in its buffer, which may all be of one corpus of several.
+            lengths = replace(lengths, order=np.random.default_rng([self.seed, epoch]).permutation(len(lengths.ids)))
             ends = estimate_duration_buckets(itertools.islice(lengths, SAMPLED), n_buckets)
             full = WithinBucket(self.batch_s, longest=(*ends, max(lengths.longest_s(slowest), *ends)))
             sampler = DynamicBucketingSampler(CutSet(lengths), duration_bins=ends, constraint=full, **shared)
@@ -171,7 +173,11 @@ class SpeechBatches:
             if frames is None:
                 return None
             batch = SpeechBatch(ids, frames(), transcripts, found)
-            return batch if speeds is None else at_speeds(batch, speeds)
+            if speeds is not None:
+                return at_speeds(batch, speeds)
+            if found:
+                refuse_other_frames(batch)
+            return batch
 
         return made
 
@@ -185,6 +191,7 @@ class Lengths:
     rates: "array[int]" = field(default_factory=lambda: array("I"))  # Hz; 0: no recording
     least_s: "array[float]" = field(default_factory=lambda: array("d"))  # that each counts as; empty: as it is
     speed: Callable[[str], float] | None = None  # of an id
+    order: Iterable[int] | None = None  # in which they are made, again and again; None: as they were added
 
     def add(self, key: str, cut: Any) -> None:
         """One more."""
@@ -193,16 +200,26 @@ class Lengths:
         self.rates.append(cut.sampling_rate if cut.has_recording else 0)
 
     def __iter__(self) -> Iterator[MonoCut]:
-        least = self.least_s or itertools.repeat(0.0)
-        for key, seconds, rate, least_s in zip(self.ids, self.seconds, self.rates, least, strict=False):
-            heard_s = perturbed_s(seconds, rate, self.speed(key)) if self.speed else seconds
-            yield MonoCut(key, 0, max(heard_s, least_s), 0)
+        for i in range(len(self.ids)) if self.order is None else self.order:
+            key, seconds = self.ids[i], self.seconds[i]
+            heard_s = perturbed_s(seconds, self.rates[i], self.speed(key)) if self.speed else seconds
+            yield MonoCut(key, 0, max(heard_s, self.least_s[i] if self.least_s else 0.0), 0)
 
     def longest_s(self, slowest: float) -> float:
         """That any can count as, at this speed or a faster one."""
         seconds = max(self.seconds)
         heard_s = max(perturbed_s(seconds, rate, slowest) for rate in set(self.rates))
         return max(heard_s, max(self.least_s, default=0.0))
+
+
+def refuse_other_frames(batch: SpeechBatch) -> None:
+    """Raises UserError where an alignment is of other frames than those that are heard, though under the same id."""
+    for key, alignment, n in zip(batch.ids, batch.alignments, batch.frames.lengths.tolist(), strict=True):
+        if alignment.n_frames != n:
+            raise UserError(
+                f"{key} has {n} frames, and its alignment is of {alignment.n_frames}: was it cut or encoded anew? "
+                "run `ssr align` again, and `ssr encode` before it where its frames are stored"
+            )
 
 
 def at_speeds(batch: SpeechBatch, speeds: Sequence[float]) -> SpeechBatch:
