@@ -105,6 +105,8 @@ def test_overrides_may_stand_anywhere(capsys):
         (OSError(28, "No space left on device", "out/model.safetensors"), 2, "No space left on device: out/model"),
         (OSError(28, "No space left on device"), 2, "No space left on device; make room, and the same command goes on"),
         (OSError("several\n lines"), 2, "ssr: several lines"),
+        (MemoryError(), 2, "ssr: out of memory; take less at once: --batch-s"),
+        (RuntimeError("CUDA error: out of memory\nand more"), 2, "(CUDA error: out of memory)"),
     ],
 )
 def test_what_stops_a_verb_is_said_in_one_line(error, code, message, capsys, monkeypatch):
@@ -137,6 +139,10 @@ def test_a_recording_is_aligned_asked_and_scored(tiny_model, tiny_aligner, tiny_
 def test_two_models_of_one_name_are_not_taken_for_one(tiny_model, capsys, tmp_path):
     words = ["evaluate", f"a={tiny_model}", f"a={tiny_model}", "--cuts", "x.jsonl.gz", "--out", str(tmp_path)]
     assert "two models are called 'a'" in refused(capsys, *words)
+    words[1:3] = [f"stack={tiny_model}", f"stack_plain={tiny_model}"]  # one row of the page
+    assert "two models are called 'stack_plain'" in refused(capsys, *words)
+    words[1:3] = [f"ssr={tiny_model}", f"hard cascade={tiny_model}"]
+    assert "'hard cascade' is a row of its own" in refused(capsys, *words)
 
 
 def test_encoding_skips_what_cannot_be_read_and_says_so(tiny_corpus, tiny_encoder, capsys, tmp_path):

@@ -1,14 +1,17 @@
 """What a study says before it begins, and what it cuts."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from ssr_connector.errors import UserError
+from ssr_connector.files import write_json
 from ssr_connector.studies import STUDIES, run
-from ssr_connector.studies.cache import Forecast
+from ssr_connector.studies.cache import FACTS, Forecast
 from ssr_connector.studies.pipeline import Size
 from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.run import (
@@ -56,6 +59,25 @@ def test_the_quick_form_takes_at_most_a_quarter_of_an_hour(demo, tmp_path):
     assert found.seconds == 20 + 3 + arms * (2 * 60 + 5) <= QUICK_S
     assert forecast(demo, COMPRESSION, replace(size, share=0.5), rates, tmp_path).seconds > QUICK_S
     assert quick_size(demo, COMPRESSION, FULL, Rates({"distill": 1e9}, 1.0, 1.0), tmp_path).share == LEAST_SHARE
+    assert quick_size(demo, COMPRESSION, FULL, Rates({}, None, None), tmp_path).share == LEAST_SHARE
+
+
+def test_a_quick_form_keeps_its_size_when_it_goes_on(demo, tmp_path, monkeypatch):
+    rates = Rates({"aligner": 1.0, "distill": 60.0}, 3.0, 5.0)
+    quick = replace(FULL, arms=COMPRESSION.quick)
+    first = quick_size(demo, COMPRESSION, quick, rates, tmp_path)
+    steps: list[Any] = []
+    taken = Forecast.take
+    with monkeypatch.context() as watched:
+        watched.setattr(Forecast, "take", lambda self, step: steps.append(step) or taken(self, step))
+        forecast(demo, COMPRESSION, first, rates, tmp_path)
+    for step in steps:
+        maker = Forecast(tmp_path)
+        maker.folder(step).mkdir(parents=True)
+        (maker.folder(step) / FACTS).write_text(json.dumps(dict(step.guess)))
+        write_json(tmp_path / "stages" / f"{step.name}.json", {"result": "done"})
+    assert forecast(demo, COMPRESSION, first, rates, tmp_path).done == len(steps)
+    assert quick_size(demo, COMPRESSION, quick, rates, tmp_path) == first
 
 
 def test_a_run_of_another_seed_is_not_written_over(tmp_path):
@@ -87,7 +109,7 @@ def test_an_aligner_that_is_not_installed_is_left_out_and_named(monkeypatch):
     monkeypatch.setattr(run, "find_spec", lambda name: None if name == "pocketsphinx" else name)
     study, said = available(aligners, [])
     assert [arm for arm in aligners.arms if arm not in study.arms] == [aligners.arm("pocketsphinx")]
-    assert said == ["Left out, as pocketsphinx is not installed (pip install 'ssr-connector[align]'): pocketsphinx."]
+    assert said == ["Left out, as pocketsphinx is not installed (pip install -e '.[align]'): pocketsphinx."]
     with pytest.raises(UserError, match="--arms pocketsphinx: pocketsphinx is not installed: pip install"):
         available(aligners, ["pocketsphinx", "cif"])
     assert available(COMPRESSION, []) == (COMPRESSION, [])

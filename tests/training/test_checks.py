@@ -63,6 +63,7 @@ def test_an_aligner_s_data_is_looked_for_first(recipe_of):
         (["--training.objectives={distil: 1}"], "leave distil out"),
         (["--training.train=[aligner, llm]"], "leave llm out"),
         (["--training.log_every=0"], r"training\.log_every is 0"),
+        (["--training.start_from=run/model"], "start_from is for `ssr train finetune`"),
     ],
 )
 def test_what_an_aligner_s_training_would_not_heed_is_an_error(recipe_of, words, message):
@@ -89,3 +90,8 @@ def test_muon_wants_whole_matrices(recipe_of, monkeypatch):
 def test_what_cannot_be_divided_is_refused(recipe_of, words, reason):
     with pytest.raises(UserError, match=reason):
         check_sharding(recipe_of("finetune", *words))
+
+
+def test_stage_1_goes_on_from_no_model(recipe_of):
+    with pytest.raises(UserError, match="start_from is for `ssr train finetune`"):
+        stages.train_connector(recipe_of("distill", "--training.start_from=run/model"), lambda *_: None)

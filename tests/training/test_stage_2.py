@@ -28,6 +28,9 @@ def quiet(*_):
     pass
 
 
+STILL = "--training.lr=0"
+
+
 def stage_2(base, distilled, out, *words):
     start = f"--training.start_from={distilled / 'model'}"
     recipe = load_recipe(base / "recipe.yaml", "finetune", [start, f"--out={out}", "--training.lr=0.01", *words])
@@ -62,6 +65,15 @@ def test_additions_are_kept_beside_the_llm_or_merged_into_it(kind, base, distill
     )
     with pytest.raises(UserError, match=r"has additions .* already; --training\.adapter_merge true"):
         finetune(again, quiet)
+
+
+def test_additions_to_an_llm_of_its_own_would_lose_it(base, distilled, tmp_path):
+    before = likelihoods(stage_2(base, distilled, tmp_path / "whole"))
+    lora = ["--training.adapter=lora", "--training.adapter_rank=2"]
+    with pytest.raises(UserError, match=r"has an LLM of its own, which .* would lose"):
+        stage_2(base, tmp_path / "whole", tmp_path / "added", *lora)
+    merged = stage_2(base, tmp_path / "whole", tmp_path / "merged", *lora, "--training.adapter_merge=true", STILL)
+    assert likelihoods(merged) == pytest.approx(before, abs=1e-3)
 
 
 @pytest.mark.parametrize("words", [[], ["--training.adapter=ia3", "--training.adapter_merge=true"]])
@@ -141,8 +153,8 @@ def test_rehearsal_is_on_what_the_llm_writes_itself(base, distilled, tmp_path):
     (tmp_path / "three").mkdir()
     (tmp_path / "three" / "rehearsal.jsonl").write_text(
         json.dumps({"text": "only this " * 200}) + "\n"
-    )  # is there: stays
-    assert likelihoods(stage_2(base, distilled, tmp_path / "three", *words)) != likelihoods(first)
+    )  # left by a run that never began, perhaps of another LLM
+    assert likelihoods(stage_2(base, distilled, tmp_path / "three", *words)) == likelihoods(first)
 
 
 def speak_as_text(model):

@@ -28,6 +28,7 @@ VERBS = (
 )
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, or a share of it, is full
+SMALLER = "take less at once: --batch-s (encode, align), --evaluation.batch_s and .batch_tokens, --training.batch_s"
 OPEN = ("tiny.", "training.objectives.")  # sections of a recipe whose keys the verbs check
 
 EPILOG = """\
@@ -122,6 +123,13 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("ssr: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130
+    except (MemoryError, RuntimeError) as error:
+        from ssr_connector.devices import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        print(f"ssr: out of memory; {SMALLER} ({str(error).partition(chr(10))[0]})", file=sys.stderr)
+        return 2
     except OSError as error:  # a full disk, no permission: the system's sentence names the file
         reason = error.strerror or " ".join(str(error).split())
         remedy = "; make room, and the same command goes on" if error.errno in NO_ROOM else ""

@@ -102,8 +102,9 @@ class Cache(Maker):
 class Forecast(Maker):
     """Goes through steps without taking them: the seconds of those that are left."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, afresh: bool = False) -> None:
         super().__init__(root)
+        self.afresh = afresh  # as though none were taken yet
         self.seconds = 0.0
         self.done = self.left = 0
         self.unknown: set[str] = set()  # stages of which nobody knows how long they take
@@ -111,7 +112,7 @@ class Forecast(Maker):
     def take(self, step: Step) -> Facts:
         """What it left where it is done, else what is assumed."""
         marker = self.root / "stages" / f"{step.name}.json"
-        state = json.loads(marker.read_text()) if marker.is_file() else {}
+        state = json.loads(marker.read_text()) if marker.is_file() and not self.afresh else {}
         spent = length(spans_of(state))
         if state.get("result") and (self.folder(step) / FACTS).is_file():
             self.done += 1

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import UNTRAINED, Arm, Made, Options, Parts, Study
 from ssr_connector.tiny.base import BATCH_S, TRAINED_ON, Base, as_option
 from ssr_connector.tiny.stage import content_key
+from ssr_connector.training.loop import DivergedError
 
 RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a tuned arm chooses
 TRIAL_SHARE = 0.15  # of the steps
@@ -210,9 +212,12 @@ class Pipeline:
         for factor in RATE_FACTORS:
             rate = float(f"{given * factor:.3g}")
             options = {**arm.connector, "training.lr": rate, "training.steps": steps, "training.bad_batches": "skip"}
-            facts = self.maker.make(self.stage_1(arm, options, self.size.seeds[0], f"trial at {rate:g}"))
-            loss = float(facts["dev_loss"])
-            losses[rate] = loss if loss == loss else float("inf")  # no number: it diverged
+            trial = self.stage_1(arm, options, self.size.seeds[0], f"trial at {rate:g}")
+            try:
+                loss = float(self.maker.make(trial)["dev_loss"])
+            except DivergedError:
+                loss = math.inf
+            losses[rate] = math.inf if math.isnan(loss) else loss
         return min(losses, key=lambda rate: losses[rate])
 
     def flops(self, arm: Arm, options: Options) -> Step:

@@ -101,7 +101,7 @@ def available(study: Study, only: Sequence[str]) -> tuple[Study, list[str]]:
     missing = [arm for arm in study.arms if arm.words == "pocketsphinx" and find_spec("pocketsphinx") is None]
     if not missing:
         return study, []
-    names, remedy = {arm.name for arm in missing}, "pip install 'ssr-connector[align]'"
+    names, remedy = {arm.name for arm in missing}, "pip install -e '.[align]'"
     if asked := names & set(only):
         raise UserError(f"--arms {','.join(sorted(asked))}: pocketsphinx is not installed: {remedy}")
     kept = replace(
@@ -122,9 +122,18 @@ def forecast(base: Base, study: Study, size: Size, rates: Rates, root: Path) -> 
 
 
 def quick_size(base: Base, study: Study, size: Size, rates: Rates, root: Path) -> Size:
-    """One seed, fewer items; then half as many steps, until a quarter of an hour suffices."""
+    """One seed, fewer items; then half as many training steps, until a quarter of an hour suffices for all.
+
+    However much is done already: a quick study that goes on has the size that it began with. The fewest where nobody
+    knows yet how long they take.
+    """
     size = replace(size, seeds=size.seeds[:1], items=min(size.items or QUICK_ITEMS, QUICK_ITEMS))
-    while size.share > LEAST_SHARE and forecast(base, study, size, rates, root).seconds > QUICK_S:
+    base.stages.plan(base.stages_of_base())
+    while size.share > LEAST_SHARE:
+        found = Forecast(root, afresh=True)
+        take(Pipeline(base, study, size, found, rates))
+        if not found.unknown and found.seconds <= QUICK_S:
+            break
         size = replace(size, share=size.share / 2)
     return size
 

@@ -21,6 +21,7 @@ MADE_BY = {"train": "ssr prepare", "dev": "ssr prepare", "frames": "ssr encode",
 def check_aligner_recipe(recipe: Recipe) -> None:
     """Of the stage that trains an aligner, on its own loss. Raises UserError at what it would not heed."""
     config, defaults = recipe.training, TrainingSection()
+    refuse_start(config)
     check_speech(recipe, "train", "dev", "frames")
     check_training(config)
     for key in NOT_OF_ALIGNERS:
@@ -29,6 +30,15 @@ def check_aligner_recipe(recipe: Recipe) -> None:
     others = [name for name in config.objectives if name in OBJECTIVES] + [p for p in config.train if p != "aligner"]
     if others:
         raise UserError(f"where an aligner is trained it learns alone, on its own loss: leave {others[0]} out")
+
+
+def refuse_start(config: TrainingSection) -> None:
+    """Raise UserError at a model to go on from, where a stage begins anew."""
+    if config.start_from is not None:
+        raise UserError(
+            "training.start_from is for `ssr train finetune`, which goes on from a model (with --training.train "
+            "[connector] and stage 1's objectives as stage 1 does); this stage begins anew: leave it out"
+        )
 
 
 def check_recipe(recipe: Recipe) -> None:

@@ -26,7 +26,8 @@ class Continuations:
                     file.unlink()
         for file in [self._file, *sorted(folder.glob("continuations-*.jsonl"))]:  # its own words count first
             for line in whole_lines(file, mend=file == self._file):
-                self._ids = json.loads(line) | self._ids
+                for key, ids in json.loads(line).items():
+                    self._ids.setdefault(key, ids)
 
     def __contains__(self, key: str) -> bool:
         return key in self._ids

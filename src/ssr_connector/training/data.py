@@ -19,6 +19,7 @@ from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.training.batches import SpeechBatches, TextBatches, TokenBound
 from ssr_connector.training.processes import processes
 from ssr_connector.training.rehearsal import REHEARSAL, SELF, write_rehearsal
+from ssr_connector.training.run import is_begun
 from ssr_connector.training.unreadable import Unreadable
 from ssr_connector.types import Alignment
 from ssr_connector.units import FrameClock
@@ -137,6 +138,8 @@ def text_batches(
         section = recipe.training
         file = Path(recipe.out) / REHEARSAL
         with processes().main_process_first():  # the others find it written
+            if processes().is_main_process and not is_begun(file.parent):  # the recipe may have been another one
+                file.unlink(missing_ok=True)
             path = str(write_rehearsal(model, file, section.rehearsal_tokens, section.text_block, recipe.seed))
     section, documents = recipe.training, Documents(Path(path))
     window_tokens = max(WINDOW_TOKENS, section.batch_tokens)

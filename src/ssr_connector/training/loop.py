@@ -251,6 +251,10 @@ class NotFiniteError(Exception):
         self.ids = ids
 
 
+class DivergedError(UserError):
+    """Steps without a number are too many for single recordings to explain."""
+
+
 class BadBatches:
     """Lists the batches that gave no number, and stops the run unless they may be skipped, or where they are many."""
 
@@ -275,7 +279,7 @@ class BadBatches:
         self.skipped.add(step)
         n = len(self.skipped)
         if n > MOST_SKIPPED and n > MOST_SKIPPED_SHARE * (step + 1):
-            raise UserError(
+            raise DivergedError(
                 f"step {step}: {error}; {n} of {step + 1} steps were skipped for that ({self.path} lists them), which "
                 "single recordings do not explain: begin anew in another --out with a lower training.lr"
             )

@@ -1,4 +1,4 @@
-"""What is computed from a batch: one small class per objective, each a loss and what to log of it (METHOD §4)."""
+"""What is computed from a batch: a small class per objective, each a loss and what to log of it (docs/method.md §4)."""
 
 import copy
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech, embe
 from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
 from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.processes import anywhere
+from ssr_connector.training.sharding import is_sharded
 from ssr_connector.types import Logged, Segments
 
 WRITTEN_TOKENS = 16  # that `continuation` asks the LLM for after each transcript
@@ -54,7 +55,7 @@ class Distil:
 
     def __init__(self, model: SSRForConditionalGeneration, config: TrainingSection) -> None:
         self.model, self.config = model, config
-        self.centre: Tensor | float = 0.0
+        self.centre = torch.zeros(())  # [D], or nothing to subtract
         if config.centred_cosine:
             table = model.llm.get_input_embeddings().weight
             with torch.no_grad():
@@ -72,7 +73,8 @@ class Distil:
         """Per text token."""
         z, target = self.read(spoken(batch))  # [n, D] each
         squared = (z - target).square().sum(-1).mean()
-        cosine = nn.functional.cosine_similarity(z - self.centre, target - self.centre, dim=-1).mean()
+        centre = self.centre.to(z.device)
+        cosine = nn.functional.cosine_similarity(z - centre, target - centre, dim=-1).mean()
         loss = self.config.squared_weight * squared + self.config.cosine_weight * (1 - cosine)
         return loss, {"cosine": cosine.item(), "squared_error": squared.item()}
 
@@ -167,8 +169,9 @@ class ContinueLikeText:
         teacher: Teacher,
         new_tokens: int = WRITTEN_TOKENS,
         written: Continuations | None = None,
+        sharded: bool = False,
     ) -> None:
-        self.model, self.teacher, self.new_tokens = model, teacher, new_tokens
+        self.model, self.teacher, self.new_tokens, self.sharded = model, teacher, new_tokens, sharded
         self.written = written or Continuations()
 
     def __call__(self, batch: Batch) -> tuple[Tensor, Logged]:
@@ -177,7 +180,7 @@ class ContinueLikeText:
         contexts = [Piece.text(self.model.prefix_ids + self.model.tokenize(t)[0]) for t in speech.transcripts]
         with torch.no_grad(), self.teacher.as_it_was() as llm:
             missing = [i for i, key in enumerate(speech.ids) if key not in self.written]
-            if anywhere(bool(missing)):  # a sharded LLM is run by all processes at once
+            if anywhere(bool(missing)) if self.sharded else missing:  # a sharded LLM is run by all processes at once
                 asked = missing or [0]
                 self._write(llm, [speech.ids[i] for i in asked], [contexts[i] for i in asked])
             endings = [Piece.text(self.written[key], scored=True) for key in speech.ids]
@@ -370,7 +373,9 @@ OBJECTIVES: dict[str, Any] = {
     "distil": lambda model, c, *_: Distil(model, c),
     "speech_lm": lambda model, *_: SpeechLM(model),
     "transcribe": lambda model, c, *_: Transcribe(model, c.transcribe_prompt),
-    "continuation": lambda model, _, __, written, teacher: ContinueLikeText(model, teacher, written=written),
+    "continuation": lambda model, c, _, written, teacher: ContinueLikeText(
+        model, teacher, written=written, sharded=is_sharded(c)
+    ),
     "text": lambda model, *_: TextLM(model),
     "quantity": lambda model, *_: Quantity(model),
     "text_kl": lambda model, _, __, ___, teacher: PredictLikeText(model, teacher),

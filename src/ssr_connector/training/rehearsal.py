@@ -19,7 +19,9 @@ TOGETHER = 64  # documents written at once
 
 @torch.no_grad()
 def write_rehearsal(model: SSRForConditionalGeneration, path: Path, n_tokens: int, longest: int, seed: int) -> Path:
-    """Sample documents of at most `longest` tokens until there are `n_tokens`; JSON lines. A file that is there stays.
+    """Sample documents of at most `longest` tokens until there are `n_tokens`; JSON lines.
+
+    A file that is there stays: that of a run that goes on.
 
     Raises UserError where the LLM has no token to begin with, or writes nothing.
     """

@@ -3,17 +3,16 @@
 from types import TracebackType
 from typing import Self
 
-import torch
 from torch import nn
 
+from ssr_connector.aligners import TrainableAligner
 from ssr_connector.config import TrainingSection
+from ssr_connector.devices import is_out_of_memory
 from ssr_connector.errors import UserError
 from ssr_connector.training.batches import Batch
 from ssr_connector.training.footprint import GIB
 from ssr_connector.training.optimizers import state_bytes
 from ssr_connector.training.sharding import local
-
-SAID_BY = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")  # as plain RuntimeErrors
 
 
 class Room:
@@ -42,21 +41,21 @@ class Room:
         weights = sum(local(p.detach()).numel() * p.element_size() for p in parameters)
         learning = 4 * sum(local(p.detach()).numel() for p in parameters if p.requires_grad)  # gradients in float32
         moments = state_bytes(self.student, self.config)
-        divided = ", or, on several GPUs, with --training.sharding fsdp," if self.config.optimizer == "adamw" else ""
+        same, other = [], ["--training.precision bf16"]
+        if self.config.optimizer == "adamw":
+            same.append("on several GPUs, --training.sharding fsdp")
+        of_aligner = isinstance(getattr(self.student, "learner", None), TrainableAligner)
+        if not of_aligner:  # whose training has nothing of these
+            same.insert(0, "--training.gradient_checkpointing true")
+            other += ["--llm.dtype bfloat16", "--training.adapter lora"]
+        goes_on = f"the same command with {', or, '.join(same)}, goes on from the last checkpoint; " if same else ""
+        halved = "--training.batch_tokens, too" if "text" in self.config.objectives else "the same step in two halves"
         return (
             f"step {self.step}: out of memory on {self.doing} (weights take {weights / GIB:.2f} GiB, gradients and "
-            f"the optimiser's state {(learning + moments) / GIB:.2f}); the same command with "
-            f"--training.gradient_checkpointing true{divided} goes on from the last checkpoint; in another --out: "
-            "halve --training.batch_s and double --training.accumulate (the same step in two halves), "
-            "--llm.dtype bfloat16, --training.precision bf16, --training.adapter lora; `ssr plan` shows what each takes"
+            f"the optimiser's state {(learning + moments) / GIB:.2f}); {goes_on}in another --out: "
+            f"halve --training.batch_s and double --training.accumulate ({halved}), {', '.join(other)}; "
+            "`ssr plan` shows what each takes"
         )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device or the machine had no room."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in SAID_BY)
 
 
 def described(batch: Batch) -> str:

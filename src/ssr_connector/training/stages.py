@@ -25,7 +25,7 @@ from ssr_connector.model.compilation import compile_layers
 from ssr_connector.model.embeddings import load_embeddings
 from ssr_connector.model.memory import checkpoint_gradients
 from ssr_connector.training.batches import Batch, Batches, SpeechBatches, TextBatches
-from ssr_connector.training.checks import check_aligner_recipe, check_recipe
+from ssr_connector.training.checks import ON_TEXT, check_aligner_recipe, check_recipe, refuse_start
 from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.data import (
     augmentation_of,
@@ -62,6 +62,7 @@ def train_aligner(recipe: Recipe, progress: Progress) -> Logged:
     if open_run(out, recipe):
         return {}
     check_aligner_recipe(recipe)
+    processes()  # which of several devices is this process's, before the encoder goes to it
     augmentation = augmentation_of(recipe)
     encoder, section = recipe.encoder, recipe.aligner
     frames = paths_of(recipe.data.frames)
@@ -136,6 +137,7 @@ def train_connector(recipe: Recipe, progress: Progress) -> Logged:
     torch.manual_seed(recipe.seed)
     if open_run(out, recipe):
         return {}
+    refuse_start(recipe.training)
     check_recipe(recipe)
     if not recipe.training.aligner:
         raise UserError("stage 1 needs a trained aligner: --training.aligner RUN/aligner")
@@ -232,7 +234,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     unreadable = Unreadable(out, is_begun(out))
     speech = speech_batches(recipe, cuts, source, transcripts, model.tokenize, alignments, augmentation, unreadable)
     text = None
-    if {"text", "ewc"} & set(config.objectives):
+    if ON_TEXT & set(config.objectives):
         text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
     written = Continuations(out, is_begun(out)) if "continuation" in config.objectives else None
     built = build_objectives(model, config, text, written)
@@ -240,7 +242,7 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     student = Student(model, objectives)
     if config.compile:
         compile_layers([model.connector, model.llm, *student.teachers], processes().device)
-    on_speech = [o for o in objectives if o.name not in ("text", "ewc")]  # the loss on training text says nothing
+    on_speech = [o for o in objectives if o.name not in ON_TEXT]  # the loss on training text says nothing
     on_text = [Weighted("text", config.objectives.get("text", 0.0), TextLM(model))]
     held_out = dev_text = None
     if recipe.data.dev and on_speech:
@@ -303,6 +305,11 @@ def prepare_llm(model: SSRForConditionalGeneration, config: TrainingSection) -> 
             raise UserError(f"{has}; --training.adapter_merge true makes them and the new ones part of its LLM")
         model.llm, model.config.adapter = merge_adapter(model.llm), {}
     if learns and config.adapter != "none":
+        if model.config.llm_trained and not config.adapter_merge:  # a checkpoint with additions holds no other weights
+            raise UserError(
+                f"{config.start_from} has an LLM of its own, which a checkpoint of additions alone would lose: give "
+                "--training.adapter_merge true, or --training.adapter none"
+            )
         model.config.adapter = {"type": config.adapter, "rank": config.adapter_rank, "alpha": config.adapter_alpha}
         model.llm = add_adapter(model.llm, **model.config.adapter)
     llm: nn.Module = model.llm
