@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from safetensors import SafetensorError
 
 from ssr_connector.errors import UserError
+
+LOADING_ERRORS = (OSError, ValueError, RuntimeError, SafetensorError)  # of damaged files, by what reads them
 
 
 class Tokenize(Protocol):
@@ -47,7 +50,9 @@ def load_llm(name: str, **kwargs: Any) -> Any:
 
     try:
         return AutoModelForCausalLM.from_pretrained(name, **{"dtype": torch.float32, **kwargs})
-    except (OSError, ValueError, ImportError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except (*LOADING_ERRORS, ImportError) as error:
         attention = kwargs.get("attn_implementation")
         if attention and "ttention" in str(error):
             reason = " ".join(str(error).split())

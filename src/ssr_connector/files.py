@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def replace_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it takes the place of `path` when the block ends well."""
+def replace_file(path: Path, wait: bool = True) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; it takes the place of `path` when the block ends well.
+
+    `wait`: until it is on the disk. Without, it outlives a process, but perhaps not a loss of power: for the many small
+    files of a stage that looks at them again when it is repeated.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path, "tmp")
     try:
         yield temporary
-        to_disk(temporary)
+        if wait:
+            to_disk(temporary)
         temporary.replace(path)
-        to_disk(path.parent)
+        if wait:
+            to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -100,7 +106,14 @@ def _all_to_disk(folder: Path) -> None:
 
 def _beside(path: Path, what: str) -> Path:
     """A name that no other process uses, on this machine or another that shares the disk."""
+    path = path.absolute()  # "." has no name
     return path.with_name(f"{path.name}.{what}-{socket.gethostname()}-{os.getpid()}")
+
+
+def refuse_filled(folder: Path) -> None:
+    """Raises UserError where a folder has something in it, which `replace_folder` would remove."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UserError(f"{folder} is there and not empty: give a new folder, or remove that one")
 
 
 def clear_unfinished(folder: Path) -> None:

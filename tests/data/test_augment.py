@@ -137,6 +137,9 @@ def test_silence_has_no_ratio_and_is_left_as_it_is(speech, tmp_path):
     silence = Waveform(np.zeros(RATE, np.float32), RATE)
     generated = Augmentation(AugmentSection(noise="generated", noise_share=1.0), 0)
     assert np.array_equal(generated(0, "x", silence).samples, silence.samples)
+    silence.samples[-3:] = 0.1  # less than a frame of the level
+    nearly = Waveform(silence.samples[: RATE - 1], RATE)
+    assert np.array_equal(generated(0, "x", nearly).samples, nearly.samples)
 
 
 def test_a_table_names_noises_too(noises, tmp_path):

@@ -6,8 +6,9 @@ import pytest
 from lhotse import AudioSource
 from lhotse.utils import fastcopy
 
-from ssr_connector.data.cut_shards import content, cut_shards
+from ssr_connector.data.cut_shards import content, cut_shards, refuse_others
 from ssr_connector.data.cuts import read_manifests
+from ssr_connector.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +70,10 @@ def test_a_recording_that_is_mended_makes_another_shard(cuts, tmp_path):
 
 def test_a_mixed_cut_has_a_key_too(cuts):
     assert keys([cuts[0].mix(cuts[1], snr=10)]) != keys([cuts[0].mix(cuts[1], snr=20)])
+
+
+def test_results_of_other_cuts_are_not_written_over(cuts, tmp_path):
+    refuse_others([], cuts, tmp_path)
+    refuse_others(["gone", cuts[3].id], cuts, tmp_path)
+    with pytest.raises(UserError, match=r"holds results of other cuts \(one\): give all manifests at once"):
+        refuse_others(["one", "other"], cuts, tmp_path)

@@ -105,6 +105,20 @@ def test_subsets_of_a_dictionary(tmp_path: Path, record: Any, prepare_by_ssr: An
     assert "there are train, test" in prepare_by_ssr(tmp_path / "both", "--subset", "dev").printed
 
 
+def test_numbers_of_classes_get_their_names_and_ids_that_come_again_are_kept_apart(
+    tmp_path: Path, record: Any, prepare_by_ssr: Any
+) -> None:
+    wav = {"bytes": encoded(record, tmp_path / "a.wav"), "path": None}
+    rows = [{"audio": wav, "text": "Hi.", "id": i, "language": k, "speaker": 1} for i, k in ((5, 1), (5, 0), (6, 7))]
+    source = dataset(tmp_path / "mine", rows)
+    info = json.loads((source / "dataset_info.json").read_text())
+    info["features"]["language"] = {"names": ["en", "de"], "_type": "ClassLabel"}
+    (source / "dataset_info.json").write_text(json.dumps(info))
+    found = {id_: cut.supervisions[0] for id_, cut in prepare_by_ssr(source).cuts.items()}
+    assert {id_: s.language for id_, s in found.items()} == {"5": "de", "5-mine-00000002": "en", "6": "7"}
+    assert {s.speaker for s in found.values()} == {"1"}
+
+
 @pytest.mark.parametrize("is_described", [True, False])
 def test_parquet_files_of_the_hub(tmp_path: Path, record: Any, prepare_by_ssr: Any, is_described: bool) -> None:
     pyarrow = needs_arrow()

@@ -52,6 +52,14 @@ def test_with_one_speaker_recordings_are_not_shared(speaker: str | None) -> None
     assert not recordings[0] & recordings[1]
 
 
+def test_one_without_a_name_does_not_let_speakers_be_shared() -> None:
+    cuts = cuts_of(*(f"s{i // 5}" for i in range(100)), None)
+    for seed in range(10):
+        chosen = choose_dev(cuts, 0.2, seed)
+        speakers = [{c.supervisions[0].speaker for c in cuts if (c.id in chosen) is side} for side in (True, False)]
+        assert not speakers[0] & speakers[1]
+
+
 def test_at_least_the_smallest_speaker_is_taken() -> None:
     cuts = cuts_of(*"aaaaa", *"bbb", *"cccc")
     assert choose_dev(cuts, 1, seed=0) == {"005", "006", "007"}

@@ -117,3 +117,9 @@ def test_a_bad_row_is_rejected_with_its_line(tmp_path: Path, name: str, lines: l
     assert isinstance(last, Rejected)
     assert last.reason == reason
     assert f"line {len(lines)}" in last.detail
+
+
+def test_0_is_a_name(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": k, "audio": f"{k}.wav", "text": "Hi."}) for k in (0, 1)]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines))
+    assert [entry.id for entry in read_table(tmp_path / "t.jsonl")] == ["0", "1"]

@@ -266,3 +266,11 @@ def test_convolutions_are_read_as_python_would():
     for text in (*bad, "x", "f()", "[(1,2,3)] * 65", "[(1,2,3)] * 64 * 64 * 64", "[(1,2,3)] ** 2", "'a' * 3"):
         with pytest.raises((ValueError, SyntaxError)):
             convolutions(text)
+
+
+def test_a_folder_that_holds_something_is_not_replaced(tmp_path, capsys):
+    save(tmp_path / "a.pt", theirs(source(25)), settings(25))
+    before = (tmp_path / "a.pt").read_bytes()
+    assert main(["import-encoder", str(tmp_path / "a.pt"), "--out", str(tmp_path)]) == 2
+    assert "is there and not empty: give a new folder" in capsys.readouterr().err
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]

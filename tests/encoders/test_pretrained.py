@@ -290,7 +290,7 @@ def test_the_seams_of_windows_do_not_show(family, folders, monkeypatch):
     whole = encoder([recording])
     monkeypatch.setattr("ssr_connector.encoders.pretrained.WINDOW_S", 2.0)
     monkeypatch.setattr("ssr_connector.encoders.pretrained.MARGIN_S", 0.25)
-    monkeypatch.setattr("ssr_connector.encoders.pretrained.TOGETHER_S", 4.0)
+    monkeypatch.setattr(encoder, "together_s", 4.0)
     parted = encoder([recording, loud_from(0, 16000)])
     assert parted.lengths.tolist() == [int(whole.lengths), encoder.front_end.n_frames(16000)]
     found = parted.values[0]
@@ -303,7 +303,7 @@ def test_the_seams_of_windows_do_not_show(family, folders, monkeypatch):
 @pytest.mark.parametrize(("family", "largest"), [("whisper", 3), ("wav2vec2-layer", 12)])
 def test_clips_go_together_as_long_as_they_are_heard(family, largest, folders, monkeypatch):
     encoder = PretrainedEncoder.from_pretrained(folders[family])
-    monkeypatch.setattr("ssr_connector.encoders.pretrained.TOGETHER_S", 3.0)
+    monkeypatch.setattr(encoder, "together_s", 3.0)
     sizes = []
     whole = encoder._encode_batch
     monkeypatch.setattr(encoder, "_encode_batch", lambda batch: sizes.append(len(batch)) or whole(batch))

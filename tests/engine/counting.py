@@ -68,6 +68,19 @@ class FailingStage:
         return work
 
 
+class TickingStage:
+    """One that says of every cut that it is done."""
+
+    uses_gpu = False
+
+    def load(self):
+        def work(cuts, folder, tick):
+            for cut in cuts:
+                tick(cut.duration)
+
+        return work
+
+
 class SeenStage:
     """One that writes down which GPUs it is shown."""
 

@@ -66,5 +66,13 @@ def test_what_does_not_go_together_is_refused(values, message):
 
 def test_without_ray_it_is_said_what_to_install(monkeypatch, counting, tmp_path):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UserError, match=r"pip install 'ssr-connector\[ray\]'"):
+    with pytest.raises(UserError, match=r"pip install -e '.\[ray\]'"):
         build_engine("ray", 2).run(counting.FailingStage(UserError("no")), [], tmp_path, lambda _: None)
+
+
+def test_processes_say_how_far_they_are_within_a_shard(counting, tiny_corpus, tmp_path):
+    cuts = read_manifests([tiny_corpus / "dev.jsonl.gz"])
+    shards = cut_shards(cuts, 4.0, [], with_text=True)
+    told = []
+    LocalEngine(2).run(counting.TickingStage(), shards, tmp_path, told.append)
+    assert sum(told) == pytest.approx(sum(cut.duration for cut in cuts))

@@ -1,7 +1,8 @@
 """A corpus of cuts along its transcripts; what cannot be aligned is skipped, listed and counted."""
 
+import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any, ClassVar
 
 from ssr_connector.aligners.base import Unalignable
 from ssr_connector.aligners.bundle import AlignerBundle, bundle_key, load_bundle
-from ssr_connector.aligners.record import FILE, join_alignments, write_alignments
+from ssr_connector.aligners.record import FILE, join_alignments, open_alignments, write_alignments
 from ssr_connector.data.audio import AudioError
-from ssr_connector.data.cut_shards import cut_shards
+from ssr_connector.data.cut_shards import cut_shards, refuse_others
 from ssr_connector.data.cuts import in_groups, read_manifests, speech_texts
 from ssr_connector.encoders.source import FrameSource, frame_source
 from ssr_connector.encoders.store import FrameStore
@@ -50,6 +51,7 @@ class AlignStage:
     def load(self) -> Work:
         """The aligner, its encoder and its LLM's tokenizer; frames instead of the encoder where there are some."""
         bundle = load_bundle(self.folder)
+        bundle.encoder.together_s = self.batch_s
         source, _, _ = frame_source([self.frames] if self.frames else [], bundle.heard, bundle.encoder)
         return partial(align_shard, bundle, source, self.batch_s)
 
@@ -70,7 +72,8 @@ def align_cuts(
     where nothing can be aligned.
     """
     cuts = read_manifests(manifests)
-    identity = ["alignments", bundle_key(aligner), batch_s, FrameStore(frames).digest() if frames else None]
+    refuse_others(aligned_before(out), cuts, out)
+    identity = ["alignments", bundle_key(aligner), FrameStore(frames).digest() if frames else None]
     shards = cut_shards(cuts, shard_s, identity, with_text=True)
     stage = AlignStage(aligner, batch_s, frames)
     folders = run_shards(stage, shards, out / SHARDS, engine or LocalEngine(), report)
@@ -83,6 +86,13 @@ def align_cuts(
     write_rejected(out / "rejected.tsv", rejected)
     aligned, tokens, shared = (sum(part[name] for part in parts) for name in ("aligned", "tokens", "shared"))
     return Aligned(aligned, tokens, shared, rejected)
+
+
+def aligned_before(out: Path) -> Collection[str]:
+    """Ids of what a folder holds alignments of; none where it holds none, or damaged ones."""
+    with contextlib.suppress(UserError):
+        return {key for key, _ in open_alignments(out / FILE)[1]}
+    return ()
 
 
 def finish(out: Path) -> None:

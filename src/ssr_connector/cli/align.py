@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ssr_connector.engine import Engine
     from ssr_connector.types import Waveform
 
-MAX_DURATION_S = 24 * 3600.0  # of one recording: training wants short ones, alignment does not mind
 OF_FRAMES = ("engine", "address", "frames", "batch_s", "shard_s")  # options of trained aligners on a corpus
 OF_CORPUS = (*OF_FRAMES, "jobs")
 
@@ -22,10 +21,10 @@ HELP = "find where every word and token lies in recordings"
 
 EPILOG = """\
 SOURCE is one recording, a transcript table or the folder of a corpus (as `ssr prepare` takes them), or cuts that
-`ssr prepare` made.
+`ssr prepare` made; recordings of up to two hours each.
 
 ALIGNER is one of
-  pocketsphinx   English, nothing to train (the default; pip install 'ssr-connector[align]')
+  pocketsphinx   English, nothing to train (the default; pip install -e '.[align]')
   a folder       a trained aligner, or a whole model; a recording without --text is aligned to what it hears
   imported:PATH  times made elsewhere: CTM, TextGrids (a file, or a folder of them named by utterance), words.jsonl
                  of this command, or lhotse cuts
@@ -44,7 +43,7 @@ examples
   ssr align talk.wav --text "What was said." --plot talk.png
   ssr align my/table.tsv --out aligned --format textgrid,ctm --jobs 4
   ssr align data/mine/train.jsonl.gz data/mine/dev.jsonl.gz --aligner runs/mine/aligner/aligner --out runs/mine/align
-  ssr align data/mls/part-07.jsonl.gz --aligner my/aligner --out al/07 --engine ray --address auto  (docs/clusters.md)
+  ssr align data/mls/part-07.jsonl --aligner my/aligner --out al/07 --engine ray --address auto  (docs/clusters.md)
   ssr align data/mine/cuts.jsonl.gz --aligner imported:mfa/ --encoder facebook/hubert-base-ls960 --llm my/llama --out al
 """
 
@@ -61,7 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", metavar="FILE", type=Path, help="draw the recording, or the corpus' first utterance")
     parser.add_argument("--frames", metavar="DIR", type=Path, help="frames of `ssr encode`, instead of encoding again")
     parser.add_argument(
-        "--batch-s", metavar="S", type=float, default=120.0, help="seconds of audio at once (default: 120)"
+        "--batch-s",
+        metavar="S",
+        type=float,
+        default=120.0,
+        help="seconds of audio, with padding, that go through the encoder at once (default: 120)",
     )
     parser.add_argument("--encoder", metavar="NAME", help="with --llm: also frames and tokens from word times")
     parser.add_argument("--llm", metavar="NAME", help="whose tokens those are")
@@ -152,6 +155,7 @@ def is_cuts(source: Path) -> bool:
 
 def manifests(sources: Sequence[Path], out: Path, engine: "Engine", console: Any) -> list[Path]:
     """Cut manifests of the sources; a table or corpus is prepared under `out` first."""
+    from ssr_connector.data.audio import MAX_READ_S
     from ssr_connector.data.preparation import prepare
 
     found = []
@@ -160,7 +164,7 @@ def manifests(sources: Sequence[Path], out: Path, engine: "Engine", console: Any
             found.append(source)
             continue
         folder = out / "prepared" / str(number)
-        summary = prepare(source, folder, max_duration_s=MAX_DURATION_S, engine=engine, console=console)
+        summary = prepare(source, folder, max_duration_s=MAX_READ_S, engine=engine, console=console)
         n = sum(summary.rejected.values())
         console.print(f"{source}: {summary.cuts} utterances, {summary.hours:.2f} h, {n} rejected", soft_wrap=True)
         if n:

@@ -42,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unpadded", action="store_true", help="Whisper: no silence behind short recordings")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the frames")
     parser.add_argument(
-        "--batch-s", metavar="S", type=float, default=120.0, help="seconds of audio at once (default: 120)"
+        "--batch-s",
+        metavar="S",
+        type=float,
+        default=120.0,
+        help="seconds of audio, with padding, that go through the encoder at once (default: 120)",
     )
     add_engine_arguments(parser)
     add_duration_argument(parser)

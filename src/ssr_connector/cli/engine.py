@@ -22,7 +22,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser, jobs: str = "1") -> No
         "--jobs",
         metavar="N",
         type=int,
-        help=f"processes or actors at once (default: {jobs}; of Ray: every core, or GPU)",
+        help=f"processes or actors at once, of which each has a shard (default: {jobs}; of Ray: every core, or GPU)",
     )
 
 

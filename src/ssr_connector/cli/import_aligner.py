@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recogniser", metavar="DIR", type=Path, help="CTC aligner that hears words without transcripts"
     )
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the aligner")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="new folder for the aligner")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.aligners.unity2 import read_recogniser
     from ssr_connector.config import EncoderSection
     from ssr_connector.encoders import PretrainedEncoder
+    from ssr_connector.files import refuse_filled
 
+    refuse_filled(args.out)
     heard = EncoderSection(args.encoder, args.encoder_layer)
     recogniser = read_recogniser(args.recogniser, heard) if args.recogniser else None
     width = PretrainedEncoder.from_pretrained(args.encoder, args.encoder_layer).width

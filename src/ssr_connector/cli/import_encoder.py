@@ -23,14 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.add_argument("checkpoint", metavar="FILE", type=Path, help="fairseq checkpoint, as torch.save wrote it")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the encoder")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="new folder for the encoder")
 
 
 def run(args: argparse.Namespace) -> int:
     """Convert, load what was written, and say what it is and what was left out."""
     from ssr_connector.encoders import PretrainedEncoder
     from ssr_connector.encoders.fairseq import read_fairseq
+    from ssr_connector.files import refuse_filled
 
+    refuse_filled(args.out)
     found = read_fairseq(args.checkpoint)
     found.save(args.out)
     clock = PretrainedEncoder.from_pretrained(str(args.out)).clock

@@ -15,7 +15,7 @@ from lhotse.utils import compute_num_samples, perturb_num_samples
 
 from ssr_connector.config import AugmentSection
 from ssr_connector.data.audio import AudioError, inspect_audio, load_audio
-from ssr_connector.data.noise import Samples, mix, speech_shaped_noise
+from ssr_connector.data.noise import Samples, active_power, mix, speech_shaped_noise
 from ssr_connector.data.reverb import random_room, reverberate
 from ssr_connector.data.table import audio_of_table, is_table
 from ssr_connector.errors import UserError
@@ -79,7 +79,7 @@ class Augmentation:
             noise = speech_shaped_noise(len(samples), rate, rng)
         else:
             noise = self.noises[rng.integers(len(self.noises))].part(len(samples), rate, rng.random())
-        return mix(samples, noise, snr_db, rate) if samples.any() and noise.any() else samples
+        return mix(samples, noise, snr_db, rate) if active_power(samples, rate) and noise.any() else samples
 
 
 def check(section: AugmentSection) -> None:

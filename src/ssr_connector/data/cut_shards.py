@@ -1,11 +1,12 @@
 """Shards of cuts, named after all that their results follow from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ssr_connector.data.shar import KIND, tar_of
 from ssr_connector.engine.shard import Shard, key_of, slices, state_of
+from ssr_connector.errors import UserError
 
 
 def cut_shards(cuts: Sequence[Any], shard_s: float, identity: Sequence[Any], *, with_text: bool) -> list[Shard]:
@@ -22,6 +23,14 @@ def cut_shards(cuts: Sequence[Any], shard_s: float, identity: Sequence[Any], *, 
         )
         for part in slices(durations, shard_s)
     ]
+
+
+def refuse_others(there: Collection[str], cuts: Sequence[Any], out: Path) -> None:
+    """Raises UserError where results are there, and all of other cuts: they would be lost."""
+    if there and not any(cut.id in there for cut in cuts):
+        raise UserError(
+            f"{out} holds results of other cuts ({next(iter(there))}): give all manifests at once, or another --out"
+        )
 
 
 def content(cut: Any, *, with_text: bool) -> list[Any]:

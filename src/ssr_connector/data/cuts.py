@@ -3,6 +3,7 @@
 import gzip
 import json
 import operator
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,7 +91,7 @@ def read_cuts(path: str | Path) -> CutSet:
         first = json.loads(line) if line.strip() else None
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: make it with `ssr prepare`") from None
-    except (OSError, EOFError, ValueError):  # ValueError: neither UTF-8 nor JSON
+    except (OSError, EOFError, ValueError, zlib.error):  # ValueError: neither UTF-8 nor JSON
         raise UserError(f"{path} is not (gzipped) JSON lines: make it again with `ssr prepare`") from None
     if first is None:
         raise UserError(f"{path} holds no cuts: make it again with `ssr prepare`")
@@ -114,10 +115,11 @@ def read_manifests(paths: Iterable[str | Path]) -> list[Any]:
 
 def read_corpora(paths: Iterable[str | Path]) -> OnDisk[Any]:
     """The cuts of several corpora by id, one after the other. Raises UserError where an id comes twice, and where."""
-    return OnDisk(_with_ids(paths))
+    return OnDisk(with_ids(paths))
 
 
-def _with_ids(paths: Iterable[str | Path]) -> Iterator[tuple[str, Any]]:
+def with_ids(paths: Iterable[str | Path]) -> Iterator[tuple[str, Any]]:
+    """The same, one after another as they are read."""
     seen: dict[str, str | Path] = {}
     for path in paths:
         for cut in read_cuts(path):

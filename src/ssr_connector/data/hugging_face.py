@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def read_hugging_face(source: Path, *, folder: Path, subset: str | None = None) 
     Raises UserError where pyarrow is missing, where the dataset cannot be read, has no audio or no transcripts, and
     where ``folder`` cannot be written.
     """
+    named: set[str] = set()
     if (source / SUBSETS).is_file():
         names = _list(source / SUBSETS, "splits")
         if not all(isinstance(name, str) and re.fullmatch(r"[\w][\w.-]*", name) for name in names):
@@ -47,15 +49,15 @@ def read_hugging_face(source: Path, *, folder: Path, subset: str | None = None) 
         if subset is not None:
             check_subset(source, subset, names)
         for name in names if subset is None else [subset]:
-            yield from _read_dataset(source / name, name, _arrow(source / name), folder)
+            yield from _read_dataset(source / name, name, _arrow(source / name), folder, named)
         return
     parquet = {} if (source / STATE).is_file() else _parquet(source)
     if subset is not None:
         check_subset(source, subset, parquet)
     if not parquet:
-        yield from _read_dataset(source, source.absolute().name, _arrow(source), folder)
+        yield from _read_dataset(source, source.absolute().name, _arrow(source), folder, named)
     for name in sorted(parquet) if subset is None else [subset]:
-        yield from _read_dataset(source, name, parquet[name], folder)
+        yield from _read_dataset(source, name, parquet[name], folder, named)
 
 
 def dataset_files(source: Path) -> list[Path]:
@@ -82,7 +84,10 @@ def _parquet(source: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _read_dataset(source: Path, name: str, files: list[Path], folder: Path) -> Iterator[Entry | Rejected]:
+def _read_dataset(
+    source: Path, name: str, files: list[Path], folder: Path, named: set[str]
+) -> Iterator[Entry | Rejected]:
+    """The rows of one subset; `named` are the ids there are, and become those of these rows, too."""
     number = 0
     for path in files:
         for columns, row in _rows(source, path):
@@ -90,8 +95,12 @@ def _read_dataset(source: Path, name: str, files: list[Path], folder: Path) -> I
             id_ = f"{name}-{number:08}"
             if row is None:
                 yield Rejected(id_, "", "malformed row", f"row {number} of {source} is not what its columns say")
-            else:
-                yield _entry(source, id_, row, columns, folder)
+                continue
+            entry = _entry(source, id_, row, columns, folder)
+            if entry.id in named:  # as FLEURS's, which number sentences that several speakers read
+                entry = replace(entry, id=f"{entry.id}-{id_}")
+            named.add(entry.id)
+            yield entry
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -111,7 +120,24 @@ def _list(path: Path, key: str) -> list[Any]:
     return found
 
 
-def _rows(source: Path, path: Path) -> Iterator[tuple[dict[str, str], dict[str, Any] | None]]:
+@dataclass(frozen=True)
+class Columns:
+    """Which column is what, and the names of the classes that a column's numbers stand for."""
+
+    names: Mapping[str, str]
+    classes: Mapping[str, list[str]]
+
+    def text(self, row: Mapping[str, Any], what: str) -> str | None:
+        """What a row says of the recording; None where it says nothing."""
+        column = self.names.get(what, "")
+        value = row.get(column)
+        classes = self.classes.get(column, [])
+        if isinstance(value, int) and 0 <= value < len(classes):
+            value = classes[value]
+        return None if value is None or str(value).strip() == "" else str(value)
+
+
+def _rows(source: Path, path: Path) -> Iterator[tuple[Columns, dict[str, Any] | None]]:
     """Which column is what, and a row, for every row of a file; None for a row that cannot be decoded."""
     with opened_arrow(path) as (schema, batches):
         columns = _columns(source, schema)
@@ -148,14 +174,15 @@ def opened_arrow(path: Path) -> Iterator[tuple[Any, Iterator[Any]]]:
         raise UserError(f"{path} cannot be read ({reason}): save the dataset again with `save_to_disk`") from None
 
 
-def _columns(source: Path, schema: Any) -> dict[str, str]:
+def _columns(source: Path, schema: Any) -> Columns:
     """Which column is what; raises UserError where there is no audio, or more than one, or no transcript."""
     try:
         info = json.loads((schema.metadata or {})[b"huggingface"])["info"]
     except (KeyError, TypeError, ValueError):
         info = _json(source / FEATURES) if is_there(source / FEATURES) else {}
     features = info.get("features") if isinstance(info, dict) else None
-    kinds = {name: kind.get("_type") for name, kind in dict(features or {}).items() if isinstance(kind, dict)}
+    told = {name: kind for name, kind in dict(features or {}).items() if isinstance(kind, dict)}
+    kinds = {name: kind.get("_type") for name, kind in told.items()}
     # Where nothing says what a column is, a pair of bytes and a path is audio: images are such pairs, too.
     pairs = [field.name for field in schema if str(field.type) == PAIR]
     audio = [name for name in schema.names if kinds.get(name) == "Audio"] if kinds else pairs
@@ -168,15 +195,14 @@ def _columns(source: Path, schema: Any) -> dict[str, str]:
             columns[what] = found
     if "text" not in columns:
         raise UserError(f"{source} has no transcripts, only {', '.join(schema.names)}: name their column {TEXT[0]!r}")
-    return columns
+    classes = {name: kind.get("names") for name, kind in told.items() if kinds[name] == "ClassLabel"}
+    return Columns(columns, {name: list(map(str, of)) for name, of in classes.items() if isinstance(of, list)})
 
 
-def _entry(
-    source: Path, name: str, row: Mapping[str, Any], columns: Mapping[str, str], folder: Path
-) -> Entry | Rejected:
-    audio, text = row[columns["audio"]], row[columns["text"]]
+def _entry(source: Path, name: str, row: Mapping[str, Any], columns: Columns, folder: Path) -> Entry | Rejected:
+    audio, text = row[columns.names["audio"]], row[columns.names["text"]]
     data, path = (audio.get(name) for name in ("bytes", "path")) if isinstance(audio, dict) else (None, None)
-    id_, speaker, language = (_text(row.get(columns.get(what, ""))) for what in ("id", "speaker", "language"))
+    id_, speaker, language = (columns.text(row, what) for what in ("id", "speaker", "language"))
     where = str(path or name)
     if not isinstance(text, str):
         return Rejected(id_ or name, where, "empty transcript", f"row {name} has no text")
@@ -186,10 +212,6 @@ def _entry(
         return Entry(id_ or name, _write(data, folder / f"{name}{_suffix(data, path)}"), text, speaker, language)
     beside = source / str(path)  # a relative path may also start where the dataset was made, so perhaps here
     return Entry(id_ or name, beside if is_there(beside) else Path(str(path)), text, speaker, language)
-
-
-def _text(value: object) -> str | None:
-    return None if value is None or str(value).strip() == "" else str(value)
 
 
 def _suffix(data: bytes, path: str | None) -> str:
@@ -202,7 +224,7 @@ def _write(data: bytes, path: Path) -> Path:
     """The file with these bytes, written unless it is there already."""
     if not (path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data):
         try:
-            with replace_file(path) as new:
+            with replace_file(path, wait=False) as new:
                 new.write_bytes(data)
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error.strerror}): make room for the recordings") from None

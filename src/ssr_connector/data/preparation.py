@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,8 @@ def prepare(
     if dev is not None:
         check_dev(dev)
     ctm = None if words is None else read_ctm(Path(words))
-    entries, rejected = screen(CORPORA[corpus].items(source, subset, out / "audio"))
+    with console.status(f"reading {source}") if console else nullcontext():  # how much there is, nobody knows yet
+        entries, rejected = screen(CORPORA[corpus].items(source, subset, out / "audio"))
     if not entries and not rejected:
         raise UserError(f"{source} holds no utterance: give a corpus, or a subset, that has some")
     recordings = [entry.audio for entry in entries]

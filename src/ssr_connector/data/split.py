@@ -6,6 +6,9 @@ from typing import Any
 
 from ssr_connector.errors import UserError
 
+NAMED, UNNAMED = 0, 1
+Speaker = tuple[int, str]  # whether named, and the name, or that of the recording
+
 
 def check_dev(dev: float) -> None:
     """Raises UserError where ``dev`` is neither a number of cuts nor a share."""
@@ -16,14 +19,13 @@ def check_dev(dev: float) -> None:
 def choose_dev(cuts: Sequence[Any], dev: float, seed: int) -> frozenset[str]:
     """The ids of about ``dev`` cuts (1 or more), or of about that share of all (below 1).
 
-    Whole speakers are taken where there are several and every cut names its own (those of one recording, as the two
-    sides of a telephone call, together), else whole recordings: in random order, each that still fits, and at least
-    the smallest. Raises UserError where nothing would be left on one side.
+    Whole speakers are taken where several are named (those of one recording, as the two sides of a telephone call,
+    together, and whoever is not named in it), else whole recordings: in random order, each that still fits, and at
+    least the smallest. Raises UserError where nothing would be left on one side.
     """
     check_dev(dev)
     wanted = int(dev) if dev >= 1 else max(1, round(dev * len(cuts)))
-    speakers = {cut.supervisions[0].speaker for cut in cuts}
-    by_speaker = len(speakers) > 1 and None not in speakers
+    by_speaker = len({cut.supervisions[0].speaker for cut in cuts} - {None}) > 1
     groups = _by_speaker(cuts) if by_speaker else _by_recording(cuts)
     if len(groups) < 2 or wanted >= len(cuts):
         kind = "speakers, or groups of speakers in one recording" if by_speaker else "recordings"
@@ -39,29 +41,34 @@ def choose_dev(cuts: Sequence[Any], dev: float, seed: int) -> frozenset[str]:
     return frozenset(chosen)
 
 
-def _by_recording(cuts: Sequence[Any]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
+def _by_recording(cuts: Sequence[Any]) -> dict[Speaker, list[str]]:
+    groups: dict[Speaker, list[str]] = {}
     for cut in cuts:
-        groups.setdefault(cut.recording.id, []).append(cut.id)
+        groups.setdefault((UNNAMED, cut.recording.id), []).append(cut.id)
     return groups
 
 
-def _by_speaker(cuts: Sequence[Any]) -> dict[str, list[str]]:
-    """Ids by speaker; of speakers who share a recording, directly or through others, by the first in the alphabet."""
-    leaders: dict[str, str] = {}
+def _by_speaker(cuts: Sequence[Any]) -> dict[Speaker, list[str]]:
+    """Ids by speaker; of speakers who share a recording, directly or through others, by the first of them."""
+    leaders: dict[Speaker, Speaker] = {}
 
-    def leader(speaker: str) -> str:
+    def leader(speaker: Speaker) -> Speaker:
         while (above := leaders.setdefault(speaker, speaker)) != speaker:
             leaders[speaker] = leaders[above]  # halves the way for whoever asks next
             speaker = above
         return speaker
 
-    first_heard: dict[str, str] = {}
+    first_heard: dict[str, Speaker] = {}
     for cut in cuts:
-        speaker = cut.supervisions[0].speaker
+        speaker = _speaker(cut)
         one, other = sorted((leader(speaker), leader(first_heard.setdefault(cut.recording.id, speaker))))
         leaders[other] = one
-    groups: dict[str, list[str]] = {}
+    groups: dict[Speaker, list[str]] = {}
     for cut in cuts:
-        groups.setdefault(leader(cut.supervisions[0].speaker), []).append(cut.id)
+        groups.setdefault(leader(_speaker(cut)), []).append(cut.id)
     return groups
+
+
+def _speaker(cut: Any) -> Speaker:
+    name = cut.supervisions[0].speaker
+    return (UNNAMED, cut.recording.id) if name is None else (NAMED, name)

@@ -131,7 +131,8 @@ def _json_rows(source: Path) -> Iterator[tuple[int, Row | Rejected]]:
 
 def _entry(source: Path, number: int, row: Row) -> Entry | Rejected:
     audio, text = row.get("audio"), row.get("text")
-    id_ = str(_optional(row, "id") or "")
+    named = _optional(row, "id")
+    id_ = "" if named is None else str(named)  # 0 is a name, too
     name = id_ or f"line {number}"
     if not isinstance(audio, str) or not audio.strip() or "\0" in audio:
         return Rejected(name, "", "no audio path", f"line {number} has no path in its column 'audio'")

@@ -1,7 +1,7 @@
 """Speech text: the one written form of an utterance that is both CTC target and source of the LLM's tokens.
 
-Source: METHOD.md §3, "Speech text". A verbaliser for digits and symbols is not part of it: they must be written out
-as spoken in the transcript.
+Source: docs/method.md §3, "Speech text". A verbaliser for digits and symbols is not part of it: they must be
+written out as spoken in the transcript.
 """
 
 import unicodedata

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,14 +10,22 @@ from typing import Any, ClassVar
 
 from ssr_connector.config import EncoderSection
 from ssr_connector.data.audio import AudioError
-from ssr_connector.data.cut_shards import cut_shards
+from ssr_connector.data.cut_shards import cut_shards, refuse_others
 from ssr_connector.data.cuts import cut_audio, in_groups, read_manifests
 from ssr_connector.devices import best_device
 from ssr_connector.encoders.drift import padding_drift
 from ssr_connector.encoders.front_end import FrontEnd
 from ssr_connector.encoders.layer_mix import Layers, n_mixed
 from ssr_connector.encoders.pretrained import PretrainedEncoder, read_front_end
-from ssr_connector.encoders.store import BYTES, SHARDS, encoder_key, join_shards, unstorable, write_frames
+from ssr_connector.encoders.store import (
+    BYTES,
+    SHARDS,
+    FrameStore,
+    encoder_key,
+    join_shards,
+    unstorable,
+    write_frames,
+)
 from ssr_connector.engine import Engine, LocalEngine, Tick, Work
 from ssr_connector.engine.run import discard, keep_only, run_shards
 from ssr_connector.engine.shard import SHARD_S
@@ -45,6 +53,7 @@ class EncodeStage:
         """The encoder."""
         name, layer, padded = self.encoder.name, self.encoder.layer, self.encoder.padded
         encoder = PretrainedEncoder.from_pretrained(name, layer, padded).to(best_device())
+        encoder.together_s = self.batch_s
         return partial(encode_shard, encoder, encoder_key(self.encoder), self.batch_s)
 
 
@@ -69,7 +78,8 @@ def encode_cuts(
     note(disk_needed(cuts, front_end, config.hidden_size, encoder.layer))
     if not encoder.padded and (some := some_recordings(cuts, front_end)):
         note(str(padding_drift(some, encoder.name, encoder.layer)))
-    shards = cut_shards(cuts, shard_s, ["frames", encoder_key(encoder), batch_s], with_text=False)
+    refuse_others(encoded_before(out), cuts, out)
+    shards = cut_shards(cuts, shard_s, ["frames", encoder_key(encoder)], with_text=False)
     stage = EncodeStage(encoder, batch_s)
     folders = run_shards(stage, shards, out / SHARDS, engine or LocalEngine(), report)
     rejected = [(key, reason) for folder in folders for key, reason in json.loads((folder / REASONS).read_text())]
@@ -80,6 +90,13 @@ def encode_cuts(
     write_rejected(out / REJECTED, rejected)
     keep_only(shards, out / SHARDS)
     return n, rejected
+
+
+def encoded_before(out: Path) -> Collection[str]:
+    """Ids of what a folder holds frames of; none where it holds none, or damaged ones."""
+    with contextlib.suppress(UserError):
+        return FrameStore(out).ids
+    return ()
 
 
 def disk_needed(cuts: Sequence[Any], front_end: FrontEnd, width: int, layer: Layers) -> str:

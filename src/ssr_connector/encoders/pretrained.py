@@ -1,13 +1,12 @@
-"""Any speech encoder of transformers, one or several hidden layers of it, frozen (METHOD §2)."""
+"""Any speech encoder of transformers, one or several hidden layers of it, frozen (docs/method.md §2)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ssr_connector.base_models import unloadable
+from ssr_connector.base_models import LOADING_ERRORS, unloadable
 from ssr_connector.encoders.front_end import (
     FRONT_ENDS,
     UNPADDED,
@@ -26,9 +25,8 @@ from ssr_connector.types import Frames, Waveform
 from ssr_connector.units import FrameClock, seconds_to_samples
 
 WINDOW_S = 60.0  # attention takes memory with the square of it; utterances of corpora are shorter
-TOGETHER_S = 120.0  # in one forward pass, padding included
+TOGETHER_S = 120.0
 MARGIN_S = 4.0  # of context at both sides of what is kept
-LOADING_ERRORS = (OSError, ValueError, RuntimeError, SafetensorError)
 
 
 class PretrainedEncoder(nn.Module):
@@ -36,7 +34,8 @@ class PretrainedEncoder(nn.Module):
 
     `layer` counts transformers' hidden states: 0 is the input of the first layer, 1 its output; None is the last
     hidden state, after the model's final norm. Several lie side by side in every frame, in the order given, to be mixed
-    by what hears them (`LayerMix`). A recording's features do not depend on what it is batched with.
+    by what hears them (`LayerMix`). A recording's features do not depend on what it is batched with. At most
+    `together_s` seconds, padding included, go through it at once; it may be set.
     """
 
     def __init__(self, backbone: nn.Module, front_end: FrontEnd, layer: Layers = None) -> None:
@@ -44,6 +43,7 @@ class PretrainedEncoder(nn.Module):
         self.backbone = backbone.eval().requires_grad_(False)
         self.front_end = front_end
         self.layer = layer
+        self.together_s = TOGETHER_S
         cut_to_layers(backbone, layer)
         config: Any = backbone.config
         self.width: int = config.hidden_size * n_mixed(layer)
@@ -117,7 +117,7 @@ class PretrainedEncoder(nn.Module):
 
     def _encode(self, pieces: list[Samples]) -> list[Tensor]:
         """Frames of each piece; pieces of like length go together, so that little of a batch is padding."""
-        together = seconds_to_samples(TOGETHER_S, self.clock.sampling_rate_hz)
+        together = seconds_to_samples(self.together_s, self.clock.sampling_rate_hz)
         order = sorted(range(len(pieces)), key=lambda k: -len(pieces[k]))
         rows: list[Tensor] = [torch.empty(0)] * len(pieces)
         while order:

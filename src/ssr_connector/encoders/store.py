@@ -4,7 +4,7 @@ One flat float16 file and an index of which frames are whose; or, of a corpus, m
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,6 +58,11 @@ class FrameStore:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    @property
+    def ids(self) -> Collection[str]:
+        """Whose frames there are."""
+        return self._places.keys()
 
     @property
     def _names(self) -> str:

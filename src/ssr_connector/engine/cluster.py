@@ -115,7 +115,7 @@ def _ray() -> Any:
         import ray
         import ray.data
     except ImportError:
-        raise UserError("--engine ray needs Ray: pip install 'ssr-connector[ray]'") from None
+        raise UserError("--engine ray needs Ray: pip install -e '.[ray]'") from None
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
 
