@@ -297,6 +297,16 @@ def test_loss_of_a_batch_without_a_single_character_is_finite():
     assert bool(loss.isfinite())
 
 
+def test_scores_without_a_number_leave_the_prior_as_it_was():
+    aligner = CharCTC(dataclasses.replace(SMALL, label_prior=0.3), 12).train()
+    frames = Frames(torch.randn(1, 9, 12), torch.tensor([9]), CLOCK)
+    aligner.loss(frames, ["good"], tokenize)
+    before = aligner.log_prior.clone()
+    assert bool(before.any())
+    aligner.loss(Frames(frames.values * torch.nan, frames.lengths, CLOCK), ["good"], tokenize)
+    assert torch.equal(aligner.log_prior, before)
+
+
 def test_spelling_leaves_out_what_the_alphabet_lacks():
     aligner = CharCTC(SMALL, 12)
     labels, spans = aligner.spell("aX b", tokenize)

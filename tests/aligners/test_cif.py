@@ -117,6 +117,12 @@ def test_a_delay_is_taken_off_and_every_token_keeps_a_frame(trained, unheard_toy
     assert shifted.align(unheard_toy.frames, unheard_toy.texts, tokenize)[0].ends == (1, 2, 3)
 
 
+def test_a_hypothesis_of_more_tokens_than_frames_shares_them(trained):
+    ids, spans = (7, 8, 9), ((0, 2), (2, 4), (4, 6))
+    found = trained._place("a b c.", ids, spans, (1, 2, 2), (-0.1, -0.2, -0.3), 2)
+    assert (found.token_ids, found.n_frames, found.ends[-1]) == (ids, 2, 2)
+
+
 def test_a_checkpoint_holds_all_of_it(trained, toy, tokenize):
     again = build_aligner(json.loads(json.dumps(trained.to_dict())), 12)
     again.load_state_dict(trained.state_dict())

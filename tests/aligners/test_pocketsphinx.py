@@ -83,5 +83,5 @@ def test_hostile_words_keep_their_place(aligner, text, speech):
 
 def test_a_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
-    with pytest.raises(UserError, match=r"ssr-connector\[align\]"):
+    with pytest.raises(UserError, match=r"-e .\.\[align\]"):
         PocketSphinxAligner()

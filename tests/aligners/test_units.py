@@ -55,3 +55,11 @@ def test_planted_clusters_are_found_and_padding_is_not_one_of_them():
     found = [fit_centroids(iter([batch]), 3, 0) for _ in range(2)]
     assert torch.equal(*found)
     assert torch.cdist(planted, found[0]).min(1).values.max() < 0.2
+
+
+def test_autocast_changes_no_unit():
+    generator = torch.Generator().manual_seed(0)
+    frames, centroids = (20 + torch.randn(n, 64, generator=generator) for n in (500, 200))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = nearest_unit(frames, centroids)
+    assert torch.equal(found, nearest_unit(frames, centroids))

@@ -39,8 +39,9 @@ def test_sums_over_many_frames_lose_no_difference(monkeypatch):
 def test_what_has_no_room_on_a_device_is_said(caplog):
     assert has_room(16, 3000, 1001)
     assert not caplog.records
+    assert not has_room(16, 3000, 1001, most=2**20)
     assert not has_room(1, 180_000, 86_001)
-    assert "on the processor: on the GPU it would take 14 GiB" in caplog.text
+    assert "on the processor: on the GPU it would take 14.4 GiB" in caplog.text
 
 
 def test_where_triton_does_not_run_the_processor_is_taken(monkeypatch, caplog):

@@ -87,6 +87,13 @@ def test_a_damaged_base_model_is_named(world, base):
     assert "\n" not in str(caught.value)
 
 
+def test_an_llm_that_is_cut_off_is_named(world):
+    weights = world / "base" / "llm" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"cannot load an LLM from .*base/llm"):
+        load(world / "run" / "model")
+
+
 def test_a_base_model_of_another_width_is_refused(world):
     config = LlamaConfig.from_pretrained(world / "base" / "llm")
     config.hidden_size, config.head_dim = 64, 16
@@ -172,6 +179,13 @@ def test_what_a_newer_version_wrote_is_refused_by_name(world, part, newer, told)
     file.write_text(json.dumps(values | {part: values[part] | newer}))
     message = rf"model/config\.json has {part}\.{told}, which .* does not know: a newer one wrote it"
     with pytest.raises(UserError, match=message):
+        load(file.parent)
+
+
+def test_additions_of_a_newer_version_are_refused_by_name(world):
+    file = world / "run" / "model" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"adapter": {"type": "telepathy", "rank": 2}}))
+    with pytest.raises(UserError, match=r"has adapter\.type 'telepathy', which .* does not know"):
         load(file.parent)
 
 

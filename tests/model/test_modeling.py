@@ -6,6 +6,7 @@ import torch
 from ssr_connector.base_models import load_llm
 from ssr_connector.config import ConnectorConfig
 from ssr_connector.connectors import CONNECTORS
+from ssr_connector.errors import UserError
 from ssr_connector.model import SSRConfig, SSRForConditionalGeneration
 from ssr_connector.model.checkpoint import build
 from ssr_connector.model.processing import SPEECH, SPEECH_ID
@@ -189,7 +190,7 @@ def test_what_is_heard_follows_the_transcript_where_there_is_one(model, recordin
     (forced,) = model.listen(recordings[1:2], ["Tom wanted tea."])
     assert forced.alignment.text == "Tom wanted tea."
     assert list(forced.alignment.token_ids) == model.tokenize("Tom wanted tea.")[0]
-    with pytest.raises(ValueError, match=r"recording 0: .*do not fit"):
+    with pytest.raises(UserError, match=r"recording 0 cannot be aligned: .*do not fit"):
         model.listen(recordings[2:], ["The king sleeps, and the dog barks at the moon."])
 
 
@@ -198,3 +199,21 @@ def test_another_precision_of_the_llm_works(tiny_model, recordings):
     out = model(torch.tensor([[1, SPEECH_ID, 33]]), recordings=recordings[:1])
     assert out.logits.dtype == torch.bfloat16
     assert out.logits.isfinite().all()
+
+
+def test_what_was_heard_once_need_not_be_heard_again(model, processor, recordings, monkeypatch):
+    inputs = processor(text="<|speech|> The answer is:", audio=recordings[:1])
+    expected = model.generate(**inputs, max_new_tokens=3, do_sample=False)
+    heard = model.listen(recordings[:1])
+    monkeypatch.setattr(model, "listen", None)
+    found = model.generate(**{**inputs, "recordings": heard}, max_new_tokens=3, do_sample=False)
+    assert torch.equal(found, expected)
+
+
+def test_an_answer_beyond_the_llms_positions_is_refused(model, processor, recordings, monkeypatch):
+    inputs = processor(text="<|speech|> The answer is:", audio=recordings[:1])
+    n = model._heard(recordings[:1])[0].vectors.shape[0] + inputs["input_ids"].shape[1] - 1
+    monkeypatch.setattr(model.llm.config, "max_position_embeddings", n + 2)
+    assert model.generate(**inputs, max_new_tokens=3, do_sample=False).shape[1] <= 3
+    with pytest.raises(UserError, match=rf"take up to {n + 3} positions, and the LLM was made for {n + 2}"):
+        model.generate(**inputs, max_new_tokens=4, do_sample=False)

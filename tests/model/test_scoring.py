@@ -4,11 +4,12 @@ import math
 import pytest
 import torch
 import transformers
+from transformers.cache_utils import DynamicCache, DynamicLayer, LinearAttentionAndFullAttentionLayer
 
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration
 from ssr_connector.model.adapter import add_adapter
-from ssr_connector.model.scoring import Score
+from ssr_connector.model.scoring import Score, _repeatable
 
 PAIRS = [
     (["Tom wanted"], [" tea."]),
@@ -226,3 +227,11 @@ def test_an_answer_without_room_is_refused(model, monkeypatch):
     monkeypatch.setattr(model.llm.config, "max_position_embeddings", 4)
     with pytest.raises(UserError, match="too long for the LLM, which takes 4"):
         model.loglikelihood([(["Tom"], [" Nobody knows the lamp in the old garden."])])
+
+
+def test_a_memory_that_is_recurrent_as_well_is_not_repeated():
+    plain, mixed = DynamicCache(), DynamicCache()
+    plain.layers.append(DynamicLayer())
+    mixed.layers.append(LinearAttentionAndFullAttentionLayer())  # a kind of DynamicLayer, as of Falcon-H1
+    assert _repeatable(plain)
+    assert not _repeatable(mixed)

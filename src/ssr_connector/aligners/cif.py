@@ -1,4 +1,4 @@
-"""CIF aligner: a weight for every frame; a token ends where the sum of weights passes a whole number (METHOD §3).
+"""CIF aligner: a weight for every frame; a token ends where their sum passes a whole number (docs/method.md §3).
 
 The weights learn from three sides: a token read off each integrated vector (cross-entropy, as in the recognisers that
 CIF comes from: Dong & Xu 2020), the number of tokens (quantity loss), and, where another aligner's boundaries are
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ssr_connector.aligners.base import Material, TrainableAligner, Unalignable, from_section
 from ssr_connector.aligners.head import FrameHead, HeadConfig
 from ssr_connector.aligners.labels import TokenLabels, tokens_of, written
+from ssr_connector.aligners.placement import divide_evenly
 from ssr_connector.base_models import Tokenize
 from ssr_connector.kernels import Fired, integrate_and_fire
 from ssr_connector.types import Alignment, Frames, Logged, Segments
@@ -124,7 +125,8 @@ class CIF(TrainableAligner):
                 out.append(Unalignable("no speech is heard"))
             else:
                 labels = [self.label_of.get(token) for token in found[0]]
-                scores = [float("nan") if k is None else float(log_probs[i, j, k]) for j, k in enumerate(labels)]
+                known = log_probs[i, list(range(len(labels))), [k or 0 for k in labels]].tolist()
+                scores = [float("nan") if k is None else score for k, score in zip(labels, known, strict=True)]
                 out.append(self._place(text, *found, fired.ends[i].tolist(), scores, n_frames))
         return out
 
@@ -152,7 +154,10 @@ class CIF(TrainableAligner):
     ) -> Alignment:
         """Ends in order, each token with a frame of its own, the constant delay taken off."""
         n = len(ids)
-        placed: list[int] = []
+        if n > n_frames:  # a hypothesis, written in other tokens than were fired
+            starts, placed = (list(x) for x in zip(*divide_evenly(0, n_frames, n), strict=True))
+            return Alignment(text, tuple(ids), tuple(starts), tuple(placed), tuple(spans), n_frames, tuple(scores))
+        placed = []
         for k in range(n):
             end = max(ends[k] - self.config.delay_frames, placed[-1] + 1 if placed else 1)
             placed.append(min(end, n_frames - (n - 1 - k)))

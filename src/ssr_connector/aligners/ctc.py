@@ -1,4 +1,4 @@
-"""CTC aligners: a head over encoder frames that spells an utterance in labels (METHOD §3).
+"""CTC aligners: a head over encoder frames that spells an utterance in labels (docs/method.md §3).
 
 With a transcript the head is forced along it; without one the best path is the hypothesis and the alignment at once.
 CTC says where a label peaks, not where its sound ends. The rule here: within a word the blanks between two labels
@@ -123,6 +123,8 @@ class CTCAligner(TrainableAligner):
     def _learn_prior(self, log_probs: Tensor) -> None:
         """Follow the mean of the labels' probabilities; zeros stand for a prior that was never seen."""
         mean = log_probs.exp().mean(0)
+        if not bool(mean.isfinite().all()):
+            return  # the step that these are of is not taken either
         if bool(self.log_prior.any()):
             mean = PRIOR_MOMENTUM * self.log_prior.exp() + (1 - PRIOR_MOMENTUM) * mean
         self.log_prior.copy_(mean.clamp(min=1e-8).log())

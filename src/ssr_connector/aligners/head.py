@@ -1,4 +1,4 @@
-"""The Transformer over encoder frames that CTC and CIF aligners share (METHOD §3)."""
+"""The Transformer over encoder frames that CTC and CIF aligners share (docs/method.md §3)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""From characters with frames to tokens with frames (METHOD §3, "Characters → tokens").
+"""From characters with frames to tokens with frames (docs/method.md §3, "Characters → tokens").
 
 The rules, in order:
 

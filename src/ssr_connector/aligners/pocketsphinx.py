@@ -41,7 +41,7 @@ class PocketSphinxAligner:
             from pocketsphinx import Decoder
         except ImportError as error:
             raise UserError(
-                "aligning without a trained aligner takes pocketsphinx: pip install 'ssr-connector[align]'"
+                "aligning without a trained aligner takes pocketsphinx: pip install -e '.[align]'"
             ) from error
         self._decoder_class = Decoder
         self._decoders: dict[float, Decoder] = {}

@@ -57,7 +57,8 @@ def read_unity2(path: Path, symbols: Sequence[str], centroids: Tensor) -> UnitY2
     single = [s for s in symbols if len(s) == 1]
     alphabet = "".join(PAUSE if s == WORD_MARK else s for s in single)
     layers = {
-        name: sorted({int(k.split(".")[1]) for k in state if k.startswith(name)}) for name in ("t_conv", "f_conv")
+        name: sorted({int(found[1]) for k in state if (found := re.match(rf"{name}\.(\d+)\.", k))})
+        for name in ("t_conv", "f_conv")
     }
     config = UnitY2Config(
         alphabet=alphabet,
@@ -74,7 +75,9 @@ def read_unity2(path: Path, symbols: Sequence[str], centroids: Tensor) -> UnitY2
     for name, ours in (("t_conv", "text_convolutions"), ("f_conv", "unit_convolutions")):
         for k, number in enumerate(layers[name]):
             for kind in ("weight", "bias"):
-                renamed[f"{ours}.layers.{k}.{kind}"] = state.pop(f"{name}.{number}.{kind}")
+                if (key := f"{name}.{number}.{kind}") not in state:
+                    raise UserError(f"{path} is a UnitY2 aligner of another layout: it has no {key}")
+                renamed[f"{ours}.layers.{k}.{kind}"] = state.pop(key)
     if state:
         raise UserError(f"{path} holds more than a UnitY2 aligner: {', '.join(sorted(state))}")
     aligner = UnitY2(config, centroids.shape[1])

@@ -54,6 +54,7 @@ def read_centroids(path: Path, encoder_width: int) -> Tensor:
 
 def nearest_unit(frames: Tensor, centroids: Tensor) -> Tensor:
     """Number of the centroid nearest to each frame [..., F] → [...] int64."""
-    # The frame's own square is the same for all centroids.
-    scores = frames.float() @ centroids.T - 0.5 * centroids.square().sum(1)
+    with torch.autocast(frames.device.type, enabled=False):  # in 16 bits many frames would have another nearest one
+        # The frame's own square is the same for all centroids.
+        scores = frames.float() @ centroids.T - 0.5 * centroids.square().sum(1)
     return scores.argmax(-1)

@@ -1,4 +1,4 @@
-"""UnitY2 aligner: acoustic units against characters, by distance (METHOD §3; Seamless Communication, 2023).
+"""UnitY2 aligner: acoustic units against characters, by distance (docs/method.md §3; Seamless Communication, 2023).
 
 Every frame becomes a unit; units and characters are embedded and convolved; how well a frame fits a character is minus
 the distance of the two, and monotonic alignment search gives every character its frames. Spaces stand for pauses: one

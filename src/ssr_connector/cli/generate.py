@@ -65,4 +65,8 @@ def run(args: argparse.Namespace) -> int:
         ranked = score(model, processor, args.audio, args.text)
         for ending, value in ranked:
             console.print(f"{value.mean:8.3f} per token  {value.total:9.2f} in all  {ending}", soft_wrap=True)
+        if lost := max(value.n_cut for _, value in ranked):
+            console.print(
+                f"the recording is too long for the LLM: its first {lost} tokens were left out", soft_wrap=True
+            )
     return 0

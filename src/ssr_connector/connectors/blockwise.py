@@ -1,4 +1,4 @@
-"""Block-wise causal attention, segment by segment (METHOD §2, block-wise variant).
+"""Block-wise causal attention, segment by segment (docs/method.md §2, block-wise variant).
 
 A frame sees its own segment so far and the last `slack` frames before it. No dense [T, T] mask is built: queries are
 gathered into one row per segment, keys and values into that row's window, and one batched attention runs over all rows

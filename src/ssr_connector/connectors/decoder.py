@@ -1,4 +1,4 @@
-"""A causal Transformer over frames whose layers are the LLM's own class and shape, newly initialised (METHOD §2)."""
+"""A causal Transformer over frames: layers of the LLM's own class and shape, newly initialised (docs/method.md §2)."""
 
 import copy
 from typing import Any
@@ -12,7 +12,7 @@ from ssr_connector.connectors.blockwise import BLOCKWISE, Windows, register_bloc
 from ssr_connector.types import Segments
 
 LEAST_POSITIONS = 2048  # without rotary scaling this limits nothing; an LLM of relative positions (BLOOM) names none
-OWN_CLASS = ("llama", "mistral", "qwen2", "qwen3")  # pre-norm RMSNorm, gated MLP, rotary: the layers of METHOD §2
+OWN_CLASS = ("llama", "mistral", "qwen2", "qwen3")  # pre-norm RMSNorm, gated MLP, rotary: the layers of the method
 
 
 def layers_like(llm_config: Any, n_layers: int) -> Any:

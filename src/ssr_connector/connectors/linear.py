@@ -1,4 +1,4 @@
-"""Every frame through one linear layer: no compression, the inefficiency that the paper sets out from (METHOD §6)."""
+"""Every frame through one linear layer: no compression, what the paper sets out from (docs/method.md §1)."""
 
 from typing import Any
 

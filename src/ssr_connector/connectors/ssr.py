@@ -1,4 +1,4 @@
-"""The SSR connector: a causal decoder over frames, read out at every token's last frame (METHOD §2)."""
+"""The SSR connector: a causal decoder over frames, read out at every token's last frame (docs/method.md §2)."""
 
 from typing import Any
 

@@ -26,7 +26,7 @@ def transcribe(model: SSRForConditionalGeneration, processor: SSRProcessor, audi
     (speech,) = model.listen([recording])
     limit = 2 * len(speech.alignment) + 8
     inputs = processor(text=SPEECH + model.config.transcribe_prompt, audio=recording)
-    out = model.generate(**inputs, max_new_tokens=limit, do_sample=False)
+    out = model.generate(**{**inputs, "recordings": [speech]}, max_new_tokens=limit, do_sample=False)
     return speech.alignment.text, processor.batch_decode(out)[0].strip()
 
 

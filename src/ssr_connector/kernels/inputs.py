@@ -17,7 +17,10 @@ def on_gpu(log_probs: Tensor, states: int) -> bool:
     The others go to the processor, whose kernels keep less, and that is logged.
     """
     items, frames, _ = log_probs.shape
-    return log_probs.is_cuda and has_room(items, frames, states) and runs_on(log_probs.device)
+    if not log_probs.is_cuda:
+        return False
+    free, _ = torch.cuda.mem_get_info(log_probs.device)
+    return has_room(items, frames, states, min(MOST_STEPS, free // 2)) and runs_on(log_probs.device)
 
 
 @cache
@@ -28,21 +31,23 @@ def runs_on(device: torch.device) -> bool:
 
         two = torch.tensor([2])
         gpu.monotonic_alignment_search(torch.zeros(1, 2, 2, device=device), two, two)
+    except torch.OutOfMemoryError:  # which says nothing of Triton
+        raise
     except Exception as error:
         logging.getLogger(__name__).warning("aligning on the processor: Triton does not run here (%s)", error)
         return False
     return True
 
 
-def has_room(items: int, frames: int, states: int) -> bool:
-    """Whether a device keeps the way back of so many padded items; logs where not."""
+def has_room(items: int, frames: int, states: int, most: int = MOST_STEPS) -> bool:
+    """Whether a device keeps the way back of so many padded items in `most` bytes; logs where not."""
     size = items * frames * states
-    if size > MOST_STEPS:
+    if size > most:
         logging.getLogger(__name__).warning(
-            "aligning %d × %d frames with %d states on the processor: on the GPU it would take %.0f GiB",
+            "aligning %d × %d frames with %d states on the processor: on the GPU it would take %.1f GiB",
             *(items, frames, states, size / 2**30),
         )
-    return size <= MOST_STEPS
+    return size <= most
 
 
 def checked_scores(log_probs: Tensor) -> Tensor:

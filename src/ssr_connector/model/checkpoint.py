@@ -62,10 +62,10 @@ def read_config(path: Path) -> SSRConfig:
         raise UserError(f"{path / MODEL_CONFIG} is damaged; use an older checkpoint") from error
     if config.model_type != SSRConfig.model_type or not config.connector:
         raise UserError(f"{path} holds a {config.model_type!r}, not an SSR-Connector")
-    unknown_dtype = [] if config.llm_dtype in LLM_DTYPES else [f"llm_dtype {config.llm_dtype!r}"]
-    refuse_newer(
-        path / MODEL_CONFIG, [*unknown_dtype, *unknown_connector(config.connector), *unknown_keys(config.aligner)]
-    )
+    unknown = [] if config.llm_dtype in LLM_DTYPES else [f"llm_dtype {config.llm_dtype!r}"]
+    if config.adapter and config.adapter.get("type") not in ADAPTERS:
+        unknown.append(f"adapter.type {config.adapter.get('type')!r}")
+    refuse_newer(path / MODEL_CONFIG, [*unknown, *unknown_connector(config.connector), *unknown_keys(config.aligner)])
     config.encoder_name, config.llm_name = (resolve(n, path) for n in (config.encoder_name, config.llm_name))
     return config
 

@@ -20,7 +20,7 @@ class SSRConfig(PretrainedConfig):  # type: ignore[misc]  # transformers is not 
         llm_identity: what tells the LLM from others of that width (`llm_identity`); empty in older checkpoints.
         aligner: type and values of the aligner's configuration.
         connector: values of `ConnectorConfig`.
-        text_form: written form of speech, "cased" or "lower" (METHOD §3).
+        text_form: written form of speech, "cased" or "lower" (docs/method.md §3).
         transcribe_prompt: what is written after speech that is to be transcribed.
         llm_trained: whether the checkpoint holds the LLM's weights too (after stage 2).
         adapter: type, rank and alpha of additions, which it then holds instead of the LLM's weights; empty: none.

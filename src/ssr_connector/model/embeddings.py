@@ -1,4 +1,4 @@
-"""The LLM's input embeddings without the LLM: all that distillation asks of it (METHOD §4)."""
+"""The LLM's input embeddings without the LLM: all that distillation asks of it (docs/method.md §4)."""
 
 import contextlib
 import copy

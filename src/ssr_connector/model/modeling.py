@@ -20,10 +20,11 @@ from ssr_connector.connectors import ConnectorConfig, build_connector
 from ssr_connector.devices import best_device
 from ssr_connector.encoders import PretrainedEncoder
 from ssr_connector.encoders.layer_mix import n_mixed
+from ssr_connector.errors import UserError
 from ssr_connector.model import checkpoint
 from ssr_connector.model.configuration import SSRConfig
 from ssr_connector.model.processing import SPEECH_ID, prefix_ids
-from ssr_connector.model.scoring import Part, Score, score_pairs
+from ssr_connector.model.scoring import Part, Score, max_positions, score_pairs
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech, embedding_of
 from ssr_connector.types import Alignment, Frames, Waveform
 
@@ -73,12 +74,12 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
         return self.listen_frames(self.encoder(recordings), transcripts)
 
     def listen_frames(self, frames: Frames, transcripts: Sequence[str | None] | None = None) -> list[Speech]:
-        """The same for encoded recordings. Raises ValueError where a transcript cannot be aligned."""
+        """The same for encoded recordings. Raises UserError where one cannot be aligned."""
         texts = transcripts or [None] * len(frames.lengths)
         alignments = []
         for i, alignment in enumerate(self.aligner.align(frames, texts, self.tokenize)):
             if isinstance(alignment, Unalignable):
-                raise ValueError(f"recording {i}: {alignment.reason}")
+                raise UserError(f"recording {i} cannot be aligned: {alignment.reason}")
             alignments.append(alignment)
         return self.connect(frames, alignments)
 
@@ -110,10 +111,10 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
-        recordings: Sequence[Waveform] = (),
+        recordings: Sequence[Waveform | Speech] = (),
         labels: Tensor | None = None,
     ) -> CausalLMOutputWithPast:
-        """Logits for prompts [B, N] in which SPEECH_ID stands for the next recording.
+        """Logits for prompts [B, N] in which SPEECH_ID stands for the next recording, or what was heard of one.
 
         With `labels` [B, N] (the token itself where it is scored, else IGNORED = -100, as at SPEECH_ID) the loss is the
         mean over them. Raises ValueError for other labels, or another number of recordings than places.
@@ -122,7 +123,7 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
             ((labels != IGNORED) & ((labels != input_ids) | (input_ids == SPEECH_ID))).any()
         ):
             raise ValueError(f"labels are the input ids, or {IGNORED} where not scored and at every recording")
-        speech = self.listen(recordings) if len(recordings) else []
+        speech = self._heard(recordings)
         rows = self._pieces(input_ids, attention_mask, speech, labels)
         batch = Sequences.build(rows, self.embed_tokens)
         targets = batch.labels if labels is not None else None
@@ -133,12 +134,21 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
-        recordings: Sequence[Waveform] = (),
+        recordings: Sequence[Waveform | Speech] = (),
         **kwargs: Any,
     ) -> Tensor:
-        """New token ids [B, M] for prompts as in `forward`; `kwargs` go to the LLM's own `generate`."""
-        speech = self.listen(recordings) if len(recordings) else []
-        batch = Sequences.build(self._pieces(input_ids, attention_mask, speech), self.embed_tokens, pad_left=True)
+        """New token ids [B, M] for prompts as in `forward`; `kwargs` go to the LLM's own `generate`.
+
+        Raises UserError where prompt and `max_new_tokens` together are longer than the LLM was made for.
+        """
+        rows = self._pieces(input_ids, attention_mask, self._heard(recordings))
+        batch = Sequences.build(rows, self.embed_tokens, pad_left=True)
+        limit, needed = max_positions(self.llm), batch.embeds.shape[1] + kwargs.get("max_new_tokens", 1) - 1
+        if limit is not None and needed > limit:
+            raise UserError(
+                f"prompt and answer take up to {needed} positions, and the LLM was made for {limit}: "
+                "give a shorter recording, or ask for fewer new tokens"
+            )
         new_ids: Tensor = self.llm.generate(inputs_embeds=batch.embeds, attention_mask=batch.mask, **kwargs)
         return new_ids
 
@@ -148,9 +158,14 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
     ) -> list[Score]:
         """Log-likelihood of continuations given contexts, each a list of texts, recordings and heard speech.
 
-        A spoken continuation is scored on the tokens that the aligner's best path hears (METHOD §5).
+        A spoken continuation is scored on the tokens that the aligner's best path hears (docs/method.md §5).
         """
         return score_pairs(self, pairs, batch_tokens)
+
+    def _heard(self, recordings: Sequence[Waveform | Speech]) -> list[Speech]:
+        new = [r for r in recordings if isinstance(r, Waveform)]
+        heard = iter(self.listen(new) if new else ())
+        return [next(heard) if isinstance(r, Waveform) else r for r in recordings]
 
     def _pieces(
         self, input_ids: Tensor, mask: Tensor | None, speech: Sequence[Speech], labels: Tensor | None = None

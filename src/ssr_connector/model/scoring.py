@@ -166,7 +166,7 @@ def _score_shared(
         n = batch.embeds.shape[1]
         if n:
             cache = copy.deepcopy(out.past_key_values)  # which the LLM changes
-            cache.batch_select_indices(of)
+            cache.batch_select_indices(of.cpu())  # of an LLM on several devices, each layer's is on its own
             mask = torch.cat([contexts.mask[of], batch.mask], 1)
             positions = lengths[of, None] + torch.arange(n, device=lengths.device)
             more = _run(model, batch.embeds, mask, positions, past_key_values=cache, use_cache=True).logits
@@ -232,9 +232,10 @@ def _key(pieces: Sequence[Piece]) -> tuple[object, ...]:
 
 def _repeatable(cache: Any) -> bool:
     """Whether all layers keep plain keys and values; recurrent ones do not."""
-    from transformers.cache_utils import DynamicCache, DynamicLayer
+    from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
-    return isinstance(cache, DynamicCache) and all(isinstance(layer, DynamicLayer) for layer in cache.layers)
+    plain = (DynamicLayer, DynamicSlidingWindowLayer)  # of which some that are recurrent as well are kinds
+    return isinstance(cache, DynamicCache) and all(type(layer) in plain for layer in cache.layers)
 
 
 def _sharing(bodies: Sequence[_Body]) -> Iterable[list[_Body]]:
