@@ -192,3 +192,11 @@ def test_the_recipes_come_with_the_package_and_files_come_first(tmp_path, monkey
     for name in ("other/smoke.yaml", "../recipes/smoke.yaml", "smok"):
         with pytest.raises(UserError, match=rf"no recipe {name}: give a file, or one of .*own, smoke, tiny, tiny-full"):
             load_recipe(name)
+
+
+@pytest.mark.parametrize(
+    "word", ["shots=-1", "items=-1", "asr_shots=-2", "beams=0", "bootstrap=0", "batch_s=0", "batch_tokens=-1"]
+)
+def test_an_evaluation_that_cannot_be_is_refused(word):
+    with pytest.raises(UserError, match=rf"evaluation\.{word.partition('=')[0]} is {word.partition('=')[2]}.*: give"):
+        load_recipe("smoke", None, [f"--evaluation.{word}"])

@@ -118,7 +118,7 @@ class AugmentSection:
 
 @dataclass(frozen=True)
 class TrainingSection:
-    """One loop for every stage. Defaults follow METHOD §4 where it speaks."""
+    """One loop for every stage. Defaults follow docs/method.md §4 where it speaks."""
 
     start_from: str | None = None  # model folder to go on from (finetune: needed)
     aligner: str | None = None  # folder of a trained aligner (distill: needed)
@@ -145,7 +145,7 @@ class TrainingSection:
     gradient_checkpointing: bool = False  # what learns is computed twice instead of kept: less memory, a third slower
     compile: bool = False  # Transformer layers by torch.compile: a slow first step, then faster ones; needs a compiler
     sharding: Literal["none", "fsdp"] = "none"  # fsdp: processes divide weights, gradients and AdamW's state among them
-    batch_tokens: int = 4096  # of text a step, for the objective `text`
+    batch_tokens: int = 4096  # of text beside every batch, for the objective `text`
     text_block: int = 128
     rehearsal_tokens: int = 200_000  # how much the LLM writes where data.text is "self"
     cosine_weight: float = 5.0  # λ of the distillation loss
@@ -178,6 +178,14 @@ class EvaluationSection:
     snr_db: tuple[float, ...] = ()
     batch_s: float = 200.0
     batch_tokens: int = 8192
+
+    def __post_init__(self) -> None:
+        for name, least in (("items", 0), ("shots", 0), ("style_shots", 0), ("asr_shots", 0), ("beams", 1)):
+            if getattr(self, name) < least:
+                raise UserError(f"evaluation.{name} is {getattr(self, name)}: give {least} or more")
+        for name in ("bootstrap", "batch_s", "batch_tokens"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"evaluation.{name} is {getattr(self, name)}: give more than 0")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 
 from ssr_connector.cli import main
-from ssr_connector.cli.evaluate import chosen_tasks, named, report
+from ssr_connector.cli.evaluate import chosen_tasks, named, parts_of, report
 from ssr_connector.config import Recipe
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.data.shar_output import write_shar
@@ -195,3 +195,17 @@ def test_which_part_of_a_corpus_is_measured_is_said(tiny_corpus, tiny_model, tmp
     assert main([*command, str(corpus), "--subset", "test"]) == 0
     assert "(commonvoice, subset test): 1 cuts" in capsys.readouterr().out
     assert [cut.id for cut in read_cuts(tmp_path / "out" / "cuts" / "cuts.jsonl.gz")] == ["test"]
+
+
+def test_training_and_test_data_of_one_folder_are_not_measured_together(tmp_path, capsys):
+    for part in ("train-clean-100", "test-clean"):
+        chapter = tmp_path / "LibriSpeech" / part / "1" / "2"
+        chapter.mkdir(parents=True)
+        (chapter / "1-2.trans.txt").write_text("1-2-0000 HI\n")
+    words = ["evaluate", "ssr=model", "--out", str(tmp_path / "out"), "--cuts"]
+    assert main([*words, str(tmp_path / "LibriSpeech")]) == 2
+    assert "LibriSpeech holds test-clean, train-clean-100: give the folder of the one" in capsys.readouterr().err
+    assert parts_of("librispeech", tmp_path / "LibriSpeech" / "test-clean") == ["test-clean"]
+    for part in ("TRAIN", "TEST"):
+        (tmp_path / "timit" / part).mkdir(parents=True)
+    assert parts_of("timit", tmp_path / "timit") == ["TEST", "TRAIN"]

@@ -126,6 +126,7 @@ def test_the_plain_transformers_folder_and_ours_score_the_same(tiny_llm, tiny_mo
 def test_before_and_after_stand_side_by_side_with_the_paired_change(tiny_model, folder, tmp_path):
     pytest.importorskip("lm_eval")
     from ssr_connector.config import EvaluationSection
+    from ssr_connector.model import SSRForConditionalGeneration
 
     systems = {"ssr": tiny_model, "tuned": trained(tiny_model, tmp_path / "tuned")}
     found = before_and_after(systems, TASKS, folder, EvaluationSection(bootstrap=200), lambda _: None)
@@ -136,7 +137,8 @@ def test_before_and_after_stand_side_by_side_with_the_paired_change(tiny_model, 
     assert "not trained" in found["notes"][0]
     assert len(found["notes"]) == 1
     assert (tuned["n"], tuned["unit"], tuned["within"]) == (8, "%", "local_group")
-    after, before = (found["outcomes"][f"local_choices | acc | {s}"] for s in ("tuned", "before"))
+    llm = SSRForConditionalGeneration.from_pretrained(str(tiny_model)).config.llm_name
+    after, before = (found["outcomes"][f"local_choices | acc | {s}"] for s in ("tuned", f"before ({llm}, float32)"))
     assert tuned["before"] == pytest.approx(100 * sum(before) / 8)
     assert tuned["change"] == pytest.approx(100 * (sum(after) - sum(before)) / 8)
     assert tuned["ci95"][0] <= tuned["change"] <= tuned["ci95"][1]
@@ -184,7 +186,7 @@ def test_what_is_missing_is_named(folder, tmp_path):
 
 def test_without_lm_eval_one_is_told_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "lm_eval", None)
-    with pytest.raises(UserError, match=r"ssr-connector\[eval\]"):
+    with pytest.raises(UserError, match=r"-e .\.\[eval\]"):
         harness.task_manager(["x"], None)
 
 

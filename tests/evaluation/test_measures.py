@@ -1,8 +1,12 @@
 import dataclasses
+import gzip
+import json
 
 import pytest
+from lhotse.utils import fastcopy
 
 from ssr_connector.config import EvaluationSection
+from ssr_connector.data.cuts import read_cuts
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.journal import Journal
@@ -129,3 +133,31 @@ def test_every_cut_is_compared_as_its_language_wants(measured):
 
 def test_the_notes_say_how_words_are_compared(measured):
     assert measured.notes == ["word errors: 4 test cuts taken as en, by Whisper's English normaliser"]
+
+
+def manifest(cuts, path):
+    with gzip.open(path, "wt") as stream:
+        stream.writelines(json.dumps(cut.to_dict()) + "\n" for cut in cuts)
+    return path
+
+
+def test_test_cuts_of_one_id_are_an_error(model, tiny_corpus, tmp_path):
+    cuts = list(read_cuts(tiny_corpus / "dev.jsonl.gz"))
+    twice = manifest([*cuts, cuts[0]], tmp_path / "twice.jsonl.gz")
+    with pytest.raises(UserError, match=f"the id {cuts[0].id} is in .* twice"):
+        Measures(twice, EvaluationSection(), Hearing(model.ears, 5.0), lambda line: None)
+
+
+def test_cuts_without_a_transcript_are_left_out_and_counted(model, tiny_corpus, tmp_path):
+    cuts = list(read_cuts(tiny_corpus / "dev.jsonl.gz"))
+    mute = [fastcopy(cut, supervisions=[fastcopy(cut.supervisions[0], text="")]) for cut in cuts]
+    for some, n in (([mute[0], *cuts[1:]], len(cuts) - 1), (mute, 0)):
+        path = manifest(some, tmp_path / f"{n}.jsonl.gz")
+        measures = Measures(path, EvaluationSection(bootstrap=20), Hearing(model.ears, 5.0), lambda line: None)
+        if not n:
+            with pytest.raises(UserError, match="none of the test cuts was heard and has a transcript"):
+                measures.hear(lambda *_: None)
+            continue
+        measures.hear(lambda *_: None)
+        assert len(measures.cuts) == n
+        assert "1 test cuts have no letter or digit in their transcripts, and are left out" in measures.notes

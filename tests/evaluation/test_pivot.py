@@ -58,3 +58,10 @@ def test_intervals_overlap() -> None:
     assert intervals_overlap((1.0, 9.0), (2.0, 3.0))
     assert not intervals_overlap((1.0, 2.0), (2.1, 3.0))
     assert not intervals_overlap(None, (2.0, 3.0))
+
+
+def test_the_main_system_is_the_one_that_the_results_name():
+    rows = [row("storycloze", "S→T", "new"), row("storycloze", "S→T", "ssr")]
+    assert pivot(rows).main == "SSR stage 1"
+    assert pivot(rows, main="new").main == "new"
+    assert pivot(rows, main="ssr").main == "SSR stage 1"

@@ -1,5 +1,8 @@
 import dataclasses
 
+import pytest
+
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation.choice import Choice, Example, Spoken, value
 from ssr_connector.evaluation.tasks import (
     SPEECH,
@@ -9,6 +12,7 @@ from ssr_connector.evaluation.tasks import (
     TEXT,
     TEXT_TO_SPEECH,
     cascade_parts,
+    check_recordings,
     context_free_parts,
     lack,
     recordings,
@@ -145,3 +149,9 @@ def test_modes_without_material_are_told_from_items_without_it():
     assert "(written)" in lack(TASKS["mmlu"], TEXT, [written, silent])
     assert lack(TASKS["wuggy"], TEXT, [PAIR, wordless]) == "not every choice is written down"
     assert lack(TASKS["swuggy"], SPEECH, [wordless]) == ""
+    endings = dataclasses.replace(STORY, context=Spoken("Tom went out."))
+    assert lack(stories, TEXT_TO_SPEECH, [endings]) == ""
+    assert lack(stories, SPEECH, [endings]) == "it holds no recordings of contexts"
+    whole = dataclasses.replace(stories, modes=(TEXT, SPEECH))
+    with pytest.raises(UserError, match=rf"the item {STORY.id} has no recording of its context"):
+        check_recordings("stories", whole, [endings])

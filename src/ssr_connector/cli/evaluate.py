@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from ssr_connector.config import Recipe
 
+TIMIT_PARTS = ("train", "test")
+
 HELP = "measure models: speech tasks from audio alone, text tasks, word errors, boundaries"
 TAKES_RECIPE = True
 
@@ -105,14 +107,18 @@ def run(args: argparse.Namespace) -> int:
 
     from ssr_connector.config import load_recipe
     from ssr_connector.errors import UserError
+    from ssr_connector.evaluation.labels import RESERVED, system_name
 
     console = Console(highlight=False, markup=False)
     recipe = load_recipe(args.config, None, args.overrides)
     systems: dict[str, Path] = {}
     for model in args.models:
         name, folder = named(model)
-        if name in systems:
-            raise UserError(f"two models are called {name!r}; call them something: one={systems[name]} other={folder}")
+        same = next((known for known in systems if system_name(known) == system_name(name)), None)
+        if same is not None:
+            raise UserError(f"two models are called {name!r}; call them something: one={systems[same]} other={folder}")
+        if name in RESERVED:
+            raise UserError(f"{name!r} is a row of its own; call the model something else: mine={folder}")
         systems[name] = folder
     harness = run_harness(args, systems, recipe, console) if args.harness else {}
     results = run_tasks(args, systems, recipe, console) if args.data or args.cuts else {}
@@ -193,6 +199,17 @@ def check_subset(args: argparse.Namespace) -> None:
             f"{args.cuts} is laid out as {layout}, which may have training data in it, too: say with --subset what is "
             "measured (`ssr prepare --help` names the subsets), or prepare it before and give its cuts"
         )
+    if len(parts := parts_of(layout, args.cuts)) > 1:
+        raise UserError(f"{args.cuts} holds {', '.join(parts)}: give the folder of the one that is measured")
+
+
+def parts_of(layout: str, folder: Path) -> list[str]:
+    """The published parts that lie in the folder of a corpus whose layout has no named ones."""
+    if layout == "librispeech":
+        return sorted({path.absolute().parents[2].name for path in folder.rglob("*.trans.txt")})
+    if layout == "timit":
+        return sorted({path.name for path in folder.rglob("*") if path.is_dir() and path.name.lower() in TIMIT_PARTS})
+    return []
 
 
 def is_corpus(cuts: Path) -> bool:

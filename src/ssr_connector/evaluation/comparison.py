@@ -28,6 +28,7 @@ from ssr_connector.evaluation.journal import HEARD, SCORED, Journal
 from ssr_connector.evaluation.measures import Measures, Show, word_error_changes
 from ssr_connector.evaluation.suite import TEXT_MODEL, Suite
 from ssr_connector.model import SSRForConditionalGeneration, load_model
+from ssr_connector.model.checkpoint import LLM_DTYPES
 from ssr_connector.model.llm_identity import check_identity
 
 
@@ -60,6 +61,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
     plain = plain_model(model) if model.config.llm_trained else model
     suite.score_text(plain, TEXT_MODEL)
     suite.score_cascade(plain)
+    del plain
     suite.score_controls(model)
     measures.hear(progress)
     baselines: list[str] = []
@@ -85,6 +87,7 @@ def compare(spec: Spec, note: Callable[[str], None], progress: Show) -> dict[str
         "seconds": time.monotonic() - started,
         "figures": figures,
         "rows": suite.table(),
+        "main": main,
         "baselines": baselines,
         "quality": measures.rows,
         "density": measures.density,
@@ -135,7 +138,8 @@ def plain_model(model: SSRForConditionalGeneration) -> SSRForConditionalGenerati
     from ssr_connector.base_models import load_llm
 
     config = type(model.config).from_dict(model.config.to_dict())
-    base = SSRForConditionalGeneration(config, model.encoder, load_llm(model.config.llm_name), model.tokenizer)
+    llm = load_llm(config.llm_name, dtype=LLM_DTYPES[config.llm_dtype])  # else a change would be one of rounding, too
+    base = SSRForConditionalGeneration(config, model.encoder, llm, model.tokenizer)
     base.eval().to(best_device())
     return base
 

@@ -16,6 +16,7 @@ from ssr_connector.config import EvaluationSection
 from ssr_connector.devices import best_device
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.stats import Estimate, paired_difference
+from ssr_connector.model.checkpoint import LLM_DTYPES
 from ssr_connector.model.modeling import SSRForConditionalGeneration, load_model
 
 BATCH = 8  # sequences at once
@@ -62,9 +63,7 @@ def need_lm_eval() -> None:
     try:
         import lm_eval  # noqa: F401 - whether it is there
     except ImportError as error:
-        raise UserError(
-            "tasks of lm-evaluation-harness need the package lm_eval: pip install 'ssr-connector[eval]'"
-        ) from error
+        raise UserError("tasks of lm-evaluation-harness need the package lm_eval: pip install -e '.[eval]'") from error
 
 
 def task_manager(tasks: Sequence[str], folder: Path | None) -> Any:
@@ -150,10 +149,13 @@ def before_and_after(
     seconds: dict[str, float] = {}
     for name, path in systems.items():
         model = load_model(path)
-        base = model.config.llm_name
+        base = f"{model.config.llm_name}, {model.config.llm_dtype}"
         if base not in bases:
             note("the base LLM on tasks of lm-evaluation-harness")
-            plain = load_llm(base).to(best_device()) if model.config.llm_trained else model.llm
+            plain = model.llm
+            if model.config.llm_trained:
+                dtype = LLM_DTYPES[model.config.llm_dtype]
+                plain = load_llm(model.config.llm_name, dtype=dtype).to(best_device())
             bases[base] = measure(lm_of(plain, model.tokenizer), tasks, manager, config.items)
             seconds[f"base LLM ({base})"] = bases[base].seconds
         after = before = bases[base]
@@ -164,7 +166,7 @@ def before_and_after(
         else:
             notes.append(f"the LLM of {name} was not trained: its scores are the base's own, not measured again")
         rows += [row(name, key, before, after, config.bootstrap) for key in before.metrics]
-        for system, found in (("before", before), (name, after)):
+        for system, found in ((f"before ({base})", before), (name, after)):
             for (task, metric), measured in found.metrics.items():
                 outcomes[f"{task} | {metric} | {system}"] = measured.outcomes
     how = {"lm_eval": version("lm_eval"), "tasks": list(tasks), "items": config.items, "batch": BATCH}

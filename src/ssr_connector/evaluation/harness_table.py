@@ -24,4 +24,5 @@ def harness_origin(found: Mapping[str, Any]) -> str:
     """Version, how many items, and seconds by model."""
     items = f"at most {found['items']} items of a task" if found["items"] else "all items"
     seconds = ", ".join(f"{name} {number(value, 's')} s" for name, value in found["seconds"].items())
-    return f"lm-evaluation-harness {found['lm_eval']}, {items}, {found['batch']} sequences at once; {seconds}"
+    made = f"; commit {found['commit']}: {found['command']}" if "command" in found else ""
+    return f"lm-evaluation-harness {found['lm_eval']}, {items}, {found['batch']} sequences at once; {seconds}{made}"

@@ -16,7 +16,7 @@ from ssr_connector.base_models import Tokenize
 from ssr_connector.data.audio import AudioError, load_audio
 from ssr_connector.data.cut_shards import content
 from ssr_connector.data.cuts import cut_audio, in_groups
-from ssr_connector.data.noise import add_noise
+from ssr_connector.data.noise import active_power, add_noise
 from ssr_connector.encoders.front_end import pad_frames
 from ssr_connector.encoders.source import Change
 from ssr_connector.evaluation.heard import Heard, HeardStore
@@ -125,7 +125,7 @@ class Hearing:
             return None
         if self.snr_db is None:
             return waveform
-        if not waveform.samples.any():
+        if not active_power(waveform.samples, waveform.sampling_rate_hz):
             self.rejected[key] = f"{key} is silent: there is nothing that noise could be measured against"
             return None
         rng = np.random.default_rng(list(Path(key).name.encode()))

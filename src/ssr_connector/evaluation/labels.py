@@ -48,14 +48,16 @@ SYSTEMS = {
     "SSR stage 2 vanilla": (OURS, "the LLM fine-tuned on speech alone"),
     "oracle alignment": (
         ORACLE,
-        "stage 1 with the true transcript's boundaries: leaks the answer's length, no headline",
+        "the first model with the true transcript's boundaries: leaks the answer's length, no headline",
     ),
     "hard cascade": (CASCADE, "the same recogniser's transcript, handed to the LLM as text"),
     "stack": (BASELINE, "frame stacking and an MLP on the same data"),
     "stack+layers": (BASELINE, "frame stacking behind SSR's own decoder layers, on the same data"),
-    "another item's audio": (CONTROL, "SSR stage 1 hearing some other item's recording"),
+    "another item's audio": (CONTROL, "the first model hearing some other item's recording"),
     "no context": (CONTROL, "the answers alone, without what comes before them"),
 }
+
+RESERVED = [name for name, (family, _) in SYSTEMS.items() if family not in (OURS, BASELINE)]  # of no model
 
 # What `results.json` calls some of them.
 BY_SLUG = {

@@ -16,7 +16,7 @@ def write_markdown(results: Mapping[str, Any], path: Path) -> None:
 
     Raises ValueError where two rows are about the same score.
     """
-    scores = pivot(results.get("rows", ()), results.get("baselines", ()))
+    scores = pivot(results.get("rows", ()), results.get("baselines", ()), results.get("main"))
     figures = [[f"`{f['name']}`", valued(f), str(f["n"])] for f in results.get("figures", ())]
     quality = [[q["measure"], system_name(q["system"]), valued(q), str(q["n"])] for q in results.get("quality", ())]
     parts = [f"# {results.get('title') or 'Evaluation'}", origin(results), *findings(results, scores)]

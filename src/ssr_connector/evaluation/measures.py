@@ -9,7 +9,8 @@ from typing import Any
 
 from ssr_connector.aligners.words import end_differences_s, timed_words
 from ssr_connector.config import EvaluationSection
-from ssr_connector.data.cuts import known_words, read_cuts, speech_texts
+from ssr_connector.data.cuts import known_words, speech_texts, with_ids
+from ssr_connector.data.text import is_speakable
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation import quality
 from ssr_connector.evaluation.example import draw_example
@@ -46,7 +47,7 @@ class Measures:
         self.config, self.hearing, self.note = config, hearing, note
         self.journal, self.identities = journal, hearing.identities
         self.aligner = hearing.bundle.aligner.title
-        self.cuts = {c.id: c for c in read_cuts(cuts)} if cuts else {}
+        self.cuts = dict(with_ids([cuts])) if cuts else {}
         self.texts = speech_texts(self.cuts.values(), hearing.bundle.text_form)
         said = {key: next(iter(cut.supervisions), None) for key, cut in self.cuts.items()}
         self.speakers = {key: (s and s.speaker) or "" for key, s in said.items()}
@@ -63,13 +64,18 @@ class Measures:
         """Hear the cuts, and align them along their transcripts."""
         self.hearing.add(self.hearing.cuts(self.cuts.values()), lambda done, total: progress("test cuts", done, total))
         rejected = [r for key, r in self.hearing.rejected.items() if key in self.cuts]  # others are those of tasks
-        keys = [k for k in self.cuts if k in self.hearing.heard]
+        heard = [k for k in self.cuts if k in self.hearing.heard]
+        keys = [k for k in heard if is_speakable(self.texts[k])]
+        if self.cuts and not keys:
+            raise UserError("none of the test cuts was heard and has a transcript: give transcribed speech")
+        if mute := len(heard) - len(keys):
+            self.notes.append(f"{mute} test cuts have no letter or digit in their transcripts, and are left out")
         self.cuts = {k: self.cuts[k] for k in keys}
         self.forced = self.hearing.align(keys, [self.texts[k] for k in keys])
         self.notes += [f"not heard, and left out: {reason}" for reason in rejected]
-        if len(self.forced) < len(keys):
+        if unforced := len(keys) - len(self.forced):
             self.notes.append(
-                f"{len(keys) - len(self.forced)} test cuts are too short for their transcript to be forced"
+                f"{unforced} test cuts are too short for their transcript to be forced, or cannot be spelt"
             )
         for language, n in sorted(Counter(self.languages[k] for k in keys).items()):
             self.notes.append(f"word errors: {n} test cuts taken as {language}, {rules(language)}")

@@ -107,8 +107,11 @@ class Pivot:
         return None
 
 
-def pivot(rows: Sequence[Mapping[str, Any]], baselines: Iterable[str] = ()) -> Pivot:
-    """Lay out the rows of `results.json`. Raises ValueError where two rows are about the same thing."""
+def pivot(rows: Sequence[Mapping[str, Any]], baselines: Iterable[str] = (), main: str | None = None) -> Pivot:
+    """Lay out the rows of `results.json`; `main`: the system that controls and paired figures are of, where it says.
+
+    Raises ValueError where two rows are about the same thing.
+    """
     rivals = {system_name(name) for name in baselines}
     lines: dict[tuple[str, str, str], dict[str, Cell]] = {}
     for row in rows:
@@ -119,14 +122,16 @@ def pivot(rows: Sequence[Mapping[str, Any]], baselines: Iterable[str] = ()) -> P
         cells[cell.system] = cell
     found = [system for cells in lines.values() for system in cells]
     own = [name for row in rows if family(name := system_name(row["system"]), rivals) in (OURS, BASELINE)]
-    main = STAGE_1 if STAGE_1 in found else next(iter(own), None)
+    if main is None:
+        main = STAGE_1 if STAGE_1 in found else next(iter(own), None)
     systems = in_order(found, SYSTEMS)
     tasks = in_order((task for task, _, _ in lines), TASKS)
     modes = in_order((mode for _, mode, _ in lines), MODES)
     conditions = in_order((condition for _, _, condition in lines), [CLEAN])
     ranks = (tasks.index, modes.index, conditions.index)
     ordered = sorted(lines, key=lambda key: tuple(rank(part) for rank, part in zip(ranks, key, strict=True)))
-    return Pivot([Line(*key, {s: lines[key][s] for s in systems if s in lines[key]}) for key in ordered], systems, main)
+    laid_out = [Line(*key, {s: lines[key][s] for s in systems if s in lines[key]}) for key in ordered]
+    return Pivot(laid_out, systems, main and system_name(main))
 
 
 def read_cell(row: Mapping[str, Any], baselines: Container[str] = ()) -> Cell:

@@ -22,9 +22,9 @@ WIDTH = 100  # columns of the terminal's tables
 def write_results(results: Mapping[str, Any], out: Path) -> list[Path]:
     """Write report.html, report.md and results.json into `out`. Returns their paths."""
     files = [out / "report.html", out / "report.md", out / "results.json"]
+    write_json(files[2], results)  # first: whatever becomes of the pages, the figures are there
     write_report(results, files[0])
     write_markdown(results, files[1])
-    write_json(files[2], results)
     return files
 
 
@@ -37,7 +37,7 @@ def write_report(results: Mapping[str, Any], path: Path) -> None:
     # matplotlib takes a second to import, and the terminal's summary does without.
     from ssr_connector.evaluation import sections
 
-    scores = pivot(results.get("rows", ()), results.get("baselines", ()))
+    scores = pivot(results.get("rows", ()), results.get("baselines", ()), results.get("main"))
     body = [sections.lead(results, scores), sections.score_table(scores), sections.score_charts(scores)]
     body += [make(results) for make in sections.ORDER]
     text = page(results.get("title") or "Evaluation", join(part for part in body if part))
@@ -47,7 +47,7 @@ def write_report(results: Mapping[str, Any], path: Path) -> None:
 
 def print_summary(results: Mapping[str, Any], console: Console) -> None:
     """Print the findings, the scores, quality, density, cost and the next commands, in at most 100 columns."""
-    scores = pivot(results.get("rows", ()), results.get("baselines", ()))
+    scores = pivot(results.get("rows", ()), results.get("baselines", ()), results.get("main"))
     width = min(console.width, WIDTH)
     for sentence in findings(results, scores):
         console.print(Text(sentence), width=width)

@@ -10,6 +10,7 @@ from ssr_connector.evaluation.harness_table import HEADINGS, harness_origin, har
 from ssr_connector.evaluation.labels import MODES, SYSTEMS, TASKS, interval, number, system_name, task_name, with_unit
 from ssr_connector.evaluation.page import Html, definitions, details, element, join, section, table
 from ssr_connector.evaluation.pivot import Cell, Line, Pivot, read_interval
+from ssr_connector.evaluation.stats import MANY_SPEAKERS
 
 Results = Mapping[str, Any]
 
@@ -74,7 +75,7 @@ def score_cell(cell: Cell | None) -> Html | str:
 def breakdowns(scores: Pivot) -> Html:
     """Scores of each kind of item, and of each voice."""
     kinds = breakdown("By kind of item", scores, lambda cell: cell.groups)
-    voices = breakdown("By voice", scores, lambda cell: cell.voices)
+    voices = breakdown("By voice", scores, lambda cell: cell.voices if len(cell.voices) < MANY_SPEAKERS else {})
     return join(part for part in (kinds, voices) if part)
 
 

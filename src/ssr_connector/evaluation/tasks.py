@@ -17,7 +17,7 @@ SPEECH_TO_HEARD = "S→H"  # spoken choices as the recogniser wrote them: also f
 
 @dataclass(frozen=True)
 class Task:
-    """A task: its file, its modes, and how its likelihoods are compared (fixed beforehand, METHOD §5)."""
+    """A task: its file, its modes, and how its likelihoods are compared (fixed beforehand, docs/method.md §5)."""
 
     file: str
     modes: tuple[str, ...]
@@ -163,13 +163,17 @@ def lack(task: Task, mode: str, items: list[Choice]) -> str:
         return "it holds no recordings of contexts"
     if mode == SPEECH_TO_TEXT:
         return ""
-    return "" if any(c.audio for i in items for c in i.choices) else "it holds no recordings of choices"
+    if not any(c.audio for i in items for c in i.choices):
+        return "it holds no recordings of choices"
+    unspoken = any(i.context.text for i in items) and not any(i.context.audio for i in items)
+    return "it holds no recordings of contexts" if mode == SPEECH and unspoken else ""
 
 
 def check_recordings(name: str, task: Task, items: list[Choice]) -> None:
     """Raise UserError that names the first item without a recording that a mode of the task needs."""
     for item in items:
-        if SPEECH_TO_TEXT in task.modes and not item.context.audio:
+        needed = SPEECH_TO_TEXT in task.modes or (SPEECH in task.modes and item.context.text)
+        if needed and not item.context.audio:
             raise UserError(f"{name}: the item {item.id} has no recording of its context (context.audio)")
         if SPOKEN_CHOICES & set(task.modes) and not all(c.audio for c in item.choices):
             raise UserError(f"{name}: the item {item.id} has a choice without a recording (choices[].audio)")

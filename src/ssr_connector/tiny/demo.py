@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from ssr_connector.aligners.corpus import align_cuts, finish
-from ssr_connector.config import HOW, to_dict
+from ssr_connector.config import HOW, Recipe, to_dict
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.journal import HEARD, SCORED
 from ssr_connector.files import write_json
@@ -23,6 +23,7 @@ from ssr_connector.tiny.world import World, WorldSizes, build_world
 if TYPE_CHECKING:
     from ssr_connector.evaluation.comparison import Spec
 
+SELDOM = ("llm", "augment")  # sections that hardly a run changes
 STAGE_2 = ("vanilla", "multitask")
 OURS = ("distill", *STAGE_2)  # the stages that train SSR's systems
 
@@ -115,6 +116,7 @@ class Demo(Base):
             recipe["aligner" if name == "aligner" else "connector"],
             {key: value for key, value in recipe["training"].items() if key not in HOW},
             self.tiny.baselines.get(name),
+            *not_as_ever(recipe),
         ]
         outputs = [self.out / name, *([self.out / "trials" / name] if choose else [])]
         what = {
@@ -214,3 +216,10 @@ def shown(report: Report) -> Callable[[str, int, int], None]:
 def last_metrics(out: Path) -> dict[str, Any]:
     """The last figures of a run that is done."""
     return metrics(out / "metrics.jsonl")[-1]
+
+
+def not_as_ever(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a recipe's `SELDOM` sections change; nothing where they are as ever, so that older runs stay done."""
+    ever = to_dict(Recipe())
+    found = [{k: v for k, v in recipe[name].items() if v != ever[name][k] and k != "name"} for name in SELDOM]
+    return found if any(found) else []

@@ -49,7 +49,7 @@ class Espeak:
         try:
             speech = speak(text, Voice(accent, variant), self.rate_wpm)
         except ImportError as error:
-            raise UserError("eSpeak is not installed: pip install 'ssr-connector[tiny]', or give --command") from error
+            raise UserError("eSpeak is not installed: pip install -e '.[tiny]', or give --command") from error
         except ValueError as error:
             if "eSpeak has no" in str(error):
                 raise UserError(f"{error}: name voices as ACCENT+VARIANT, for example en-us+f2") from error
