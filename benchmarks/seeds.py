@@ -23,6 +23,7 @@ COLUMNS = {  # task, mode, condition: what stands above it
     ("spoken_mmlu_cloze", "S→T", "clean"): "spoken MMLU, cloze",
     ("spoken_mmlu_cloze", "S→T", "5 dB"): "the same at 5 dB",
     ("spoken_mmlu", "S→T", "clean"): "spoken MMLU, letters",
+    ("spoken_mmlu", "S→T", "5 dB"): "the same at 5 dB",
 }
 SYSTEMS = {  # as their rows are called
     "text model": "text in (ceiling)",
@@ -38,7 +39,7 @@ SYSTEMS = {  # as their rows are called
 }
 KEPT = ("seed", "commit", "date", "machine", "elapsed_s", "cost", "figures", "quality", "rows")
 KEPT_OF_ROWS = ("task", "mode", "system", "condition", "value", "n", "ci95", "chance", "ties")
-TARGETS = {  # figure: what issue 2 asks for
+TARGETS = {  # figure: what it was to be, as set beforehand; nothing where it stands for comparison
     "storycloze_text": "≥ 95",
     "blimp_text": "≥ 90",
     "mmlu_text": "≥ 90",
@@ -53,8 +54,15 @@ TARGETS = {  # figure: what issue 2 asks for
     "storycloze_s2t_ssr_minus_cascade": "not worse",
     "storycloze_s2t_ssr_minus_cascade_5db": "better",
     "storycloze_s_ssr_minus_cascade": "",
+    "spoken_mmlu_ssr_minus_cascade": "not worse",
+    "spoken_mmlu_ssr_minus_cascade_5db": "better",
     "spoken_mmlu_cloze_ssr_minus_cascade": "not worse",
     "spoken_mmlu_cloze_ssr_minus_cascade_5db": "better",
+    "sblimp_ssr": "",
+    "sblimp_ssr_minus_cascade": "",
+    "swuggy_ssr": "",
+    "swuggy_ssr_minus_cascade": "",
+    "style_ssr": "above chance (50)",
     "storycloze_s2t_wrong_audio": "50 ± 3",
     "embedding_wer_forced": "",
     "embedding_wer": "≤ 8",
@@ -70,6 +78,8 @@ TARGETS = {  # figure: what issue 2 asks for
     "asr_wer_change_multitask": "a gain",
     "storycloze_s_change_multitask": "a gain",
     "storycloze_s2t_change_multitask": "",
+    "sblimp_change_multitask": "",
+    "swuggy_change_multitask": "",
 }
 
 

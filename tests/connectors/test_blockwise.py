@@ -1,4 +1,4 @@
-"""Block-wise attention against a dense mask that is filled in as METHOD §2 says it."""
+"""Block-wise attention against a dense mask that is filled in as docs/method.md §2 says it."""
 
 import pytest
 import torch

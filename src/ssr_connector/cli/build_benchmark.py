@@ -18,7 +18,7 @@ tables, program text, formulae, figures, very long ones …) are left out by rul
 with the rule and what in it was meant, and DIR/build.json states and counts the rules. The voices take turns, one a
 question.
 
-speech-mmlu comes in METHOD's two modes: question and options spoken (task spoken_mmlu), and the question spoken with
+speech-mmlu comes in the paper's two modes: question and options spoken (task spoken_mmlu), and the question spoken with
 the options written below it (spoken_mmlu_text_options). Its examples are the subject's first questions in dev/ that can
 be asked aloud (then in val/, where test/ is asked), spoken by every voice that asks of the subject: `ssr evaluate …
 --evaluation.shots 5` puts them before the question, in its mode: heard where it is heard, written where it is read

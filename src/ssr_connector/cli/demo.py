@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         import espeakng_loader  # noqa: F401 - only whether it is there
     except ImportError as error:
-        raise UserError("the tiny world's voices need eSpeak NG: pip install 'ssr-connector[tiny]'") from error
+        raise UserError("the tiny world's voices need eSpeak NG: pip install -e '.[tiny]'") from error
     from ssr_connector.evaluation.report import print_summary, write_results
     from ssr_connector.tiny.demo import Demo
 
