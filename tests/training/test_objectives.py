@@ -1,5 +1,4 @@
 import copy
-import dataclasses
 
 import pytest
 import torch
@@ -65,9 +64,17 @@ def test_the_distillation_loss_is_that_of_the_method(model, batch):
     assert figures["squared_error"] == pytest.approx(squared.item(), rel=1e-4)
     assert loss.item() == pytest.approx(squared.item() + 5 * 2, rel=1e-4)
     plant(model, shift=0.1)
-    assert Distil(model, TrainingSection(cosine_weight=0.0))(batch)[1]["squared_error"] == pytest.approx(
-        32 * 0.01, rel=1e-3
-    )
+    _, figures = Distil(model, TrainingSection(cosine_weight=0.0))(batch.to("cpu"))  # not yet heard
+    assert figures["squared_error"] == pytest.approx(32 * 0.01, rel=1e-3)
+
+
+def test_objectives_share_what_the_connector_makes_of_a_batch(model, batch, monkeypatch):
+    runs = []
+    honest = model.connector.forward
+    monkeypatch.setattr(model.connector, "forward", lambda *args: runs.append(1) or honest(*args))
+    for objective in (Distil(model, TrainingSection()), SpeechLM(model), Transcribe(model, " So:")):
+        objective(batch)
+    assert runs == [1]
 
 
 def seen(monkeypatch):
@@ -148,9 +155,9 @@ def test_a_continuation_of_nothing_has_something_before_it(model, batch, monkeyp
     plant(model)
     model.tokenizer.bos_token = None
     objective = ContinueLikeText(model, Teacher(model.llm), new_tokens=3)
-    speech = batch.speech
-    heard = model.connect(speech.frames, speech.alignments)
-    speech.heard.extend(dataclasses.replace(s, vectors=s.vectors[:0], per_token=False) for s in heard)
+    monkeypatch.setattr(type(model.connector), "needs_segments", False)
+    embeds = model.embed(batch.speech.frames, batch.speech.alignments)
+    batch.speech.connected.append(SpeechEmbeds(embeds.values, embeds.lengths * 0))
     assert objective(batch)[0].isfinite()
 
 
@@ -268,6 +275,7 @@ def test_a_centred_cosine_forgets_what_all_embeddings_share(model, batch):
     assert Distil(model, TrainingSection())(batch)[1]["cosine"] > 0.99
     assert abs(Distil(model, TrainingSection(centred_cosine=True))(batch)[1]["cosine"]) < 0.5
     plant(model)
+    batch = batch.to("cpu")  # not yet heard
     assert Distil(model, TrainingSection(centred_cosine=True))(batch)[1]["cosine"] == pytest.approx(1, abs=1e-4)
 
 
@@ -276,8 +284,8 @@ def test_distillation_after_a_layer_compares_the_llm_s_states(model, batch, laye
     plant(model)
     assert Distil(model, TrainingSection(distil_layer=layer))(batch)[0].item() == pytest.approx(0, abs=1e-4)
     model.connector = Planted(model.llm.get_input_embeddings(), shift=0.5)
+    batch = batch.to("cpu")  # not yet heard
     speech = batch.speech
-    speech.heard.clear()
     totals = []
     for alignment in speech.alignments:
         h = model.embed_tokens(torch.tensor([model.prefix_ids + list(alignment.token_ids)]))
@@ -303,10 +311,10 @@ def test_gradients_reach_the_connector_and_stop_at_the_embedding(tiny_model, bat
     model = SSRForConditionalGeneration.from_pretrained(str(tiny_model))
     for objective in (Distil(model, TrainingSection()), ContinueLikeText(model, Teacher(model.llm), 2)):
         model.zero_grad()
-        objective(batch)[0].backward()
+        objective(batch.to("cpu"))[0].backward()  # not yet heard
         assert all(p.grad is not None for p in model.connector.parameters())
     model.zero_grad()
-    Distil(model, TrainingSection())(batch)[0].backward()
+    Distil(model, TrainingSection())(batch.to("cpu"))[0].backward()
     assert model.llm.get_input_embeddings().weight.grad is None
 
 

@@ -26,7 +26,7 @@ from ssr_connector.model.configuration import SSRConfig
 from ssr_connector.model.processing import SPEECH_ID, prefix_ids
 from ssr_connector.model.scoring import Part, Score, max_positions, score_pairs
 from ssr_connector.model.sequence import IGNORED, Piece, Sequences, Speech, embedding_of
-from ssr_connector.types import Alignment, Frames, Waveform
+from ssr_connector.types import Alignment, Frames, SpeechEmbeds, Waveform
 
 
 class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # transformers is not typed
@@ -85,8 +85,16 @@ class SSRForConditionalGeneration(PreTrainedModel):  # type: ignore[misc]  # tra
 
     def connect(self, frames: Frames, alignments: Sequence[Alignment]) -> list[Speech]:
         """Speech vectors for frames whose alignment is known."""
+        return self.parted(self.embed(frames, alignments), alignments)
+
+    def embed(self, frames: Frames, alignments: Sequence[Alignment]) -> SpeechEmbeds:
+        """The same as the connector gives them."""
         frames = frames.to(next(self.connector.parameters()).device)
-        embeds = self.connector(frames, self.connector.segments(frames, alignments, self.aligner))
+        embeds: SpeechEmbeds = self.connector(frames, self.connector.segments(frames, alignments, self.aligner))
+        return embeds
+
+    def parted(self, embeds: SpeechEmbeds, alignments: Sequence[Alignment]) -> list[Speech]:
+        """What the connector gave, recording by recording."""
         values = embeds.values.to(self.llm.get_input_embeddings().weight)  # the LLM's device and precision
         rows = [row[:n] for row, n in zip(values, embeds.lengths.tolist(), strict=True)]
         return [Speech(a, row, self.connector.needs_segments) for a, row in zip(alignments, rows, strict=True)]

@@ -19,10 +19,9 @@ from ssr_connector.data.augment import Augmentation, perturbed_s
 from ssr_connector.data.packing import PackedText
 from ssr_connector.encoders.source import FrameSource, UnreadableError
 from ssr_connector.errors import UserError
-from ssr_connector.model.sequence import Speech
 from ssr_connector.training.prefetch import prefetched
 from ssr_connector.training.unreadable import Unreadable
-from ssr_connector.types import Alignment, Frames
+from ssr_connector.types import Alignment, Frames, SpeechEmbeds
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class SpeechBatch:
     frames: Frames
     transcripts: list[str]
     alignments: list[Alignment]
-    heard: list[Speech] = field(default_factory=list, init=False, compare=False)  # by the first objective, for all
+    connected: list[SpeechEmbeds] = field(default_factory=list, init=False, compare=False)  # by the first objective
 
 
 @dataclass(frozen=True)

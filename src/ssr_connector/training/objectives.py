@@ -23,7 +23,7 @@ from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
 from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.processes import anywhere
 from ssr_connector.training.sharding import is_sharded
-from ssr_connector.types import Logged, Segments
+from ssr_connector.types import Logged, Segments, SpeechEmbeds
 
 WRITTEN_TOKENS = 16  # that `continuation` asks the LLM for after each transcript
 
@@ -81,7 +81,7 @@ class Distil:
     def embeddings(self, speech: SpeechBatch) -> tuple[Tensor, Tensor]:
         """The vectors of all tokens of a batch, and the embeddings that they stand for."""
         segments = Segments.collate(speech.alignments, speech.frames.values.device)
-        embeds = self.model.connector(speech.frames, segments)
+        embeds = connected(self.model, speech)
         with torch.no_grad():
             target = self.model.embed_tokens(segments.token_ids)[segments.mask].float()
         return embeds.values[segments.mask].float(), target
@@ -253,11 +253,16 @@ def spoken(batch: Batch) -> SpeechBatch:
     return batch.speech
 
 
+def connected(model: SSRForConditionalGeneration, speech: SpeechBatch) -> SpeechEmbeds:
+    """What the connector makes of a batch along its alignments, once for all objectives of a step."""
+    if not speech.connected:
+        speech.connected.append(model.embed(speech.frames, speech.alignments))
+    return speech.connected[0]
+
+
 def hear(model: SSRForConditionalGeneration, speech: SpeechBatch) -> list[Speech]:
-    """Connect a batch along its alignments, once for all objectives of a step."""
-    if not speech.heard:
-        speech.heard.extend(model.connect(speech.frames, speech.alignments))
-    return speech.heard
+    """The same, recording by recording."""
+    return model.parted(connected(model, speech), speech.alignments)
 
 
 def next_token_loss(model: SSRForConditionalGeneration, rows: Sequence[Sequence[Piece]]) -> Tensor:
