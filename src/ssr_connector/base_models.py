@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from safetensors import SafetensorError
 
+from ssr_connector.devices import is_out_of_memory
 from ssr_connector.errors import UserError
 
 LOADING_ERRORS = (OSError, ValueError, RuntimeError, SafetensorError)  # of damaged files, by what reads them
@@ -50,9 +51,9 @@ def load_llm(name: str, **kwargs: Any) -> Any:
 
     try:
         return AutoModelForCausalLM.from_pretrained(name, **{"dtype": torch.float32, **kwargs})
-    except torch.OutOfMemoryError:
-        raise
     except (*LOADING_ERRORS, ImportError) as error:
+        if is_out_of_memory(error):
+            raise
         attention = kwargs.get("attn_implementation")
         if attention and "ttention" in str(error):
             reason = " ".join(str(error).split())

@@ -181,11 +181,11 @@ class EvaluationSection:
 
     def __post_init__(self) -> None:
         for name, least in (("items", 0), ("shots", 0), ("style_shots", 0), ("asr_shots", 0), ("beams", 1)):
-            if getattr(self, name) < least:
-                raise UserError(f"evaluation.{name} is {getattr(self, name)}: give {least} or more")
+            if isinstance(value := getattr(self, name), int) and value < least:
+                raise UserError(f"evaluation.{name} is {value}: give {least} or more")
         for name in ("bootstrap", "batch_s", "batch_tokens"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"evaluation.{name} is {getattr(self, name)}: give more than 0")
+            if isinstance(value := getattr(self, name), int | float) and not value > 0:
+                raise UserError(f"evaluation.{name} is {value}: give more than 0")
 
 
 @dataclass(frozen=True)

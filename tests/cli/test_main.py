@@ -143,6 +143,8 @@ def test_two_models_of_one_name_are_not_taken_for_one(tiny_model, capsys, tmp_pa
     assert "two models are called 'stack_plain'" in refused(capsys, *words)
     words[1:3] = [f"ssr={tiny_model}", f"hard cascade={tiny_model}"]
     assert "'hard cascade' is a row of its own" in refused(capsys, *words)
+    words[2] = f"oracle={tiny_model}"
+    assert "'oracle' is a row of its own" in refused(capsys, *words)
 
 
 def test_encoding_skips_what_cannot_be_read_and_says_so(tiny_corpus, tiny_encoder, capsys, tmp_path):

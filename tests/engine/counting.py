@@ -68,15 +68,21 @@ class FailingStage:
         return work
 
 
+@dataclass(frozen=True)
 class TickingStage:
-    """One that says of every cut that it is done."""
+    """One that says of every cut that it is done, and ends no shard before somebody has heard of one."""
 
+    heard: Path
     uses_gpu = False
 
     def load(self):
         def work(cuts, folder, tick):
             for cut in cuts:
                 tick(cut.duration)
+            until = time.monotonic() + 60
+            while not self.heard.exists():
+                assert time.monotonic() < until, "nobody heard that the cuts are done"
+                time.sleep(0.01)
 
         return work
 

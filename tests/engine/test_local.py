@@ -74,5 +74,11 @@ def test_processes_say_how_far_they_are_within_a_shard(counting, tiny_corpus, tm
     cuts = read_manifests([tiny_corpus / "dev.jsonl.gz"])
     shards = cut_shards(cuts, 4.0, [], with_text=True)
     told = []
-    LocalEngine(2).run(counting.TickingStage(), shards, tmp_path, told.append)
+
+    def tick(size):
+        told.append(size)
+        if size:
+            (tmp_path / "heard").touch()
+
+    LocalEngine(2).run(counting.TickingStage(tmp_path / "heard"), shards, tmp_path, tick)
     assert sum(told) == pytest.approx(sum(cut.duration for cut in cuts))

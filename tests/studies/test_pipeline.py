@@ -1,6 +1,7 @@
 """From arms to steps: what is shared, what is not, and how budgets are met."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from ssr_connector.config import load_recipe
 from ssr_connector.evaluation import identity
 from ssr_connector.studies.cache import Forecast
 from ssr_connector.studies.options import content, with_options
-from ssr_connector.studies.pipeline import Pipeline, Size
+from ssr_connector.studies.pipeline import Pipeline, Size, tried
 from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import UNTRAINED, Arm, Column, Made, Parts, Picture, Study, Times
 from ssr_connector.tiny.demo import Demo
+from ssr_connector.training.loop import DivergedError
 
 SMOKE = Path(__file__).parents[2] / "recipes" / "smoke.yaml"
 TEXT = {"training.objectives": {"transcribe": 1.0, "continuation": 1.0}}
@@ -255,3 +257,11 @@ def test_how_fast_a_run_is_is_in_no_key(pipeline_of):
     pipeline = pipeline_of(one, other)
     assert pipeline.connector(one, 0).key == pipeline.connector(other, 0).key
     assert "workers" not in json.dumps(pipeline.base.training("distill", []).inputs)
+
+
+def test_a_trial_that_diverges_is_one_without_a_bound(tmp_path):
+    def work(folder, report):
+        raise DivergedError("too many steps without a number")
+
+    assert tried(work, tmp_path, lambda *_: None) == {"dev_loss": math.inf}
+    assert tried(lambda folder, report: {"dev_loss": 2.0}, tmp_path, lambda *_: None) == {"dev_loss": 2.0}

@@ -177,7 +177,14 @@ def test_an_alignment_of_other_frames_is_named(cuts, tiny_encoder):
         if n_frames == n:
             assert len(list(batches.epoch(0))) == 1
             continue
-        with pytest.raises(UserError, match=rf"{cuts[0].id} has {n} frames, and its alignment is of {n + 1}"):
+        message = rf"{cuts[0].id} has {n} frames, and its alignment is of {n + 1}"
+        with pytest.raises(UserError, match=message):
+            list(batches.epoch(0))
+        noisy = Augmentation(AugmentSection(noise="generated"), 0)
+        batches = SpeechBatches(
+            batches.cuts, source, batches.transcripts, batches.alignments, 60.0, 0, augmentation=noisy
+        )
+        with pytest.raises(UserError, match=message):
             list(batches.epoch(0))
 
 
@@ -361,9 +368,9 @@ def test_an_epoch_without_batches_is_an_error():
 
 def test_workers_change_no_batch(cuts, tiny_encoder):
     """Real recordings, each changed at random, through the encoder."""
-    source, _, clock = frame_source([], EncoderSection(tiny_encoder))
+    source, _, _ = frame_source([], EncoderSection(tiny_encoder))
     section = AugmentSection(speed=(0.9, 1.0, 1.1), reverb="generated", noise="generated")
-    texts, alignments = {c.id: c.id for c in cuts}, {c.id: along(c, clock) for c in cuts}
+    texts, alignments = {c.id: c.id for c in cuts}, {c.id: along(c, source) for c in cuts}
 
     def heard(workers):
         batches = SpeechBatches(by_id(cuts), source, texts, alignments, 7.0, 3, augmentation=Augmentation(section, 3))
@@ -378,9 +385,9 @@ def test_workers_change_no_batch(cuts, tiny_encoder):
             assert torch.equal(ours.frames.values, theirs.frames.values)
 
 
-def along(cut, clock):
+def along(cut, source):
     """One token over all of a recording."""
-    n = clock.boundary_at(cut.duration)
+    n = int(source.frames([cut]).lengths)
     return Alignment("x", (0,), (0,), (n,), ((0, 1),), n)
 
 

@@ -2,18 +2,19 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ssr_connector.aligners.base import Unalignable, WordAligner
-from ssr_connector.aligners.formats import TimedUtterance
+from ssr_connector.aligners.formats import PLACES, TimedUtterance
 from ssr_connector.aligners.imported import ImportedAligner, files_of
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cut_shards import content
 from ssr_connector.data.cuts import cut_audio, said
+from ssr_connector.data.lines import read_objects
 from ssr_connector.data.text import SpeechText
 from ssr_connector.engine.shard import key_of, state_of
 from ssr_connector.errors import UserError
@@ -45,6 +46,14 @@ def word_aligner(spec: str) -> WordAligner:
 def is_word_aligner(spec: str) -> bool:
     """Whether that names an aligner that works on recordings, and not a folder."""
     return spec in ("pocketsphinx", "uniform") or spec.startswith("imported:")
+
+
+def aligned_before(out: Path) -> Collection[str]:
+    """Ids of the utterances whose times a folder holds as JSON lines."""
+    file = out / PLACES["jsonl"]
+    if not file.is_file():
+        return ()
+    return {str(row["id"]) for _, row in read_objects(file) if isinstance(row, dict) and "id" in row}
 
 
 def align_one(aligner: WordAligner, cut: Any) -> Outcome:

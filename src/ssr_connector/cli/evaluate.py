@@ -107,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ssr_connector.config import load_recipe
     from ssr_connector.errors import UserError
+    from ssr_connector.evaluation.figure_names import SLUGS
     from ssr_connector.evaluation.labels import RESERVED, system_name
 
     console = Console(highlight=False, markup=False)
@@ -117,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         same = next((known for known in systems if system_name(known) == system_name(name)), None)
         if same is not None:
             raise UserError(f"two models are called {name!r}; call them something: one={systems[same]} other={folder}")
-        if name in RESERVED:
+        if name in RESERVED or name in map(SLUGS.get, RESERVED):
             raise UserError(f"{name!r} is a row of its own; call the model something else: mine={folder}")
         systems[name] = folder
     harness = run_harness(args, systems, recipe, console) if args.harness else {}

@@ -53,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--share", metavar="S", type=float, default=1.0, help="of the steps of connectors and stage 2 (default: 1)"
     )
     parser.add_argument(
-        "--quick", action="store_true", help="one seed, fewer arms, items and steps: at most 15 minutes on 2 cores"
+        "--quick",
+        action="store_true",
+        help="one seed, fewer arms, items and steps: at most 15 minutes on 2 cores, once the world is made",
     )
     parser.add_argument(
         "--encoders",

@@ -6,7 +6,7 @@ from pathlib import Path
 from ssr_connector.errors import UserError
 from ssr_connector.model import SSRForConditionalGeneration, SSRProcessor
 from ssr_connector.model.processing import SPEECH
-from ssr_connector.model.scoring import Score
+from ssr_connector.model.scoring import Score, max_positions
 from ssr_connector.types import Waveform
 
 
@@ -24,8 +24,10 @@ def transcribe(model: SSRForConditionalGeneration, processor: SSRProcessor, audi
     """What the aligner spells, and what the LLM writes when asked to transcribe."""
     recording = recorded(model, processor, audio)
     (speech,) = model.listen([recording])
-    limit = 2 * len(speech.alignment) + 8
     inputs = processor(text=SPEECH + model.config.transcribe_prompt, audio=recording)
+    most, limit = max_positions(model.llm), 2 * len(speech.alignment) + 8
+    if most is not None:  # what is left of them, if anything; most answers take half of the limit
+        limit = max(1, min(limit, most - len(speech.vectors) - inputs["input_ids"].shape[1] + 2))
     out = model.generate(**{**inputs, "recordings": [speech]}, max_new_tokens=limit, do_sample=False)
     return speech.alignment.text, processor.batch_decode(out)[0].strip()
 

@@ -19,7 +19,8 @@ def on_gpu(log_probs: Tensor, states: int) -> bool:
     items, frames, _ = log_probs.shape
     if not log_probs.is_cuda:
         return False
-    free, _ = torch.cuda.mem_get_info(log_probs.device)
+    device = log_probs.device
+    free = torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return has_room(items, frames, states, min(MOST_STEPS, free // 2)) and runs_on(log_probs.device)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ssr_connector.base_models import unloadable
+from ssr_connector.base_models import LOADING_ERRORS, unloadable
+from ssr_connector.devices import is_out_of_memory
 from ssr_connector.errors import UserError
 
 
@@ -40,7 +41,9 @@ def load_embeddings(name: str, dtype: torch.dtype = torch.float32) -> TextEmbedd
             llm, told = AutoModelForCausalLM.from_pretrained(
                 name, config=shortened(config, 0), dtype=dtype, output_loading_info=True
             )
-    except (OSError, ValueError) as error:
+    except LOADING_ERRORS as error:
+        if is_out_of_memory(error):
+            raise
         raise unloadable("an LLM", name, "llm.name", error) from error
     table = llm.get_input_embeddings()
     where = next(key for key, module in llm.named_modules() if module is table)

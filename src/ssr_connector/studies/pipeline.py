@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -213,10 +215,8 @@ class Pipeline:
             rate = float(f"{given * factor:.3g}")
             options = {**arm.connector, "training.lr": rate, "training.steps": steps, "training.bad_batches": "skip"}
             trial = self.stage_1(arm, options, self.size.seeds[0], f"trial at {rate:g}")
-            try:
-                loss = float(self.maker.make(trial)["dev_loss"])
-            except DivergedError:
-                loss = math.inf
+            facts = self.maker.make(dataclasses.replace(trial, work=partial(tried, trial.work)))
+            loss = float(facts["dev_loss"])
             losses[rate] = math.inf if math.isnan(loss) else loss
         return min(losses, key=lambda rate: losses[rate])
 
@@ -391,3 +391,11 @@ def run_training(variant: str, recipe: Recipe, report: Report) -> Facts:
     summary = json.loads((Path(recipe.out) / SUMMARY).read_text(encoding="utf-8"))
     figures = {name: summary[name] for name in ("steps", "loss", "dev_loss") if name in summary}
     return {"learning_rate": recipe.training.lr, **figures}
+
+
+def tried(work: Callable[[Path, Report], Facts], folder: Path, report: Report) -> Facts:
+    """What a trial of a learning rate found: no bound of the loss where it diverged."""
+    try:
+        return work(folder, report)
+    except DivergedError:
+        return {"dev_loss": math.inf}

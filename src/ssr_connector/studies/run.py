@@ -124,8 +124,8 @@ def forecast(base: Base, study: Study, size: Size, rates: Rates, root: Path) -> 
 def quick_size(base: Base, study: Study, size: Size, rates: Rates, root: Path) -> Size:
     """One seed, fewer items; then half as many training steps, until a quarter of an hour suffices for all.
 
-    However much is done already: a quick study that goes on has the size that it began with. The fewest where nobody
-    knows yet how long they take.
+    However much is done already: a quick study that goes on has the size that it began with. Not counting the world and
+    base models; the fewest where nobody knows yet how long steps take.
     """
     size = replace(size, seeds=size.seeds[:1], items=min(size.items or QUICK_ITEMS, QUICK_ITEMS))
     base.stages.plan(base.stages_of_base())

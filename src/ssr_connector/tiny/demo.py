@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from ssr_connector.aligners.corpus import align_cuts, finish
-from ssr_connector.config import HOW, Recipe, to_dict
+from ssr_connector.config import HOW, AugmentSection, LLMSection, to_dict
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.journal import HEARD, SCORED
 from ssr_connector.files import write_json
@@ -23,7 +23,7 @@ from ssr_connector.tiny.world import World, WorldSizes, build_world
 if TYPE_CHECKING:
     from ssr_connector.evaluation.comparison import Spec
 
-SELDOM = ("llm", "augment")  # sections that hardly a run changes
+AS_LOADED = ("dtype", "quantize")  # what training follows from of the section `llm`, beside the model itself
 STAGE_2 = ("vanilla", "multitask")
 OURS = ("distill", *STAGE_2)  # the stages that train SSR's systems
 
@@ -33,6 +33,10 @@ class Demo(Base):
 
     def __init__(self, config: Path, out: Path, overrides: Sequence[str], console: Console) -> None:
         super().__init__(config, out, overrides, console)
+        if self.recipe.augment != AugmentSection():
+            raise UserError(
+                "augment: this trains on frames that are encoded once; leave it out (tiny.noise has noises)"
+            )
         self.world = build_world(self.recipe.seed, WorldSizes(**self.tiny.world))
 
     @property
@@ -116,7 +120,7 @@ class Demo(Base):
             recipe["aligner" if name == "aligner" else "connector"],
             {key: value for key, value in recipe["training"].items() if key not in HOW},
             self.tiny.baselines.get(name),
-            *not_as_ever(recipe),
+            *(loaded_otherwise(recipe) if name != "aligner" else ()),
         ]
         outputs = [self.out / name, *([self.out / "trials" / name] if choose else [])]
         what = {
@@ -218,8 +222,7 @@ def last_metrics(out: Path) -> dict[str, Any]:
     return metrics(out / "metrics.jsonl")[-1]
 
 
-def not_as_ever(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What a recipe's `SELDOM` sections change; nothing where they are as ever, so that older runs stay done."""
-    ever = to_dict(Recipe())
-    found = [{k: v for k, v in recipe[name].items() if v != ever[name][k] and k != "name"} for name in SELDOM]
-    return found if any(found) else []
+def loaded_otherwise(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How the LLM is loaded; nothing where that is as ever, so that older runs stay done."""
+    changed = {key: recipe["llm"][key] for key in AS_LOADED if recipe["llm"][key] != getattr(LLMSection(), key)}
+    return [changed] if changed else []

@@ -172,11 +172,9 @@ class SpeechBatches:
             if frames is None:
                 return None
             batch = SpeechBatch(ids, frames(), transcripts, found)
-            if speeds is not None:
-                return at_speeds(batch, speeds)
             if found:
-                refuse_other_frames(batch)
-            return batch
+                refuse_other_frames(batch, speeds or [1.0] * len(ids))
+            return batch if speeds is None else at_speeds(batch, speeds)
 
         return made
 
@@ -211,10 +209,14 @@ class Lengths:
         return max(heard_s, max(self.least_s, default=0.0))
 
 
-def refuse_other_frames(batch: SpeechBatch) -> None:
-    """Raises UserError where an alignment is of other frames than those that are heard, though under the same id."""
-    for key, alignment, n in zip(batch.ids, batch.alignments, batch.frames.lengths.tolist(), strict=True):
-        if alignment.n_frames != n:
+def refuse_other_frames(batch: SpeechBatch, speeds: Sequence[float]) -> None:
+    """Raises UserError where an alignment is of other frames than those that are heard, though under the same id.
+
+    At a speed of 1: at others there are about as many as there should be.
+    """
+    lengths = batch.frames.lengths.tolist()
+    for key, alignment, n, speed in zip(batch.ids, batch.alignments, lengths, speeds, strict=True):
+        if speed == 1 and alignment.n_frames != n:
             raise UserError(
                 f"{key} has {n} frames, and its alignment is of {alignment.n_frames}: was it cut or encoded anew? "
                 "run `ssr align` again, and `ssr encode` before it where its frames are stored"

@@ -306,9 +306,10 @@ def prepare_llm(model: SSRForConditionalGeneration, config: TrainingSection) -> 
         model.llm, model.config.adapter = merge_adapter(model.llm), {}
     if learns and config.adapter != "none":
         if model.config.llm_trained and not config.adapter_merge:  # a checkpoint with additions holds no other weights
+            merged = "--training.adapter_merge true, or " if ADAPTERS[config.adapter].merges else ""
             raise UserError(
                 f"{config.start_from} has an LLM of its own, which a checkpoint of additions alone would lose: give "
-                "--training.adapter_merge true, or --training.adapter none"
+                f"{merged}--training.adapter none"
             )
         model.config.adapter = {"type": config.adapter, "rank": config.adapter_rank, "alpha": config.adapter_alpha}
         model.llm = add_adapter(model.llm, **model.config.adapter)
