@@ -1,8 +1,7 @@
 """A corpus of cuts along its transcripts; what cannot be aligned is skipped, listed and counted."""
 
-import contextlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any, ClassVar
 
 from ssr_connector.aligners.base import Unalignable
 from ssr_connector.aligners.bundle import AlignerBundle, bundle_key, load_bundle
-from ssr_connector.aligners.record import FILE, join_alignments, open_alignments, write_alignments
+from ssr_connector.aligners.formats import aligned_before
+from ssr_connector.aligners.record import FILE, join_alignments, write_alignments
 from ssr_connector.data.audio import AudioError
 from ssr_connector.data.cut_shards import cut_shards, refuse_others
 from ssr_connector.data.cuts import in_groups, read_manifests, speech_texts
@@ -86,13 +86,6 @@ def align_cuts(
     write_rejected(out / "rejected.tsv", rejected)
     aligned, tokens, shared = (sum(part[name] for part in parts) for name in ("aligned", "tokens", "shared"))
     return Aligned(aligned, tokens, shared, rejected)
-
-
-def aligned_before(out: Path) -> Collection[str]:
-    """Ids of what a folder holds alignments of; none where it holds none, or damaged ones."""
-    with contextlib.suppress(UserError):
-        return {key for key, _ in open_alignments(out / FILE)[1]}
-    return ()
 
 
 def finish(out: Path) -> None:

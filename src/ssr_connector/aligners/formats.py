@@ -1,5 +1,6 @@
 """What `ssr align` writes of every utterance, and in which formats."""
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ssr_connector.aligners.record import FILE
 from ssr_connector.aligners.words import timed_words
+from ssr_connector.data.lines import read_objects
 from ssr_connector.data.text import SpeechText
 from ssr_connector.data.textgrid import write_textgrid
 from ssr_connector.data.words import WordTime, ctm_line, word_key
@@ -27,6 +30,16 @@ LOW_SCORE = math.log(0.1)  # mean log-probability of an utterance's words; pocke
 PLACES = {"textgrid": "textgrid", "ctm": "words.ctm", "jsonl": "words.jsonl", "cuts": "cuts.jsonl.gz"}  # by format
 SHORT_NAME = 12  # characters, of up to 4 bytes: with what is beside it there is room on every file system
 FASTEST_LETTERS_PER_S = 40.0  # of a word; quick speech has some 25
+
+
+def aligned_before(out: Path) -> set[str]:
+    """Ids of the utterances that a folder holds alignments or times of, as far as its JSON lines can be read."""
+    ids: set[str] = set()
+    for file in (out / FILE, out / PLACES["jsonl"]):
+        if file.is_file():
+            with contextlib.suppress(UserError):
+                ids |= {str(row["id"]) for _, row in read_objects(file) if isinstance(row, dict) and "id" in row}
+    return ids
 
 
 @dataclass(frozen=True)

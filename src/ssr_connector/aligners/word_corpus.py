@@ -2,19 +2,18 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ssr_connector.aligners.base import Unalignable, WordAligner
-from ssr_connector.aligners.formats import PLACES, TimedUtterance
+from ssr_connector.aligners.formats import TimedUtterance, aligned_before
 from ssr_connector.aligners.imported import ImportedAligner, files_of
 from ssr_connector.data.audio import AudioError
-from ssr_connector.data.cut_shards import content
+from ssr_connector.data.cut_shards import content, refuse_others
 from ssr_connector.data.cuts import cut_audio, said
-from ssr_connector.data.lines import read_objects
 from ssr_connector.data.text import SpeechText
 from ssr_connector.engine.shard import key_of, state_of
 from ssr_connector.errors import UserError
@@ -48,14 +47,6 @@ def is_word_aligner(spec: str) -> bool:
     return spec in ("pocketsphinx", "uniform") or spec.startswith("imported:")
 
 
-def aligned_before(out: Path) -> Collection[str]:
-    """Ids of the utterances whose times a folder holds as JSON lines."""
-    file = out / PLACES["jsonl"]
-    if not file.is_file():
-        return ()
-    return {str(row["id"]) for _, row in read_objects(file) if isinstance(row, dict) and "id" in row}
-
-
 def align_one(aligner: WordAligner, cut: Any) -> Outcome:
     """One utterance of a lhotse cut; a recording that cannot be read is a reason like any other."""
     text = SpeechText("cased")(said(cut)).text
@@ -78,6 +69,7 @@ def align_cuts(
     done, what could not be aligned, and what has another text, recording or imported time now. The caller calls
     `finish` when the results are safe elsewhere.
     """
+    refuse_others(aligned_before(out), cuts, out)
     journal = out / JOURNAL
     done = _read(journal, spec)
     out.mkdir(parents=True, exist_ok=True)

@@ -181,7 +181,6 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
     from ssr_connector.aligners.bundle import is_aligner
     from ssr_connector.aligners.formats import FORMATS
     from ssr_connector.aligners.picture import draw
-    from ssr_connector.data.cut_shards import refuse_others
     from ssr_connector.data.cuts import cut_audio, read_manifests
     from ssr_connector.engine import build_engine
     from ssr_connector.errors import UserError
@@ -192,7 +191,6 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
     engine = build_engine(args.engine, args.jobs, args.address)
     sources = manifests(args.sources, args.out, engine, console)
     cuts = read_manifests(sources)
-    refuse_others(word_corpus.aligned_before(args.out) or corpus.aligned_before(args.out), cuts, args.out)
     started = time.monotonic()
     with bar(console, "aligning") as report:
         if word_corpus.is_word_aligner(args.aligner):

@@ -28,7 +28,7 @@ from ssr_connector.evaluation.journal import HEARD, SCORED, Journal
 from ssr_connector.evaluation.measures import Measures, Show, word_error_changes
 from ssr_connector.evaluation.suite import TEXT_MODEL, Suite
 from ssr_connector.model import SSRForConditionalGeneration, load_model
-from ssr_connector.model.checkpoint import LLM_DTYPES
+from ssr_connector.model.checkpoint import base_llm
 from ssr_connector.model.llm_identity import check_identity
 
 
@@ -135,11 +135,8 @@ def listeners(spec: Spec, ears: AlignerBundle, note: Callable[[str], None]) -> t
 
 def plain_model(model: SSRForConditionalGeneration) -> SSRForConditionalGeneration:
     """The same with the base LLM as it was before stage 2."""
-    from ssr_connector.base_models import load_llm
-
     config = type(model.config).from_dict(model.config.to_dict())
-    llm = load_llm(config.llm_name, dtype=LLM_DTYPES[config.llm_dtype])  # else a change would be one of rounding, too
-    base = SSRForConditionalGeneration(config, model.encoder, llm, model.tokenizer)
+    base = SSRForConditionalGeneration(config, model.encoder, base_llm(config), model.tokenizer)
     base.eval().to(best_device())
     return base
 

@@ -16,7 +16,7 @@ from ssr_connector.config import EvaluationSection
 from ssr_connector.devices import best_device
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.stats import Estimate, paired_difference
-from ssr_connector.model.checkpoint import LLM_DTYPES
+from ssr_connector.model.checkpoint import base_llm
 from ssr_connector.model.modeling import SSRForConditionalGeneration, load_model
 
 BATCH = 8  # sequences at once
@@ -140,8 +140,6 @@ def before_and_after(
     """Tasks on the base LLM and on the LLM of every system: rows, items' outcomes, seconds, notes, ready for JSON."""
     from importlib.metadata import version
 
-    from ssr_connector.base_models import load_llm
-
     manager = task_manager(tasks, folder)
     bases: dict[str, Measurement] = {}
     rows: list[dict[str, Any]] = []
@@ -152,10 +150,7 @@ def before_and_after(
         base = f"{model.config.llm_name}, {model.config.llm_dtype}"
         if base not in bases:
             note("the base LLM on tasks of lm-evaluation-harness")
-            plain = model.llm
-            if model.config.llm_trained:
-                dtype = LLM_DTYPES[model.config.llm_dtype]
-                plain = load_llm(model.config.llm_name, dtype=dtype).to(best_device())
+            plain = base_llm(model.config).to(best_device()) if model.config.llm_trained else model.llm
             bases[base] = measure(lm_of(plain, model.tokenizer), tasks, manager, config.items)
             seconds[f"base LLM ({base})"] = bases[base].seconds
         after = before = bases[base]

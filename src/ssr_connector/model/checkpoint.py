@@ -79,6 +79,11 @@ def what_it_is(path: Path) -> str:
     return f": it needs {MODEL_CONFIG} and {MODEL_WEIGHTS}"
 
 
+def base_llm(config: SSRConfig) -> Any:
+    """The LLM that a model was built on, as it was before any training, in the model's own precision."""
+    return load_llm(config.llm_name, dtype=LLM_DTYPES[config.llm_dtype])
+
+
 def load(cls: type["SSRForConditionalGeneration"], path: str | Path, **kwargs: Any) -> "SSRForConditionalGeneration":
     """Build the model of a checkpoint folder. `kwargs` go to the LLM's `from_pretrained` (dtype, device_map, …).
 

@@ -23,7 +23,7 @@ from ssr_connector.training.batches import Batch, SpeechBatch, TextBatches
 from ssr_connector.training.continuations import Continuations
 from ssr_connector.training.processes import anywhere
 from ssr_connector.training.sharding import is_sharded
-from ssr_connector.types import Logged, Segments, SpeechEmbeds
+from ssr_connector.types import Logged, SpeechEmbeds
 
 WRITTEN_TOKENS = 16  # that `continuation` asks the LLM for after each transcript
 
@@ -80,11 +80,11 @@ class Distil:
 
     def embeddings(self, speech: SpeechBatch) -> tuple[Tensor, Tensor]:
         """The vectors of all tokens of a batch, and the embeddings that they stand for."""
-        segments = Segments.collate(speech.alignments, speech.frames.values.device)
         embeds = connected(self.model, speech)
+        tokens = [token for alignment in speech.alignments for token in alignment.token_ids]
         with torch.no_grad():
-            target = self.model.embed_tokens(segments.token_ids)[segments.mask].float()
-        return embeds.values[segments.mask].float(), target
+            target = self.model.embed_tokens(torch.tensor(tokens, dtype=torch.long)).float()
+        return embeds.values[embeds.mask].float(), target
 
     def hidden_states(self, speech: SpeechBatch) -> tuple[Tensor, Tensor]:
         """The LLM's states at all tokens of a batch, over the vectors and over the text."""
