@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ssr_connector.config import Recipe, differences, flat_keys, load_recipe, merge, recipe_file, to_dict, variants_of
+from ssr_connector.config import Recipe, differences, flat_keys, load_recipe, merge, recipe_file, to_dict
 from ssr_connector.errors import UserError
 
 
@@ -58,11 +58,6 @@ def test_an_unknown_variant_is_named_with_those_there_are(recipe):
         recipe("variants: {a: {}, b: {}}", "destill")
     with pytest.raises(UserError, match="no variant 'a': give the recipe"):
         load_recipe(None, "a")
-
-
-def test_variants_are_listed_in_order(tmp_path):
-    (tmp_path / "r.yaml").write_text("variants: {b: {}, a: {seed: 1}}")
-    assert variants_of(tmp_path / "r.yaml") == ["b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +180,7 @@ def test_the_recipes_come_with_the_package_and_files_come_first(tmp_path, monkey
     there = Path(__file__).parents[1] / "recipes" / "smoke.yaml"
     for name in ("smoke", "smoke.yaml", "recipes/smoke.yaml"):
         assert recipe_file(name).samefile(there)
-        assert variants_of(name) == variants_of(there)
+        assert load_recipe(name) == load_recipe(there)
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "smoke.yaml").write_text("seed: 7")
     assert load_recipe("recipes/smoke.yaml").seed == 7

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from shapes import shapes, write_shape  # noqa: E402 - it lies beside the benchmarks
 from ssr_connector.cli import main  # noqa: E402
-from ssr_connector.config import load_recipe, paths_of, variants_of  # noqa: E402
+from ssr_connector.config import load_recipe, paths_of, read_tree  # noqa: E402
 
 RECIPES = sorted(
     p for p in (ROOT / "recipes").glob("*.yaml") if "tiny" not in p.stem and p.stem not in ("smoke", "own")
@@ -40,9 +40,10 @@ def test_there_is_a_recipe_for_every_scale():
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
 def test_a_recipe_is_read_and_its_commands_name_it(path):
-    assert set(variants_of(path)) == {"aligner", "distill", "finetune"}
+    variants = read_tree(path)["variants"]
+    assert set(variants) == {"aligner", "distill", "finetune"}
     known = shapes()
-    for variant in variants_of(path):
+    for variant in variants:
         recipe = load_recipe(path, variant, [])
         assert recipe.encoder.name in known
         assert recipe.llm.name in known
@@ -59,7 +60,7 @@ def test_the_commands_make_all_that_the_recipe_reads(path):
         re.sub(r"\\\$\w+", "[^/]+", re.escape(folder)) + "(/|$)"
         for folder in re.findall(r"(?:--out|--local-dir) ([^\s;]+)", comments)
     ]
-    for variant in variants_of(path):
+    for variant in read_tree(path)["variants"]:
         recipe = load_recipe(path, variant, [])
         data, training = recipe.data, recipe.training
         paths = [p for value in (data.train, data.dev, data.frames, data.alignments) for p in paths_of(value)]

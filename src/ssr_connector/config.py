@@ -269,11 +269,6 @@ def read_tree(path: str | Path) -> dict[str, Any]:
     return tree
 
 
-def variants_of(path: str | Path) -> list[str]:
-    """Names of a recipe's variants."""
-    return list(read_tree(path).get("variants") or {})
-
-
 def paths_of(value: Paths | None) -> list[Path]:
     """One path, or several."""
     names = value.split(",") if isinstance(value, str) else value or ()

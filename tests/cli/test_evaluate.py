@@ -10,8 +10,9 @@ import torch
 from rich.console import Console
 
 from ssr_connector.cli import main
-from ssr_connector.cli.evaluate import chosen_tasks, named, parts_of, report
+from ssr_connector.cli.evaluate import chosen_tasks, named, report
 from ssr_connector.config import Recipe
+from ssr_connector.data import CORPORA
 from ssr_connector.data.cuts import read_cuts
 from ssr_connector.data.shar_output import write_shar
 from ssr_connector.errors import UserError
@@ -205,7 +206,7 @@ def test_training_and_test_data_of_one_folder_are_not_measured_together(tmp_path
     words = ["evaluate", "ssr=model", "--out", str(tmp_path / "out"), "--cuts"]
     assert main([*words, str(tmp_path / "LibriSpeech")]) == 2
     assert "LibriSpeech holds test-clean, train-clean-100: give the folder of the one" in capsys.readouterr().err
-    assert parts_of("librispeech", tmp_path / "LibriSpeech" / "test-clean") == ["test-clean"]
+    assert CORPORA["librispeech"].parts(tmp_path / "LibriSpeech" / "test-clean") == ["test-clean"]
     for part in ("TRAIN", "TEST"):
         (tmp_path / "timit" / part).mkdir(parents=True)
-    assert parts_of("timit", tmp_path / "timit") == ["TEST", "TRAIN"]
+    assert CORPORA["timit"].parts(tmp_path / "timit") == ["TEST", "TRAIN"]

@@ -19,7 +19,7 @@ def test_a_reader_gets_the_options_that_it_takes(has_subsets, writes_audio, subs
         taken.update(options)
         yield Entry("a", source / "a.wav", "text")
 
-    corpus = Corpus(lambda _: True, read, has_subsets, writes_audio)
+    corpus = Corpus(lambda _: True, read, has_subsets=has_subsets, writes_audio=writes_audio)
     assert list(corpus.items(SOURCE, subset, FOLDER)) == [Entry("a", SOURCE / "a.wav", "text")]
     expected = {"subset": subset} if has_subsets and subset else {}
     assert taken == expected | ({"folder": FOLDER} if writes_audio else {})

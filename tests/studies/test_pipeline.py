@@ -10,9 +10,10 @@ from rich.console import Console
 
 from ssr_connector.config import load_recipe
 from ssr_connector.evaluation import identity
+from ssr_connector.studies.budgets import tried
 from ssr_connector.studies.cache import Forecast
 from ssr_connector.studies.options import content, with_options
-from ssr_connector.studies.pipeline import Pipeline, Size, tried
+from ssr_connector.studies.pipeline import Pipeline, Size
 from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import UNTRAINED, Arm, Column, Made, Parts, Picture, Study, Times
 from ssr_connector.tiny.demo import Demo

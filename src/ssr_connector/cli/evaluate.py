@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from ssr_connector.config import Recipe
 
-TIMIT_PARTS = ("train", "test")
-
 HELP = "measure models: speech tasks from audio alone, text tasks, word errors, boundaries"
 TAKES_RECIPE = True
 
@@ -195,22 +193,14 @@ def check_subset(args: argparse.Namespace) -> None:
     from ssr_connector.data.preparation import detect
 
     layout = detect(args.cuts)
-    if CORPORA[layout].has_subsets and args.subset is None:
+    corpus = CORPORA[layout]
+    if corpus.has_subsets and args.subset is None:
         raise UserError(
             f"{args.cuts} is laid out as {layout}, which may have training data in it, too: say with --subset what is "
             "measured (`ssr prepare --help` names the subsets), or prepare it before and give its cuts"
         )
-    if len(parts := parts_of(layout, args.cuts)) > 1:
+    if len(parts := corpus.parts(args.cuts)) > 1:
         raise UserError(f"{args.cuts} holds {', '.join(parts)}: give the folder of the one that is measured")
-
-
-def parts_of(layout: str, folder: Path) -> list[str]:
-    """The published parts that lie in the folder of a corpus whose layout has no named ones."""
-    if layout == "librispeech":
-        return sorted({path.absolute().parents[2].name for path in folder.rglob("*.trans.txt")})
-    if layout == "timit":
-        return sorted({path.name for path in folder.rglob("*") if path.is_dir() and path.name.lower() in TIMIT_PARTS})
-    return []
 
 
 def is_corpus(cuts: Path) -> bool:

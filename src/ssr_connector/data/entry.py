@@ -44,10 +44,12 @@ class Corpus:
 
     ``read(source)`` gives the utterances; where ``has_subsets``, it takes ``subset``, a name, too; where
     ``writes_audio``, it takes ``folder``, into which it writes the recordings that are no files of their own.
+    ``parts(source)`` names the published parts in a folder whose layout has no named subsets.
     """
 
     detects: Callable[[Path], bool]
     read: Callable[..., Iterator[Entry | Rejected]]
+    parts: Callable[[Path], list[str]] = lambda _: []
     has_subsets: bool = False
     writes_audio: bool = False
 

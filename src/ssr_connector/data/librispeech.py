@@ -18,6 +18,11 @@ def is_librispeech(source: Path) -> bool:
     return source.is_dir() and next(source.rglob(TRANSCRIPTS), None) is not None
 
 
+def librispeech_parts(source: Path) -> list[str]:
+    """Of which subsets there is a transcript: ``train-clean-100``, ``test-clean``."""
+    return sorted({path.absolute().parents[2].name for path in source.rglob(TRANSCRIPTS)})
+
+
 def read_librispeech(source: Path) -> Iterator[Entry | Rejected]:
     """Every line of every transcript file, in the order of their paths; raises UserError where there is none."""
     transcripts = sorted(source.rglob(TRANSCRIPTS))

@@ -18,11 +18,17 @@ from ssr_connector.errors import UserError
 LABEL_HZ = 16_000
 SENTENCE = re.compile(r"s[aix]\d+", re.IGNORECASE)
 SUFFIXES = frozenset({".wav", ".txt", ".wrd", ".phn"})
+PARTS = ("train", "test")
 
 
 def is_timit(source: Path) -> bool:
     """Whether there are phone labels of a TIMIT sentence anywhere under the folder ``source``."""
     return source.is_dir() and any(SENTENCE.fullmatch(p.stem) for p in source.rglob("*.[pP][hH][nN]"))
+
+
+def timit_parts(source: Path) -> list[str]:
+    """Which of TRAIN and TEST lie in ``source``, as they are written."""
+    return sorted({path.name for path in source.rglob("*") if path.is_dir() and path.name.lower() in PARTS})
 
 
 def read_timit(source: Path) -> Iterator[Entry | Rejected]:

@@ -2,15 +2,13 @@
 
 import dataclasses
 import json
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ssr_connector.config import EncoderSection, Recipe, to_dict
 from ssr_connector.progress import Report
+from ssr_connector.studies.budgets import Budgets
 from ssr_connector.studies.cache import Facts, Maker, Step
 from ssr_connector.studies.damage import Damage
 from ssr_connector.studies.heard import Heard
@@ -19,12 +17,6 @@ from ssr_connector.studies.rates import Rates
 from ssr_connector.studies.study import UNTRAINED, Arm, Made, Options, Parts, Study
 from ssr_connector.tiny.base import BATCH_S, TRAINED_ON, Base, as_option
 from ssr_connector.tiny.stage import content_key
-from ssr_connector.training.loop import DivergedError
-
-RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a tuned arm chooses
-TRIAL_SHARE = 0.15  # of the steps
-TOLERANCE = 0.02  # converged: twice the steps lower the development loss by less than this share of it
-MOST_DOUBLINGS = 2
 
 
 @dataclass(frozen=True)
@@ -44,6 +36,7 @@ class Pipeline:
         self.base, self.study, self.size, self.maker, self.rates = base, study, size, maker, rates
         self.made_from = [base.stages.keys["encode"], base.stages.keys["LLM"]]
         self.heard = Heard(base, study, maker, rates)
+        self.budgets = Budgets(self)
         self.recipes: dict[str, Recipe] = {}  # of every stage, as the base has them
         self.aligners: dict[tuple[str, int], Step] = {}  # by arm and seed
         self.connectors: dict[tuple[str, int], Step] = {}
@@ -147,21 +140,8 @@ class Pipeline:
     def connector(self, arm: Arm, seed: int) -> Step:
         """Stage 1, with the learning rate and the number of steps that the arm is to have."""
         if (arm.name, seed) not in self.connectors:
-            self.connectors[arm.name, seed] = self.stage_1(arm, self.budgeted(arm), seed, "stage 1")
+            self.connectors[arm.name, seed] = self.stage_1(arm, self.budgets.options(arm), seed, "stage 1")
         return self.connectors[arm.name, seed]
-
-    def budgeted(self, arm: Arm) -> Options:
-        """The arm's options with its learning rate and number of steps."""
-        options = dict(arm.connector)
-        if arm.tuned:
-            options["training.lr"] = self.tuned_rate(arm)
-        if arm.budget == "flops":
-            options["training.steps"] = self.steps_of_equal_flops(arm, options)
-        elif arm.budget == "converged":
-            options["training.steps"] = self.steps_to_converge(arm, options)
-        else:
-            options["training.steps"] = self.n_steps("distill", arm.connector)
-        return options
 
     def model(self, arm: Arm, seed: int) -> Step:
         """What is scored: stage 1, or stage 2 where the arm has one."""
@@ -199,79 +179,12 @@ class Pipeline:
         what = f"text model, cascade and controls, seed {seed}: scores"
         return Step("beside", what, self.scoring(), (model, aligner), work, self.rates.scores)
 
-    # --- budgets ---
+    # --- training runs ---
 
     def n_steps(self, variant: str, options: Options) -> int:
         """Of the recipe, or its share in a quick form; none stay none."""
         steps = self.recipe(variant, options).training.steps
         return max(1, round(steps * self.size.share)) if steps else 0
-
-    def tuned_rate(self, arm: Arm) -> float:
-        """The learning rate with the lowest development loss after short trials of the first seed."""
-        given = self.recipe("distill", arm.connector).training.lr
-        steps = max(2, round(TRIAL_SHARE * self.n_steps("distill", arm.connector)))
-        losses: dict[float, float] = {}
-        for factor in RATE_FACTORS:
-            rate = float(f"{given * factor:.3g}")
-            options = {**arm.connector, "training.lr": rate, "training.steps": steps, "training.bad_batches": "skip"}
-            trial = self.stage_1(arm, options, self.size.seeds[0], f"trial at {rate:g}")
-            facts = self.maker.make(dataclasses.replace(trial, work=partial(tried, trial.work)))
-            loss = float(facts["dev_loss"])
-            losses[rate] = math.inf if math.isnan(loss) else loss
-        return min(losses, key=lambda rate: losses[rate])
-
-    def flops(self, arm: Arm, options: Options) -> Step:
-        """Of one training step, counted on a batch of the data with the model of the equal-steps budget."""
-        options = {**options, "training.steps": self.n_steps("distill", arm.connector)}
-        seed = self.size.seeds[0]
-        trained, alignments = self.stage_1(arm, options, seed, "stage 1"), self.alignments(arm, seed)
-
-        def work(folder: Path, _: Report) -> Facts:
-            from ssr_connector.studies.flops import flops_of_step
-
-            recipe = self.recipe("distill", {**options, **self.paths_of("distill", trained.before), "out": folder})
-            return {"flops_a_step": flops_of_step(recipe, self.maker.folder(trained) / "model")}
-
-        return Step("flops", f"{arm.title}: FLOPs", [], (trained, alignments), work, 5.0)
-
-    def steps_of_equal_flops(self, arm: Arm, options: Options) -> int:
-        """As many as take the FLOPs of the reference arm's at the recipe's number of steps.
-
-        A forecast does not know them: it takes as many as take the seconds.
-        """
-        reference = self.study.reference
-        theirs = dict(reference.connector)
-        if reference.tuned:
-            theirs["training.lr"] = self.tuned_rate(reference)
-        n = self.n_steps("distill", theirs)
-        steps = self.flops(reference, theirs), self.flops(arm, options)
-        facts = [self.maker.make(step) for step in steps]
-        if all("flops_a_step" in found for found in facts):
-            costs = [float(found["flops_a_step"]) for found in facts]
-        else:
-            costs = [step.before[0].seconds or 1.0 for step in steps]
-        return max(1, round(n * costs[0] / costs[1]))
-
-    def steps_to_converge(self, arm: Arm, options: Options) -> int:
-        """Doubled on the first seed until the development loss improves by less than the tolerance, or the bound.
-
-        Of the last two the one with the lower loss: more steps may be worse, or diverge.
-        """
-        n = self.n_steps("distill", arm.connector)
-        loss = self.dev_loss(arm, options, n)
-        for _ in range(MOST_DOUBLINGS):
-            n, before = 2 * n, loss
-            loss = self.dev_loss(arm, options, n)
-            if not before - loss >= TOLERANCE * abs(before):  # nor is it where the loss is no number
-                return n if loss <= before else n // 2
-        return n
-
-    def dev_loss(self, arm: Arm, options: Options, steps: int) -> float:
-        """Of the first seed after so many steps."""
-        run = self.stage_1(arm, {**options, "training.steps": steps}, self.size.seeds[0], f"{steps} steps")
-        return float(self.maker.make(run)["dev_loss"])
-
-    # --- training runs ---
 
     def stage_1(self, arm: Arm, options: Options, seed: int, what: str) -> Step:
         """A connector of these options along the arm's alignments."""
@@ -391,11 +304,3 @@ def run_training(variant: str, recipe: Recipe, report: Report) -> Facts:
     summary = json.loads((Path(recipe.out) / SUMMARY).read_text(encoding="utf-8"))
     figures = {name: summary[name] for name in ("steps", "loss", "dev_loss") if name in summary}
     return {"learning_rate": recipe.training.lr, **figures}
-
-
-def tried(work: Callable[[Path, Report], Facts], folder: Path, report: Report) -> Facts:
-    """What a trial of a learning rate found: no bound of the loss where it diverged."""
-    try:
-        return work(folder, report)
-    except DivergedError:
-        return {"dev_loss": math.inf}
