@@ -1,10 +1,11 @@
 """Base models by name or folder: how checkpoints find them, and the tokens of a text with its characters."""
 
 import pytest
+import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from ssr_connector.base_models import load_llm, load_tokenizer, offset_tokenize, relative, resolve, unloadable
+from ssr_connector.base_models import load_llm, load_tokenizer, loading, offset_tokenize, relative, resolve
 from ssr_connector.errors import UserError
 from ssr_connector.model.processing import prompt_ids
 
@@ -74,8 +75,13 @@ def test_a_tokenizer_that_is_not_there_is_named(tmp_path):
     ],
 )
 def test_what_cannot_be_loaded_says_where_to_look(name, expected):
-    with pytest.raises(UserError, match=expected):
-        raise unloadable("an LLM", name, "llm.name", OSError("gone\nmore of it"))
+    with pytest.raises(UserError, match=expected), loading("an LLM", name, "llm.name"):
+        raise OSError("gone\nmore of it")
+
+
+def test_want_of_memory_is_not_taken_for_a_damaged_model():
+    with pytest.raises(torch.OutOfMemoryError), loading("an LLM", "base/llm", "llm.name"):
+        raise torch.OutOfMemoryError
 
 
 def test_a_speech_encoder_is_no_llm(tiny_encoder):

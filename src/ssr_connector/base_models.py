@@ -1,7 +1,9 @@
 """The models that everything is built on, by hub name or folder: where checkpoints find them, LLMs and tokenizers."""
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -36,41 +38,48 @@ def resolve(name: str, checkpoint: str | Path) -> str:
     return name
 
 
-def unloadable(what: str, name: str, key: str, error: Exception) -> UserError:
-    """For a base model that transformers does not find, or cannot read."""
-    if not name:
-        return UserError(f"there is no {key}: name a recipe with --config, or give --{key}")
-    here = "" if Path(name).is_dir() else "; there is no folder of that name here"
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    return UserError(f"cannot load {what} from {name!r}{here}; check {key} ({reason})")
+@contextlib.contextmanager
+def loading(what: str, name: str, key: str, *more: type[Exception]) -> Iterator[None]:
+    """Raise UserError where transformers does not find a base model, or cannot read it; want of memory is let through.
+
+    `more` are errors, beside the usual ones, that say so.
+    """
+    errors: tuple[type[Exception], ...] = (*LOADING_ERRORS, *more)
+    try:
+        yield
+    except errors as error:
+        if is_out_of_memory(error):
+            raise
+        if not name:
+            raise UserError(f"there is no {key}: name a recipe with --config, or give --{key}") from error
+        here = "" if Path(name).is_dir() else "; there is no folder of that name here"
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(f"cannot load {what} from {name!r}{here}; check {key} ({reason})") from error
 
 
 def load_llm(name: str, **kwargs: Any) -> Any:
     """A causal LLM of transformers by hub name or folder."""
     from transformers import AutoModelForCausalLM
 
-    try:
-        return AutoModelForCausalLM.from_pretrained(name, **{"dtype": torch.float32, **kwargs})
-    except (*LOADING_ERRORS, ImportError) as error:
-        if is_out_of_memory(error):
-            raise
-        attention = kwargs.get("attn_implementation")
-        if attention and "ttention" in str(error):
+    with loading("an LLM", name, "llm.name", ImportError):
+        try:
+            return AutoModelForCausalLM.from_pretrained(name, **{"dtype": torch.float32, **kwargs})
+        except (*LOADING_ERRORS, ImportError) as error:
+            attention = kwargs.get("attn_implementation")
+            if not attention or "ttention" not in str(error):
+                raise
             reason = " ".join(str(error).split())
             raise UserError(
                 f"{name} has no llm.attention {attention} here; give sdpa, eager or auto ({reason})"
             ) from error
-        raise unloadable("an LLM", name, "llm.name", error) from error
 
 
 def load_tokenizer(name: str) -> Any:
     """The LLM's tokenizer. Raises UserError where it is missing or gives no character offsets."""
     from transformers import AutoTokenizer
 
-    try:
+    with loading("a tokenizer", name, "llm.name", TypeError):  # TypeError: a folder without any of a tokenizer's files
         tokenizer = AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError, TypeError) as error:  # TypeError: a folder without any of a tokenizer's files
-        raise unloadable("a tokenizer", name, "llm.name", error) from error
     if not tokenizer.is_fast:
         raise UserError(f"the tokenizer of {name} gives no character offsets; a fast tokenizer is needed")
     return tokenizer

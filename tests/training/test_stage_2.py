@@ -157,6 +157,22 @@ def test_rehearsal_is_on_what_the_llm_writes_itself(base, distilled, tmp_path):
     assert likelihoods(stage_2(base, distilled, tmp_path / "three", *words)) == likelihoods(first)
 
 
+def test_what_runs_the_llm_before_the_first_step_has_the_precision_of_training(base, distilled, tmp_path, monkeypatch):
+    llm = type(SSRForConditionalGeneration.from_pretrained(str(distilled / "model")).llm)
+    forward, lowered = llm.forward, []
+
+    def recorded(self, *args, **kwargs):
+        lowered.append(torch.is_autocast_enabled("cpu"))
+        return forward(self, *args, **kwargs)
+
+    monkeypatch.setattr(llm, "forward", recorded)
+    words = ["--data.text=self", "--training.rehearsal_tokens=300", "--data.dev_text=", "--training.steps=1"]
+    words += ["--training.objectives={speech_lm: 1, ewc: 1}", "--training.ewc_batches=2"]
+    stage_2(base, distilled, tmp_path / "out", *words, "--training.precision=bf16")
+    assert len(lowered) > 4
+    assert all(lowered)
+
+
 def speak_as_text(model):
     """Let speech vectors be the LLM's own embeddings."""
     model.connector.forward = lambda frames, segments: type(

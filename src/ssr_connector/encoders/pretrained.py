@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ssr_connector.base_models import LOADING_ERRORS, unloadable
+from ssr_connector.base_models import loading
 from ssr_connector.encoders.front_end import (
     FRONT_ENDS,
     UNPADDED,
@@ -56,10 +56,8 @@ class PretrainedEncoder(nn.Module):
         from transformers import AutoModel
 
         _, front_end = read_front_end(name, padded)
-        try:
+        with loading("a speech encoder", name, "encoder.name"):
             backbone = AutoModel.from_pretrained(name, dtype=torch.float32)  # as its input is
-        except LOADING_ERRORS as error:
-            raise unloadable("a speech encoder", name, "encoder.name", error) from error
         return cls(encoder_part(backbone), front_end, layer)
 
     @property
@@ -156,15 +154,13 @@ def read_front_end(name: str, padded: bool = True) -> tuple[Any, FrontEnd]:
     """
     from transformers import AutoConfig, AutoFeatureExtractor
 
-    try:
+    with loading("a speech encoder", name, "encoder.name"):
         config = AutoConfig.from_pretrained(name)
         if config.model_type not in FRONT_ENDS:
             raise UserError(f"{name} is a {config.model_type!r}, not one of the encoders {', '.join(FRONT_ENDS)}")
         if not padded and config.model_type not in UNPADDED:
             raise UserError(f"encoder.padded false is for Whisper: {name} hears recordings as long as they are anyway")
         extractor = AutoFeatureExtractor.from_pretrained(name)
-    except LOADING_ERRORS as error:
-        raise unloadable("a speech encoder", name, "encoder.name", error) from error
     part = encoder_config(config)
     front_end: FrontEnd = (FRONT_ENDS if padded else UNPADDED)[config.model_type].build(part, extractor)
     return part, front_end

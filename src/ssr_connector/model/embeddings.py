@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ssr_connector.base_models import LOADING_ERRORS, unloadable
-from ssr_connector.devices import is_out_of_memory
+from ssr_connector.base_models import loading
 from ssr_connector.errors import UserError
 
 
@@ -34,17 +33,12 @@ def load_embeddings(name: str, dtype: torch.dtype = torch.float32) -> TextEmbedd
     """Of an LLM by hub name or folder; no layer of it is read. Raises UserError where it holds none."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    try:
+    with loading("an LLM", name, "llm.name"), without_report():
         config = AutoConfig.from_pretrained(name)
         # transformers knows where each family keeps them, in files of any age: it loads an LLM of no layers.
-        with without_report():
-            llm, told = AutoModelForCausalLM.from_pretrained(
-                name, config=shortened(config, 0), dtype=dtype, output_loading_info=True
-            )
-    except LOADING_ERRORS as error:
-        if is_out_of_memory(error):
-            raise
-        raise unloadable("an LLM", name, "llm.name", error) from error
+        llm, told = AutoModelForCausalLM.from_pretrained(
+            name, config=shortened(config, 0), dtype=dtype, output_loading_info=True
+        )
     table = llm.get_input_embeddings()
     where = next(key for key, module in llm.named_modules() if module is table)
     if f"{where}.weight" in told["missing_keys"]:

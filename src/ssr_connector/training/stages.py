@@ -14,6 +14,7 @@ from ssr_connector.aligners import Material, TrainableAligner, aligner_class
 from ssr_connector.aligners.bundle import check_made_for, read_aligner, save_aligner
 from ssr_connector.base_models import Tokenize, load_tokenizer, offset_tokenize
 from ssr_connector.config import LLMSection, Recipe, TrainingSection, paths_of
+from ssr_connector.devices import in_precision
 from ssr_connector.encoders.layer_mix import LayerMix, Layers, n_mixed
 from ssr_connector.encoders.source import frame_source
 from ssr_connector.errors import UserError
@@ -234,10 +235,11 @@ def train_model(recipe: Recipe, model: SSRForConditionalGeneration, progress: Pr
     unreadable = Unreadable(out, is_begun(out))
     speech = speech_batches(recipe, cuts, source, transcripts, model.tokenize, alignments, augmentation, unreadable)
     text = None
-    if ON_TEXT & set(config.objectives):
-        text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
     written = Continuations(out, is_begun(out)) if "continuation" in config.objectives else None
-    built = build_objectives(model, config, text, written)
+    with in_precision(config.precision, processes().device):  # some run the LLM before the first step
+        if ON_TEXT & set(config.objectives):
+            text = text_batches(recipe, model, recipe.data.text, out / "text_windows.jsonl")
+        built = build_objectives(model, config, text, written)
     objectives = [Weighted(name, weight, built[name]) for name, weight in config.objectives.items()]
     student = Student(model, objectives)
     if config.compile:

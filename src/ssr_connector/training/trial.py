@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ssr_connector.config import Recipe
-from ssr_connector.devices import best_device
+from ssr_connector.devices import best_device, in_precision
 from ssr_connector.training.optimizers import build_optimizers
 from ssr_connector.training.stand_in import ASSEMBLE, Speech, evaluation_or_training
 
@@ -47,7 +47,7 @@ def _try_out(stage: str, recipe: Recipe, shapes: Sequence[Speech], llm_layers: i
         for k, shape in enumerate([shapes[0], *shapes]):
             if k == 1:
                 started, cpu_started = time.perf_counter(), time.process_time()
-            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.training.precision == "bf16"):
+            with in_precision(recipe.training.precision, device):
                 loss = parts.loss(recipe, shape)
             torch.autograd.backward(loss)
             for optimizer in optimizers:

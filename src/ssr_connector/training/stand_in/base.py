@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssr_connector.config import EncoderSection, Recipe, TrainingSection
+from ssr_connector.devices import in_precision
 from ssr_connector.encoders.front_end import FrontEnd, WhisperUnpadded, encoder_part, let_positions_follow
 from ssr_connector.encoders.layer_mix import n_mixed
 from ssr_connector.encoders.pretrained import cut_to_layers, read_front_end
@@ -111,7 +112,7 @@ def of_step(parts: Parts, recipe: Recipe, speech: Speech) -> Footprint:
     evaluation_or_training(parts)
 
     def forward() -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
+        with in_precision(config.precision, torch.device("cpu")):
             return parts.loss(recipe, speech)
 
     return footprint(forward, config.gradient_checkpointing)
