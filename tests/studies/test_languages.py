@@ -169,7 +169,7 @@ def test_from_nothing_to_a_table(tmp_path):
     demo = Demo(SMOKE, tmp_path / "demo", [*sizes, *short], Console(quiet=True))
     names = ("all_in_ru", "en_in_ru", "en_in_en")
     study = replace(LANGUAGES_STUDY, arms=tuple(ARMS[name] for name in names))
-    found = carry_out(study, demo, tmp_path / "out", n_seeds=1)
+    found = carry_out(study, [demo], tmp_path / "out", n_seeds=1)
     assert [found.table.count(f"\n| {title} |") for title in ("all languages", "English alone")] == [1, 2]
     rows = {row["name"]: row["figures"] for row in json.loads((tmp_path / "out" / "results.json").read_text())["rows"]}
     for name in ("all_in_ru", "en_in_en"):
@@ -183,5 +183,5 @@ def test_from_nothing_to_a_table(tmp_path):
     alphabets = {read_aligner(folder / "aligner")[0].config.alphabet for folder in cache.glob("aligner-*")}
     assert sorted("ж" in alphabet for alphabet in alphabets) == [False, True]
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("facts.json")}
-    carry_out(study, demo, tmp_path / "again", n_seeds=1)
+    carry_out(study, [demo], tmp_path / "again", n_seeds=1)
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("facts.json")} == before

@@ -127,17 +127,17 @@ def test_the_learning_rate_with_the_lowest_development_loss_is_taken(pipeline_of
     arm = Arm("a", "A", tuned=True)
     maker = Answers(tmp_path)
     maker.losses = lambda training: {0.001: 2.0, 0.000333: float("nan"), 0.003: 1.5}[training["lr"]]
-    assert pipeline_of(arm, maker=maker).budgeted(arm)["training.lr"] == 0.003
+    assert pipeline_of(arm, maker=maker).budgets.options(arm)["training.lr"] == 0.003
     maker = Answers(tmp_path)
     maker.losses = lambda training: 1.0 if training["lr"] == 0.001 else float("nan")
-    assert pipeline_of(arm, maker=maker).budgeted(arm)["training.lr"] == 0.001
+    assert pipeline_of(arm, maker=maker).budgets.options(arm)["training.lr"] == 0.001
 
 
 def test_equal_flops_are_the_steps_times_what_each_takes(pipeline_of):
     cheap, costly = Arm("a", "cheap", budget="flops"), Arm("b", "costly", connector=TEXT, budget="flops")
     pipeline = pipeline_of(cheap, costly)
-    assert pipeline.budgeted(cheap)["training.steps"] == 8
-    assert pipeline.budgeted(costly)["training.steps"] == 3  # 8 · 4 / 10
+    assert pipeline.budgets.options(cheap)["training.steps"] == 8
+    assert pipeline.budgets.options(costly)["training.steps"] == 3  # 8 · 4 / 10
     equal = Arm("c", "cheap, too")
     assert pipeline.connector(cheap, 0).key == pipeline.connector(equal, 0).key
 
@@ -147,10 +147,10 @@ def test_a_forecast_takes_equal_flops_for_equal_seconds(pipeline_of, tmp_path):
     forecast = Forecast(tmp_path)
     pipeline = pipeline_of(cheap, costly, maker=forecast)
     pipeline.rates = Rates({"distill": 2.0, "stack_layers": 8.0}, 3.0, 5.0)
-    assert pipeline.budgeted(costly)["training.steps"] == 2  # of 8
-    counted = pipeline.flops(cheap, {})  # was done before; the other was not
+    assert pipeline.budgets.options(costly)["training.steps"] == 2  # of 8
+    counted = pipeline.budgets.flops(cheap, {})  # was done before; the other was not
     forecast.facts[counted.key] = {"flops_a_step": 1e9}
-    assert pipeline.budgeted(costly)["training.steps"] == 2
+    assert pipeline.budgets.options(costly)["training.steps"] == 2
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_steps_are_doubled_until_they_no_longer_pay(pipeline_of, tmp_path, losse
     arm = Arm("a", "A", budget="converged")
     maker = Answers(tmp_path)
     maker.losses = lambda training: losses[training["steps"]]
-    assert pipeline_of(arm, maker=maker).budgeted(arm)["training.steps"] == steps
+    assert pipeline_of(arm, maker=maker).budgets.options(arm)["training.steps"] == steps
 
 
 def test_fewer_steps_warm_up_for_fewer(pipeline_of):

@@ -1,5 +1,6 @@
 """Figures over seeds and items, and paired differences."""
 
+import numpy as np
 import pytest
 
 from ssr_connector.studies.results import BESIDE, Difference, Results, Row, mean_of, over_seeds
@@ -22,6 +23,34 @@ def test_the_mean_over_seeds_with_its_spread_and_items():
     found = results.figure("r0", "x")
     assert (found.value, found.seeds, found.n) == (0.75, (0.5, 1.0), 4)
     assert 0.5 <= found.ci95[0] < 0.75 < found.ci95[1] <= 1.0
+
+
+def in_world(name, run):
+    return {figure: {**items, "world": name} for figure, items in run.items()}
+
+
+def test_items_of_other_worlds_are_other_items_and_every_world_counts_the_same():
+    rng = np.random.default_rng(0)
+    draws = [rng.integers(0, 2, n).astype(float).tolist() for n in (400, 400, 100)]
+    one = results_of([figure(draws[0])]).figure("r0", "x")
+    runs = [in_world(f"w{k}", figure(sums)) for k, sums in enumerate(draws)]
+    found = results_of(runs[:2]).figure("r0", "x")
+    assert found.n == 800
+    width = (found.ci95[1] - found.ci95[0]) / (one.ci95[1] - one.ci95[0])
+    assert width == pytest.approx(0.5**0.5, abs=0.1)
+    unequal = results_of(runs).figure("r0", "x")
+    assert unequal.value == pytest.approx(np.mean([np.mean(sums) for sums in draws]))
+    variance = sum(np.var(sums) / len(sums) for sums in draws) / 9
+    assert unequal.ci95 == pytest.approx(
+        (unequal.value - 1.96 * variance**0.5, unequal.value + 1.96 * variance**0.5), abs=0.02
+    )
+
+
+def test_a_difference_over_worlds_pairs_the_items_of_each():
+    ours = [in_world("w0", figure([1.0, 1.0, 0.0])), in_world("w1", figure([0.0, 0.0, 1.0]))]
+    theirs = [in_world("w0", figure([0.0, 0.0, -1.0])), in_world("w1", figure([-1.0, -1.0, 0.0]))]
+    change = results_of(ours, theirs).difference("r0", "r1", "x")
+    assert (change.value, change.seeds, change.ci95, change.n) == (1.0, (1.0, 1.0), (1.0, 1.0), 6)
 
 
 def test_a_ratio_is_not_the_mean_of_ratios():

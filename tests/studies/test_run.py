@@ -14,6 +14,7 @@ from ssr_connector.studies import STUDIES, run
 from ssr_connector.studies.cache import FACTS, Forecast
 from ssr_connector.studies.pipeline import Size
 from ssr_connector.studies.rates import Rates
+from ssr_connector.studies.results import Row
 from ssr_connector.studies.run import (
     LEAST_SHARE,
     QUICK_ITEMS,
@@ -23,6 +24,7 @@ from ssr_connector.studies.run import (
     chosen,
     expected,
     forecast,
+    joined,
     notes,
     quick_size,
 )
@@ -90,11 +92,35 @@ def test_a_run_of_another_seed_is_not_written_over(tmp_path):
     with pytest.raises(
         UserError, match=r"made by another recipe or seed \(world\), and a study does not write over it"
     ):
-        carry_out(COMPRESSION, other, tmp_path / "out", n_seeds=1)
+        carry_out(COMPRESSION, [other], tmp_path / "out", n_seeds=1)
     with pytest.raises(UserError, match="holds a run of another seed or world: give another --out, or remove that one"):
         other.run()
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert one.stages.done_otherwise(one.stages_of_base()) == []
+
+
+def test_the_rows_of_several_worlds_stand_run_after_run():
+    def row(name, *runs):
+        return Row(name, name.upper(), "", runs)
+
+    figures = [{"x": {"value": value}} for value in (1.0, 2.0, 3.0)]
+    rows = joined({"w0": [row("a", *figures[:2]), row("b", *figures[:2])], "w1": [row("a", figures[2])]})
+    first, second, third = [{"value": 1.0, "world": "w0"}, {"value": 2.0, "world": "w0"}, {"value": 3.0, "world": "w1"}]
+    assert [(r.name, [run.get("x") for run in r.runs]) for r in rows] == [
+        ("a", [first, second, third]),
+        ("b", [first, second, None]),
+    ]
+    alone = [row("a", *figures)]
+    assert joined({"w0": alone}) == alone
+
+
+def test_what_several_worlds_leave_to_do_is_told_together(tmp_path):
+    found = [Forecast(tmp_path), Forecast(tmp_path)]
+    found[0].expect("aligner", 60.0)
+    found[1].expect("stage2", None)
+    found[1].done = 3
+    assert expected(found).startswith("2 steps to do, 3 done; at most about 60 s, as the demo")
+    assert "not counting stage2" in expected(found)
 
 
 def test_some_arms_come_with_those_that_they_are_compared_with():
@@ -120,12 +146,12 @@ def test_fewer_items_than_a_quick_form_has_stay_fewer(demo, tmp_path):
     assert quick_size(demo, COMPRESSION, replace(FULL, items=7), rates, tmp_path).items == 7
 
 
-def test_what_was_cut_is_said(demo):
-    said = notes(COMPRESSION, FULL, FULL, demo)
+def test_what_was_cut_is_said():
+    said = notes(COMPRESSION, FULL, FULL, "smoke")
     assert len(said) == 1
     assert "recipe smoke." in said[0]
     cut = replace(FULL, seeds=(0,), arms=COMPRESSION.quick, share=0.25, items=100)
-    said = notes(COMPRESSION, cut, FULL, demo)[1]
+    said = notes(COMPRESSION, cut, FULL, "smoke")[1]
     assert said == (
         "Of compression: 1 of 3 seeds, 4 of 8 arms, 0.25 of the training steps, at most 100 items of a task."
     )
@@ -134,10 +160,10 @@ def test_what_was_cut_is_said(demo):
 def test_what_nobody_knows_is_said():
     found = Forecast(Path())
     found.seconds, found.left, found.done, found.unknown = 130.0, 3, 2, {"stage2"}
-    assert expected(found) == (
+    assert expected([found]) == (
         "3 steps to do, 2 done; at most about 2 min 10 s, as the demo's stages went here; not counting stage2, "
         "which the demo has not done here."
     )
     found = Forecast(Path())
     found.done = 7
-    assert expected(found) == "All 7 steps are done."
+    assert expected([found]) == "All 7 steps are done."

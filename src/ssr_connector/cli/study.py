@@ -3,6 +3,12 @@
 import argparse
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ssr_connector.tiny.demo import Demo
 
 HELP = "answer a question about the method by experiments in the tiny world"
 TAKES_RECIPE = True
@@ -22,6 +28,7 @@ examples
   ssr study connectors --arms mean_pool,stack --share 0.5 --evaluation.items 500
   ssr study encoders --encoders facebook/hubert-base-ls960:9,openai/whisper-small
   ssr study connectors --config smoke --demo runs/smoke
+  ssr study beyond --config tiny-full --demo runs/full-0,runs/full-1,runs/full-2
   ssr study noise --noises data/noise --cuts calls=data/calls/cuts.jsonl.gz
   ssr study languages --quick --cuts mls_de=data/mls_german/dev.jsonl.gz
 """
@@ -40,8 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG.format(studies="\n".join(lines))
     parser.add_argument("study", metavar="STUDY", choices=list(STUDIES), help=", ".join(STUDIES))
     parser.add_argument("--config", metavar="YAML", type=Path, default=Path("tiny"), help="the recipe (default: tiny)")
-    parser.add_argument("--demo", metavar="DIR", type=Path, default=Path("runs/demo"), help="run that it builds on")
-    parser.add_argument("--seeds", metavar="N", type=int, default=3, help="training seeds (default: 3)")
+    parser.add_argument(
+        "--demo",
+        metavar="DIR,…",
+        type=names,
+        default=("runs/demo",),
+        help="run that it builds on (default: runs/demo); several, which differ in their --seed: all of them, with one "
+        "training seed each",
+    )
+    parser.add_argument("--seeds", metavar="N", type=int, help="training seeds (default: 3; of several runs 1 each)")
     parser.add_argument(
         "--arms",
         metavar="NAME,…",
@@ -93,6 +107,35 @@ def named(cuts: str) -> tuple[str, str]:
     return name, path
 
 
+def demos_of(args: argparse.Namespace, console: "Console") -> "list[Demo]":
+    """The runs of --demo: one as the options say, of several each with the seed that made it.
+
+    Raises UserError where a seed is not known, or one of several.
+    """
+    import json
+
+    from ssr_connector.errors import UserError
+    from ssr_connector.tiny.demo import Demo
+
+    folders = [Path(name) for name in args.demo]
+    if len(folders) == 1:
+        return [Demo(args.config, folders[0], args.overrides, console)]
+    if args.quick:
+        raise UserError("--quick takes one --demo")
+    if any(word.partition("=")[0] == "--seed" for word in args.overrides):
+        raise UserError("--seed goes with one --demo: of several each has the seed that made it")
+    demos: dict[int, Demo] = {}
+    for folder in folders:
+        results = folder / "results.json"
+        if not results.is_file():
+            raise UserError(f"{folder} holds no finished run of `ssr demo`, so its seed is not known")
+        seed = json.loads(results.read_text(encoding="utf-8"))["seed"]
+        if seed in demos:
+            raise UserError(f"{folder} and {demos[seed].out} have the same seed {seed}: they are one world")
+        demos[seed] = Demo(args.config, folder, [*args.overrides, f"--seed={seed}"], console)
+    return list(demos.values())
+
+
 def run(args: argparse.Namespace) -> int:
     """Do the study, and print its table and its paragraph."""
     from rich.console import Console
@@ -101,16 +144,15 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.studies import STUDIES
     from ssr_connector.studies.run import carry_out
     from ssr_connector.studies.study import Own
-    from ssr_connector.tiny.demo import Demo
 
-    if args.seeds < 1:
+    if args.seeds is not None and args.seeds < 1:
         raise UserError(f"--seeds {args.seeds}: give 1 or more")
     if not 0 < args.share <= 1:
         raise UserError(f"--share {args.share:g}: give a share of the steps, above 0 and at most 1")
     console = Console(highlight=False, markup=False)
     study = STUDIES[args.study]
-    out = args.out or args.demo / "studies" / f"{study.name}{'-quick' if args.quick else ''}"
-    console.print(f"{study.name}: {study.question}\nin {out}, on {args.demo}", soft_wrap=True)
+    out = args.out or Path(args.demo[0], "studies", f"{study.name}{'-quick' if args.quick else ''}")
+    console.print(f"{study.name}: {study.question}\nin {out}, on {', '.join(args.demo)}", soft_wrap=True)
     own = Own(args.noises, dict(named(cuts) for cuts in args.cuts), args.encoders)
     if len(own.cuts) < len(args.cuts):
         raise UserError("--cuts: give every corpus a name of its own")
@@ -120,8 +162,9 @@ def run(args: argparse.Namespace) -> int:
             raise UserError(f"{study.name} takes no --{option}: that is for {who}")
     if own != Own() and study.extended:
         study = study.extended(study, own)
-    demo = Demo(args.config, args.demo, args.overrides, console)
-    found = carry_out(study, demo, out, n_seeds=args.seeds, quick=args.quick, only=args.arms, share=args.share)
+    demos = demos_of(args, console)
+    n_seeds = args.seeds or (3 if len(demos) == 1 else 1)
+    found = carry_out(study, demos, out, n_seeds=n_seeds, quick=args.quick, only=args.arms, share=args.share)
     console.print(f"\n{found.table}\n{found.paragraph}\n", soft_wrap=True)
     console.print("\n".join(map(str, found.files)), soft_wrap=True)
     return 0

@@ -47,7 +47,8 @@ class Difference:
         return side if all(side * seed > 0 for seed in self.seeds) else 0
 
 
-Items = Mapping[str, Any]  # a figure: `value`, `unit`; where it is of items `ids`, `sums`, `weights`, `clusters`
+# A figure: `value`, `unit`; where it is of items `ids`, `sums`, `weights`, `clusters`, and their `world` among several.
+Items = Mapping[str, Any]
 Run = Mapping[str, Items]  # the figures of one seed
 
 
@@ -227,7 +228,13 @@ def item_changes(a: Items, b: Items) -> dict[str, Any]:
             sums[k] += side * (table[key][0] - ratio * table[key][1]) * len(common) / weight
     clusters = [ours[key][2] for key in common]
     changes = [round(whole + s, ROUNDED) for s in sums]  # no difference is to be none, and not 1e-15
-    return {"ids": common, "sums": changes, "weights": [1.0] * len(common), "clusters": clusters}
+    found = {"ids": common, "sums": changes, "weights": [1.0] * len(common), "clusters": clusters}
+    return found | of_world(a)
+
+
+def of_world(run: Items) -> dict[str, str]:
+    """Whose items they are, where that is said."""
+    return {"world": run["world"]} if "world" in run else {}
 
 
 def mean_of(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
@@ -246,7 +253,7 @@ def mean_of(run: Run, names: Sequence[str]) -> dict[str, Any] | None:
             for column, value in zip(found.values(), item, strict=True):
                 column.append(value)
     mean_of_all = {key: sum(part[key] for part in parts) / len(parts) for key in ("value", "chance")}
-    return {**found, **mean_of_all, "unit": parts[0]["unit"]}
+    return {**found, **mean_of_all, "unit": parts[0]["unit"], **of_world(parts[0])}
 
 
 Item = tuple[float, float, str]  # sum, weight, cluster
@@ -258,8 +265,23 @@ def by_id(run: Mapping[str, Any]) -> dict[str, Item]:
     return dict(zip(run["ids"], zip(run["sums"], run["weights"], clusters, strict=True), strict=True))
 
 
-def averaged(runs: Sequence[Mapping[str, Any]]) -> list[Item]:
-    """The items that all runs have, as means over the runs."""
+def averaged(runs: Sequence[Items]) -> list[Item]:
+    """The items that all runs of a world have, as means over these; of all worlds, each of which counts the same."""
+    worlds: dict[str, list[Items]] = {}
+    for run in runs:
+        worlds.setdefault(run.get("world", ""), []).append(run)
+    if len(worlds) == 1:
+        return averaged_in_world(runs)
+    found: list[Item] = []
+    for world, of_it in worlds.items():
+        items = averaged_in_world(of_it)
+        whole = sum(weight for _, weight, _ in items)
+        found += [(total / whole, weight / whole, f"{world} {cluster}") for total, weight, cluster in items]
+    return found
+
+
+def averaged_in_world(runs: Sequence[Items]) -> list[Item]:
+    """Of one world."""
     tables = [by_id(run) for run in runs]
     common = [key for key in tables[0] if all(key in table for table in tables)]
     n = len(tables)

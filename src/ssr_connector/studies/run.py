@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ssr_connector.errors import UserError
 from ssr_connector.evaluation.comparison import commit, machine
@@ -14,7 +14,7 @@ from ssr_connector.studies.cache import Cache, Forecast, Maker
 from ssr_connector.studies.picture import draw
 from ssr_connector.studies.pipeline import Pipeline, Size
 from ssr_connector.studies.rates import Rates
-from ssr_connector.studies.results import BESIDE, Results, Row, mean_of
+from ssr_connector.studies.results import BESIDE, Results, Row, Run, mean_of
 from ssr_connector.studies.study import Arm, Study
 from ssr_connector.studies.table import markdown
 from ssr_connector.studies.words import caution
@@ -34,9 +34,27 @@ class Outcome:
     files: tuple[Path, ...]
 
 
+class World(NamedTuple):
+    """What a study is done on, and the seeds of what it trains there."""
+
+    demo: Demo
+    base: Base
+    seeds: tuple[int, ...]
+
+    @property
+    def root(self) -> Path:
+        """Where its steps are kept."""
+        return self.demo.out / "studies" / "cache"
+
+    @property
+    def rates(self) -> Rates:
+        """How long the demo's stages took."""
+        return Rates.of(self.demo).on(self.base, self.demo)
+
+
 def carry_out(
     study: Study,
-    demo: Demo,
+    demos: Sequence[Demo],
     out: Path,
     *,
     n_seeds: int,
@@ -46,38 +64,71 @@ def carry_out(
 ) -> Outcome:
     """Do what is left of a study, or of `only` some of its arms; write results.json, report.md and NAME.svg.
 
-    `share`: of the training steps. Raises UserError at an arm that there is not, or where `demo` lies in the folder of
-    another recipe's.
+    Of several demos each has a world and items of its own. `n_seeds`: of what is trained on each. `share`: of the
+    training steps. Raises UserError at an arm that there is not, or where a demo lies in the folder of another
+    recipe's.
     """
     study, unavailable = available(study, only)
     picked = chosen(study, only)
+    worlds = [world_of(study, demo, n_seeds) for demo in demos]
+    first = demos[0]
+    seeds = tuple(dict.fromkeys(seed for world in worlds for seed in world.seeds))
+    full = Size(seeds, tuple(arm.name for arm in study.arms), items=first.recipe.evaluation.items)
+    size = replace(full, arms=picked or (study.quick if quick else ()) or full.arms, share=share)
+    if quick:
+        size = quick_size(worlds[0].base, study, size, worlds[0].rates, worlds[0].root)
+    overrides = [word for word in first.overrides if all(word in demo.overrides for demo in demos)]
+    recipe = " ".join([first.config.stem, *overrides])
+    said = notes(study, size, full, recipe, len(worlds)) + unavailable
+    say = first.console.print
+    sizes = [replace(size, seeds=world.seeds[: len(size.seeds)]) for world in worlds]
+    forecasts = [
+        forecast(world.base, study, its, world.rates, world.root) for world, its in zip(worlds, sizes, strict=True)
+    ]
+    for line in [*said, expected(forecasts)]:
+        say(line, soft_wrap=True)
+    found: dict[str, list[Row]] = {}
+    commits: set[str] = set()
+    for world, its in zip(worlds, sizes, strict=True):
+        if len(worlds) > 1:
+            say(f"on {world.demo.out}, seed {', '.join(map(str, its.seeds))}", soft_wrap=True)
+        world.base.make(world.base.stages_of_base())
+        cache = Cache(world.root, world.demo.console)
+        found[str(world.demo.out)] = take(Pipeline(world.base, study, its, cache, world.rates))
+        commits |= set(cache.commits)
+    results = Results(joined(found), first.recipe.evaluation.bootstrap)
+    told = ["--quick"] * quick + [f"--arms {','.join(only)}"] * bool(only) + [f"--share {share:g}"] * (share != 1)
+    where = ",".join(found)
+    command = " ".join(
+        [f"ssr study {study.name} --config {first.config} --demo {where} --seeds {n_seeds}", *told, *overrides]
+    )
+    how = {"command": command, "size": vars(size), "notes": said, "commits": sorted(commits)}
+    return write(study, results, how, out)
+
+
+def world_of(study: Study, demo: Demo, n_seeds: int) -> World:
+    """What the study builds on there. Raises UserError where it was made otherwise."""
     base = study.base(demo) if study.base else demo
     if others := base.stages.done_otherwise(base.stages_of_base()):
         raise UserError(
             f"{base.out} was made by another recipe or seed ({', '.join(others)}), and a study does not write over it: "
             "give --config, --seed and what else `ssr demo` was given there, or another --demo"
         )
-    root = demo.out / "studies" / "cache"
-    rates = Rates.of(demo).on(base, demo)
-    seeds = tuple(demo.recipe.seed + k for k in range(n_seeds))
-    full = Size(seeds, tuple(arm.name for arm in study.arms), items=demo.recipe.evaluation.items)
-    size = replace(full, arms=picked or (study.quick if quick else ()) or full.arms, share=share)
-    if quick:
-        size = quick_size(base, study, size, rates, root)
-    said = notes(study, size, full, base) + unavailable
-    say = demo.console.print
-    for line in [*said, expected(forecast(base, study, size, rates, root))]:
-        say(line, soft_wrap=True)
-    base.make(base.stages_of_base())
-    cache = Cache(root, demo.console)
-    rows = take(Pipeline(base, study, size, cache, rates))
-    results = Results(rows, demo.recipe.evaluation.bootstrap)
-    told = ["--quick"] * quick + [f"--arms {','.join(only)}"] * bool(only) + [f"--share {share:g}"] * (share != 1)
-    command = " ".join(
-        [f"ssr study {study.name} --config {demo.config} --demo {demo.out} --seeds {n_seeds}", *told, *demo.overrides]
-    )
-    how = {"command": command, "size": vars(size), "notes": said, "commits": cache.commits}
-    return write(study, results, how, out)
+    return World(demo, base, tuple(demo.recipe.seed + k for k in range(n_seeds)))
+
+
+def joined(found: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """The rows of every world, run after run, their items told apart; an empty run where a world lacks a row."""
+    if len(found) == 1:
+        return [*next(iter(found.values()))]
+    titles = {row.name: row for rows in found.values() for row in rows}
+    runs: dict[str, list[Run]] = {name: [] for name in titles}
+    for world, rows in found.items():
+        there = {row.name: row.runs for row in rows}
+        for name, so_far in runs.items():
+            ran = there.get(name, [{}] * len(rows[0].runs))
+            so_far += [{figure: {**items, "world": world} for figure, items in run.items()} for run in ran]
+    return [replace(row, runs=runs[name]) for name, row in titles.items()]
 
 
 # --- what it takes ---
@@ -138,24 +189,27 @@ def quick_size(base: Base, study: Study, size: Size, rates: Rates, root: Path) -
     return size
 
 
-def expected(found: Forecast) -> str:
+def expected(found: Sequence[Forecast]) -> str:
     """What is left, in words."""
-    if not found.left:
-        return f"All {found.done} steps are done."
-    text = f"{found.left} steps to do, {found.done} done; at most about {duration(found.seconds)}, "
+    left, done = sum(f.left for f in found), sum(f.done for f in found)
+    if not left:
+        return f"All {done} steps are done."
+    text = f"{left} steps to do, {done} done; at most about {duration(sum(f.seconds for f in found))}, "
     text += "as the demo's stages went here"
-    if found.unknown:
-        text += f"; not counting {', '.join(sorted(found.unknown))}, which the demo has not done here"
+    if unknown := set[str]().union(*(f.unknown for f in found)):
+        text += f"; not counting {', '.join(sorted(unknown))}, which the demo has not done here"
     return text + "."
 
 
-def notes(study: Study, size: Size, full: Size, base: Base) -> list[str]:
+def notes(study: Study, size: Size, full: Size, recipe: str, n_worlds: int = 1) -> list[str]:
     """What a reader of the results is to know."""
     seeds = ", ".join(map(str, size.seeds))
-    recipe = " ".join([base.config.stem, *base.overrides])
+    on = "one world and one pair of base models"
+    if n_worlds > 1:
+        on = f"{n_worlds} worlds, each with items and base models of its own"
     lines = [
         f"Synthetic: eSpeak's voices in a tiny world, recipe {recipe}. Training seeds {seeds} of what is learnt on "
-        "speech, on one world and one pair of base models. Intervals are over items (95 %), brackets hold the lowest "
+        f"speech, on {on}. Intervals are over items (95 %), brackets hold the lowest "
         "and the highest seed; differences are paired over items, and bold where their interval leaves out 0 and all "
         "seeds agree, uncorrected for how many they are; the best of several is told apart from others after Holm's "
         "correction over all pairs."
