@@ -154,21 +154,23 @@ def test_a_forecast_takes_equal_flops_for_equal_seconds(pipeline_of, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("losses", "steps"),
+    ("losses", "steps", "gain"),
     [
-        ({8: 2.0, 16: 1.99}, 16),
-        ({8: 2.0, 16: 1.0, 32: 0.999}, 32),
-        ({8: 3.0, 16: 2.0, 32: 1.0}, 32),
-        ({8: 2.0, 16: 2.4}, 8),
-        ({8: 2.0, 16: 1.0, 32: 1.2}, 16),
-        ({8: 2.0, 16: float("nan")}, 8),
+        ({8: 2.0, 16: 1.99}, 16, 0.005),
+        ({8: 2.0, 16: 1.0, 32: 0.999}, 32, 0.001),
+        ({8: 3.0, 16: 2.0, 32: 1.0}, 32, 0.5),
+        ({8: 2.0, 16: 2.4}, 8, -0.2),
+        ({8: 2.0, 16: 1.0, 32: 1.2}, 16, -0.2),
+        ({8: 2.0, 16: float("nan")}, 8, float("nan")),
     ],
 )
-def test_steps_are_doubled_until_they_no_longer_pay(pipeline_of, tmp_path, losses, steps):
+def test_steps_are_doubled_until_they_no_longer_pay(pipeline_of, tmp_path, losses, steps, gain):
     arm = Arm("a", "A", budget="converged")
     maker = Answers(tmp_path)
     maker.losses = lambda training: losses[training["steps"]]
-    assert pipeline_of(arm, maker=maker).budgets.options(arm)["training.steps"] == steps
+    budgets = pipeline_of(arm, maker=maker).budgets
+    assert budgets.options(arm)["training.steps"] == steps
+    assert budgets.last_gains == {"a": pytest.approx(gain, nan_ok=True)}
 
 
 def test_fewer_steps_warm_up_for_fewer(pipeline_of):

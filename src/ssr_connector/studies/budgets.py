@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Step
-from ssr_connector.studies.study import Arm, Options
+from ssr_connector.studies.study import TOLERANCE, Arm, Options
 from ssr_connector.training.loop import DivergedError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a tuned arm chooses
 TRIAL_SHARE = 0.15  # of the steps
-TOLERANCE = 0.02  # converged: twice the steps lower the development loss by less than this share of it
 MOST_DOUBLINGS = 2
 
 
@@ -26,6 +25,7 @@ class Budgets:
 
     def __init__(self, pipeline: "Pipeline") -> None:
         self.pipeline, self.seed = pipeline, pipeline.size.seeds[0]
+        self.last_gains: dict[str, float] = {}  # of the loss, by arm, where steps were doubled: shares of it
 
     def options(self, arm: Arm) -> Options:
         """The arm's options with its learning rate and number of steps."""
@@ -98,6 +98,7 @@ class Budgets:
         for _ in range(MOST_DOUBLINGS):
             n, before = 2 * n, loss
             loss = self.dev_loss(arm, options, n)
+            self.last_gains[arm.name] = (before - loss) / abs(before)
             if not before - loss >= TOLERANCE * abs(before):  # nor is it where the loss is no number
                 return n if loss <= before else n // 2
         return n

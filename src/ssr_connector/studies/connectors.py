@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ssr_connector.studies.study import CAUSAL, Arm, Budget, Column, Picture, Study
-from ssr_connector.studies.words import compared, extreme, margin
+from ssr_connector.studies.study import CAUSAL, TOLERANCE, Arm, Budget, Column, Picture, Study
+from ssr_connector.studies.words import compared, extreme, listed, margin
 
 if TYPE_CHECKING:
     from ssr_connector.studies.results import Results
@@ -17,7 +17,7 @@ BY_TEXT: Mapping[str, Any] = {**CAUSAL, "training.objectives": {"transcribe": 1.
 BUDGETS: dict[Budget, str] = {
     "steps": "Equal steps",
     "flops": "Equal FLOPs (those of SSR at the recipe's steps)",
-    "converged": "Converged (steps doubled until the development loss improves by less than 2 %, at most twice)",
+    "converged": f"Converged (steps doubled until the development loss falls less than {TOLERANCE:.0%}, at most twice)",
 }
 KINDS = (
     Arm("ssr", "SSR", connector=CAUSAL),
@@ -61,11 +61,23 @@ def paragraph(results: "Results") -> list[str]:
             sentences.append(
                 f"{heading.split(' (')[0]}: {margin(results, f'ssr{suffix}', rivals, TASK, 'StoryCloze S→T')}"
             )
+    sentences += unfinished(results)
     per_token = [arm.name for arm in ARMS if arm.budget == "steps" and "training.objectives" not in arm.connector]
     sentences.append(extreme(results, [n for n in per_token if n in there], "cosine", "cosine to text at equal steps"))
     if {"ssr", "hard cascade"} <= there:
         sentences.append(compared(results, "ssr", "hard cascade", TASK, "StoryCloze S→T"))
     return sentences
+
+
+def unfinished(results: "Results") -> list[str]:
+    """Who had not converged when no more steps were taken."""
+    gains = {row.title: found.value for row in results.rows if (found := results.figure(row.name, "last_gain"))}
+    still = [f"{title} by {gain:.0f} %" for title, gain in gains.items() if gain >= 100 * TOLERANCE]
+    if not still:
+        return []
+    return [
+        f"With the most steps not all had converged; the last doubling lowered the development loss of {listed(still)}."
+    ]
 
 
 CONNECTORS = Study(
@@ -83,6 +95,7 @@ CONNECTORS = Study(
         Column("asr_wer", "WER by prompt, %", "{:.1f}"),
         Column("positions_per_s", "vectors a second", "{:.1f}"),
         Column("dev_loss", "development loss", "{:.3f}"),
+        Column("last_gain", "lower by the last doubling, %", "{:.0f}"),
         Column("seconds", "training, s", "{:.0f}"),
     ),
     picture=Picture(y=TASK, y_label="StoryCloze S→T, % right"),

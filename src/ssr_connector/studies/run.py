@@ -264,6 +264,8 @@ def figures_of(pipeline: Pipeline, maker: Maker, arm: Arm, seed: int) -> dict[st
         figures |= {name: {"value": made[name]} for name in ("not_text",) if name in made}
     if not arm.words:
         figures["aligner_seconds"] = {"value": maker.make(pipeline.aligner(arm, seed))["seconds"]}
+    if arm.name in pipeline.budgets.last_gains:
+        figures["last_gain"] = {"value": 100 * pipeline.budgets.last_gains[arm.name], "unit": "%"}
     means = {name: mean_of(figures, parts) for name, parts in pipeline.study.means.items()}
     return figures | {name: found for name, found in means.items() if found}
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ssr_connector.tiny.demo import Demo
 
 Options = Mapping[str, Any]  # dotted keys of the recipe, and their values
+TOLERANCE = 0.02  # converged: twice the steps lower the development loss by less than this share of it
 Budget = Literal["steps", "flops", "converged"]
 OF_CASCADE, OF_MODEL = "_cascade", "_model"  # the ends of the names of figures of `Study.paired_systems`
 
