@@ -11,6 +11,7 @@ from ssr_connector.errors import UserError
 from ssr_connector.evaluation.hearing import Hearing
 from ssr_connector.evaluation.journal import Journal
 from ssr_connector.evaluation.measures import Measures, word_error_changes
+from ssr_connector.studies.results import over_seeds
 from ssr_connector.word_errors import WordErrors
 
 
@@ -114,6 +115,8 @@ def test_voices_are_shown_singly_and_drawn_together_where_they_are_many(measured
         measured.config = dataclasses.replace(measured.config, bootstrap=2000)
         measured.keep_ratio("f", "a measure", "ssr", wrong, [1] * 80)
         found.append(measured.rows[-1])
+        in_studies = over_seeds([{"value": 0.5, "unit": "", **measured.items["f"]}], 2000)  # draws the same clusters
+        assert in_studies.ci95 == pytest.approx(found[-1]["ci95"], abs=0.01)
     few, many = found
     assert few["value"] == many["value"] == 0.5
     assert few["n"] == many["n"] == 80

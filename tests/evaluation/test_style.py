@@ -26,7 +26,7 @@ def label(example):
 
 
 def test_examples_of_every_label_say_other_words():
-    shown = with_shown(ITEMS, 2, 0, PATH)
+    shown = with_shown(ITEMS, ITEMS, 2, 0, PATH)
     for item in shown:
         assert Counter(label(e) for e in item.examples) == {"slow": 2, "fast": 2}
         assert len({e.context.audio for e in item.examples}) == 4
@@ -39,31 +39,32 @@ def test_they_are_drawn_without_end_whatever_the_ids():
     """Recordings under one id, which no file of questions has: each is drawn for itself."""
     same = [replace(item, id="q") for item in ITEMS]
     assert all(
-        Counter(label(e) for e in item.examples) == {"slow": 3, "fast": 3} for item in with_shown(same, 3, 0, PATH)
+        Counter(label(e) for e in item.examples) == {"slow": 3, "fast": 3}
+        for item in with_shown(same, same, 3, 0, PATH)
     )
 
 
 def test_each_of_the_others_is_drawn_as_often():
-    drawn = Counter(e.context.audio for seed in range(300) for e in with_shown(ITEMS, 1, seed, PATH)[0].examples)
+    drawn = Counter(e.context.audio for seed in range(300) for e in with_shown(ITEMS, ITEMS, 1, seed, PATH)[0].examples)
     assert drawn.keys() == {f"{k}-{label}.wav" for k in (1, 2, 3) for label in LABELS}
     assert all(70 <= n <= 130 for n in drawn.values())
 
 
 def test_they_follow_from_the_seed_and_the_item():
-    assert with_shown(ITEMS, 1, 0, PATH) == with_shown(ITEMS[::1], 1, 0, PATH)
-    assert with_shown(ITEMS, 1, 0, PATH) != with_shown(ITEMS, 1, 1, PATH)
-    assert with_shown(with_shown(ITEMS, 2, 0, PATH), 1, 0, PATH) == with_shown(ITEMS, 1, 0, PATH)
-    assert with_shown(ITEMS, 0, 0, PATH) == ITEMS
+    assert with_shown(ITEMS, ITEMS, 1, 0, PATH) == with_shown(ITEMS[::1], ITEMS, 1, 0, PATH)
+    assert with_shown(ITEMS, ITEMS, 1, 0, PATH) != with_shown(ITEMS, ITEMS, 1, 1, PATH)
+    assert with_shown(with_shown(ITEMS, ITEMS, 2, 0, PATH), ITEMS, 1, 0, PATH) == with_shown(ITEMS, ITEMS, 1, 0, PATH)
+    assert with_shown(ITEMS, ITEMS, 0, 0, PATH) == ITEMS
 
 
 def test_too_few_are_named():
     with pytest.raises(UserError, match=r"style.jsonl: 0-slow needs 4 examples of 'slow' .* there are 3: .* at most 3"):
-        with_shown(ITEMS, 4, 0, PATH)
+        with_shown(ITEMS, ITEMS, 4, 0, PATH)
     with pytest.raises(UserError, match=r"needs 1 examples of 'slow' .* there are 0"):
-        with_shown(ITEMS[:1], 1, 0, PATH)
+        with_shown(ITEMS, ITEMS[:1], 1, 0, PATH)
 
 
 def test_without_texts_any_other_recording_will_do():
     items = [said(k, label, "") for k in range(2) for label in LABELS]
-    for item in with_shown(items, 1, 0, PATH):
+    for item in with_shown(items, items, 1, 0, PATH):
         assert item.context.audio not in {e.context.audio for e in item.examples}

@@ -203,6 +203,33 @@ def test_an_item_that_cannot_be_heard_is_dropped_for_all_and_named(suite, record
     assert [i.id for i in suite.items(TASKS["storycloze"])] == ["q0", "q1", "q2", "q3"]
 
 
+def test_a_sample_of_deliveries_is_shown_others_of_its_file_that_were_heard(suite, recordings, tmp_path):
+    rows = [
+        {
+            "id": f"{label}-{k}",
+            "context": {"text": f"Line {k}.", "audio": audio},
+            "choices": [{"text": "slow"}, {"text": "fast"}],
+            "answer": ("slow", "fast").index(label),
+        }
+        for label, audios in (("slow", ["missing.wav", *recordings[:2]]), ("fast", recordings[2:]))
+        for k, audio in enumerate(audios)
+    ]
+    (tmp_path / "style.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    suite.names = ["style"]
+    for seed in range(8):  # the missing one is drawn, or shown, or neither
+        suite.config = dataclasses.replace(suite.config, items=1, style_shots=1, seed=seed)
+        suite._items.clear()
+        suite.listen(lambda *_: None)
+        if len([i for i in suite.items(TASKS["style"]) if i.context.audio.endswith("missing.wav")]) == 1:
+            with pytest.raises(UserError, match=r"no recording of .* could be heard"):
+                suite.drop_unheard()
+            continue
+        suite.drop_unheard()
+        (item,) = suite.items(TASKS["style"])
+        assert sorted(example.written.strip() for example in item.examples) == ["fast", "slow"]
+        assert not any(example.context.audio.endswith("missing.wav") for example in item.examples)
+
+
 def test_items_that_the_llm_has_no_room_for_are_counted_and_named(suite, model, monkeypatch):
     suite.score_text(model, TEXT_MODEL)
     assert suite.cut == []

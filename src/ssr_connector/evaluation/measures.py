@@ -123,7 +123,8 @@ class Measures:
         unit: str = "",
     ) -> None:
         """A figure that is Σ sums / Σ weights over utterances, kept one by one too: so it can be paired."""
-        self.items[figure] = {"ids": list(sums), "sums": list(sums.values()), "weights": list(weights)}
+        items = {"ids": list(sums), "sums": list(sums.values()), "weights": list(weights)}
+        self.items[figure] = items | {"clusters": self.clusters(sums)}
         self.keep(figure, measure, system, self.ratio(sums, weights), unit, self.voices(sums, weights))
 
     def add(self, name: str, model: SSRForConditionalGeneration, detailed: bool) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import torch
@@ -86,19 +87,20 @@ def transcribe(
         )
     n_new = [2 * len(speech.alignment) + spare_tokens for speech in heard]
     n_beyond = sum(length(row) + new - 1 > limit for row, new in zip(rows, n_new, strict=True))
-    order = sorted(range(len(heard)), key=lambda i: len(heard[i].alignment))  # the longest of a batch says when it ends
-    for start in range(0, len(order), batch):
-        chosen = order[start : start + batch]
+    order = sorted(range(len(heard)), key=lambda i: n_new[i])
+    alike = [list(found) for _, found in groupby(order, lambda i: n_new[i])] if beams > 1 else [order]
+    for chosen in (group[start : start + batch] for group in alike for start in range(0, len(group), batch)):
         inputs = Sequences.build([rows[i] for i in chosen], model.embed_tokens, pad_left=True)
         out = model.llm.generate(
             inputs_embeds=inputs.embeds,
             attention_mask=inputs.mask,
-            max_new_tokens=max(n_new[i] for i in chosen),
+            max_new_tokens=n_new[chosen[-1]],  # of the longest; what goes beyond another's own is cut off below
             do_sample=False,
             num_beams=beams,
             pad_token_id=model.tokenizer.pad_token_id or model.tokenizer.eos_token_id,
         )
-        written = model.tokenizer.batch_decode(out, skip_special_tokens=True)
+        own = [row[: n_new[i]] for i, row in zip(chosen, out, strict=True)]
+        written = model.tokenizer.batch_decode(own, skip_special_tokens=True)
         texts |= {i: text.strip().partition("\n")[0].rstrip() for i, text in zip(chosen, written, strict=True)}
     return Transcripts([texts[i] for i in range(len(heard))], n_beyond)
 

@@ -10,13 +10,13 @@ from ssr_connector.errors import UserError
 from ssr_connector.evaluation.choice import Choice, Example
 
 
-def with_shown(items: Sequence[Choice], shots: int, seed: int, path: Path) -> list[Choice]:
-    """Items with `shots` examples of each of their labels, in random order, drawn from the items that say other words.
+def with_shown(items: Sequence[Choice], among: Sequence[Choice], shots: int, seed: int, path: Path) -> list[Choice]:
+    """Items with `shots` examples of each of their labels, in random order, drawn from those `among` with other words.
 
     Raises UserError where there are fewer of a label.
     """
     bearers: dict[str, list[Choice]] = {}
-    for item in items:
+    for item in among:
         bearers.setdefault(item.choices[item.answer].text, []).append(item)
     alike = {label: Counter(words_of(item) for item in found) for label, found in bearers.items()}
     out = []

@@ -82,14 +82,14 @@ class Suite:
             if len(drawn) < len(found):
                 ids = [item.id for item in drawn]
                 self.samples[task.file] = {"items": len(drawn), "of": len(found), "seed": self.config.seed, "ids": ids}
-            self._items[task.file] = self.with_examples(task, drawn)
+            self._items[task.file] = self.with_examples(task, drawn, found)
         return self._items[task.file]
 
-    def with_examples(self, task: Task, items: list[Choice]) -> list[Choice]:
-        """Items with as many examples, written or heard, as the configuration says."""
+    def with_examples(self, task: Task, items: list[Choice], among: list[Choice]) -> list[Choice]:
+        """Items with as many examples as the configuration says; of deliveries from `among`."""
         path = self.folder / task.file
         if task.labelled:
-            return with_shown(items, self.config.style_shots, self.config.seed, path)
+            return with_shown(items, among, self.config.style_shots, self.config.seed, path)
         return with_examples(items, self.config.shots, path)
 
     def drop_unheard(self) -> dict[str, str]:
@@ -110,7 +110,10 @@ class Suite:
                 raise UserError(
                     f"no recording of {self.folder / task.file} could be heard; the first: {next(iter(bad.values()))}"
                 )
-            self._items[task.file] = self.with_examples(task, heard) if task.labelled else heard
+            if task.labelled:
+                known = [i for i in read_choices(self.folder / task.file) if i.context.audio not in bad]
+                heard = self.with_examples(task, heard, known)
+            self._items[task.file] = heard
         return bad
 
     def few_examples(self) -> list[str]:
@@ -156,6 +159,8 @@ class Suite:
             for name, task in self.spoken_tasks():
                 if condition == "clean" or SPEECH_TO_TEXT in task.modes:
                     items = self.items(task)
+                    if task.labelled:  # any of them may come before another one
+                        items = read_choices(self.folder / task.file)
                     tasks.check_recordings(name, task, items)
                     contexts, choices = tasks.recordings(task, items)
                     paths |= contexts | (choices if condition == "clean" else set())

@@ -33,6 +33,7 @@ PLANTED = [
     ("figure", "In the graph above, who won?"),
     ("too long", "word " * 120),
     ("no reading", "what is 文?"),
+    ("no reading", "It loses 5 J/K of it."),
     ("nothing to hear", "?"),
 ]
 

@@ -82,6 +82,32 @@ UNITS = {  # after a numeral alone
     "Ω": "ohms",
     "¢": "cents",
 }
+PER = {  # after a numeral, a unit and a slash
+    "s": "second",
+    "sec": "second",
+    "min": "minute",
+    "h": "hour",
+    "hr": "hour",
+    "yr": "year",
+    **{whole: whole for whole in ("second", "minute", "hour", "day", "week", "month", "year", "person", "capita")},
+    "s2": "second squared",
+    "s²": "second squared",
+    "m2": "square meter",
+    "m²": "square meter",
+    "m3": "cubic meter",
+    "m³": "cubic meter",
+    "m": "meter",
+    "km": "kilometer",
+    "g": "gram",
+    "kg": "kilogram",
+    "mol": "mole",
+    "L": "liter",
+    "dL": "deciliter",
+    "dl": "deciliter",
+    "mL": "milliliter",
+    "ml": "milliliter",
+}
+UNREAD = "∕"  # a slash that has no reading: not the one between words, which is said as "or"
 SIGNS = {  # between blanks or numerals
     "+": "plus",
     "−": "minus",
@@ -192,6 +218,12 @@ def _unit(match: re.Match[str]) -> str:
     return f"{number(digits)} {unit}"
 
 
+def _per(match: re.Match[str]) -> str:
+    """5 g/day; what is under the slash and has no reading is left as it is."""
+    under = PER.get(match["under"])
+    return f"{_unit(match)} per {under}" if under else f"{_unit(match)} {UNREAD} {match['under']}"
+
+
 def _span(match: re.Match[str]) -> str:
     """A range is written closely, or with a dash from less to more, or of years; else it is a subtraction."""
     first, dash, second = match["first"], match["dash"], match["second"]
@@ -239,6 +271,7 @@ def _rule(pattern: str, reading: str | Callable[[re.Match[str]], str]) -> Rule:
 RULES: tuple[Rule, ...] = (
     (STATEMENT, r"\1:"),
     _rule(r"(?<=[a-z])\((s|es)\)", r"\1"),  # reason(s)
+    _rule(r"(?<![\w.,])(\d{1,3})((?: 000)+)(?![\w.,]\d)", lambda m: m[0].replace(" ", "")),  # 10 000
     _rule(rf"(?<![\w.])({_either(ABBREVIATIONS)})(?!\w)", lambda m: ABBREVIATIONS[m[1]]),
     _rule(r"\bNos?\. ?(?=\d)|#(?=\d)", "number "),
     _rule(rf"\b({MONARCHS}) (I{{2,3}}|IV|VI{{0,3}}|IX|X[IV]{{1,3}})\b", lambda m: f"{m[1]} the {_of_roman(m[2])}"),
@@ -249,7 +282,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<![\w.,)-])[-−–](?=[$£€¥]\d)", "minus "),
     _rule(rf"(?:US|U\.S\. ?)?(?P<sign>[$£€¥]) ?(?P<n>{NUMBER})(?P<scale>{SCALE})(?![\w$])", _money),
     _rule(r"\band/or\b", "and or"),
-    _rule(r"(?<=\d)/(?=(?:min|hour|day|week|month|year|kg|L)\b)", " per "),
+    _rule(r"(?<=\d)/(min|hour|day|week|month|year|kg|L)\b", lambda m: f" per {PER[m[1]]}"),
     _rule(r"(?<=\d)-(?=[a-z]{2})", " "),  # 42-year-old
     _rule(r"\b(\d{1,2}):([0-5]\d)(?=\s*(?:A M|P M|[ap]m|AM|PM|o'clock)\b)", _clock),
     _rule(r"\b(\d+) ?: ?(\d+)\b", _ratio),
@@ -262,6 +295,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<=\d) ?x ?(?=\d)", " × "),
     _rule(rf"(?<![\w.,)-])[-−–](?={NUMBER})", "minus "),
     _rule(rf"(?<![\w.])(?P<n>{NUMBER})[ -]?(?P<unit>{_either(UNITS)})(?![\w/°])", _unit),
+    _rule(rf"(?<![\w.])(?P<n>{NUMBER})[ -]?(?P<unit>{_either(UNITS)})/(?P<under>[{LETTERS}][\w²³]*)", _per),
     _rule(r"(?<=[a-z]) ?(%|°C|°F|°|mm ?Hg|mg|kg|km|cm)(?!\w)", lambda m: f" {UNITS[m[1]]}"),  # after a range
     _rule(rf"(?<=[{LETTERS}])/(?=[{LETTERS}])", " or "),  # he/she
     _rule(rf"({'|'.join(FRACTIONS)})", lambda m: f" {FRACTIONS[m[1]]} "),
