@@ -70,6 +70,15 @@ def test_a_task_that_is_only_spoken_brings_its_ceiling_in_writing(tmp_path):
     assert chosen_tasks("blimp,sblimp", tmp_path, None) == ["blimp", "sblimp"]
 
 
+def test_speech_mmlu_is_asked_for_in_all_its_forms_that_there_are(tmp_path):
+    with pytest.raises(UserError, match=r"the task spoken_mmlu needs .*mmlu\.jsonl, which is missing"):
+        chosen_tasks("speech_mmlu", tmp_path, None)
+    (tmp_path / "mmlu.jsonl").touch()
+    assert chosen_tasks("speech_mmlu,mmlu", tmp_path, None) == ["spoken_mmlu", "mmlu"]
+    (tmp_path / "mmlu_text_options.jsonl").touch()
+    assert chosen_tasks("speech_mmlu", tmp_path, None) == ["spoken_mmlu", "spoken_mmlu_text_options"]
+
+
 def test_a_folder_with_an_equals_sign_is_no_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lr=3e-4" / "model").mkdir(parents=True)

@@ -39,5 +39,13 @@ def test_the_paragraph_says_how_aligners_fare_as_noise_grows_and_what_that_costs
     assert len(said) == 5
 
 
+def test_what_is_better_in_noise_is_not_called_the_same(planted):
+    results = planted({"none": 0.9, "char_ctc": 0.6, "char_ctc_20": 0.9, "char_ctc_0": 0.4}, [TASK])
+    assert (
+        "Its StoryCloze S→T is worse than on clean speech in char_ctc_0, better in char_ctc_20 (by uncorrected 95 % "
+        "intervals)."
+    ) in paragraph(results)
+
+
 def test_without_noise_nothing_is_said_of_it(planted):
     assert paragraph(planted({"none": 0.9, "char_ctc": 0.9}, [TASK])) == ["Nothing was damaged."]

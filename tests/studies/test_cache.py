@@ -1,11 +1,14 @@
 """Steps are done once, whoever wants them, and go on where they were stopped."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -59,6 +62,31 @@ def test_equal_steps_are_one_whoever_asks_and_in_whatever_study(kitchen, tmp_pat
     other_study = cache_of(tmp_path)
     assert [other_study.make(s)["value"] for s in plan()] == [1, 2, 1]
     assert kitchen.taken == ["aligner", "stage1", "stage1"]
+
+
+def test_two_studies_do_not_take_one_step_at_once(kitchen, tmp_path):
+    begun, done = threading.Event(), threading.Event()
+
+    def slow(folder, report):
+        begun.set()
+        assert done.wait(30)
+        return {"value": 1}
+
+    step = replace(kitchen.step("aligner", 1), work=slow)
+    first = threading.Thread(target=cache_of(tmp_path).make, args=[step])
+    first.start()
+    assert begun.wait(30)
+    screen = Console(record=True, file=io.StringIO())
+    other = Cache(tmp_path, screen)
+    second = threading.Thread(target=other.make, args=[kitchen.step("aligner", 1)])
+    second.start()
+    while second.is_alive() and "another study is at it" not in screen.file.getvalue():
+        second.join(0.01)
+    done.set()
+    for thread in (first, second):
+        thread.join(30)
+    assert kitchen.taken == []  # the second found it done
+    assert other.facts[step.key]["value"] == 1
 
 
 def test_a_step_says_at_which_commit_it_was_done_however_much_later_it_is_used(kitchen, tmp_path, monkeypatch):

@@ -118,6 +118,8 @@ def test_a_users_corpus_is_heard_by_what_learnt_all_languages_and_each(pipeline,
     assert said[1].startswith("German alone has the best mean in words of the nearest embeddings on mls")
     with pytest.raises(UserError, match="does not exist"):
         extended(LANGUAGES_STUDY, Own(cuts={"mls": "none.jsonl.gz"}))
+    with pytest.raises(UserError, match="--cuts German: the study has a column of that name; call the corpus"):
+        extended(LANGUAGES_STUDY, Own(cuts={"German": manifest}))
 
 
 def task_like(value):

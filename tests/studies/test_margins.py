@@ -97,6 +97,8 @@ def test_who_loses_more_is_said_only_where_it_is_known(planted):
     assert "and the cascade by −30.0: SSR loses less (difference 20.0" in babble
     assert "and the cascade by −10.0: SSR loses more (difference −20.0" in room
     assert losses(results, "room", "clean", "other", "T") == ""
+    gained = losses(results, "clean", "room", TASK, "T")
+    assert "SSR changes by 30.0 points of T and the cascade by 10.0: SSR fares better (difference 20.0" in gained
 
 
 def test_without_scores_there_is_no_contest():

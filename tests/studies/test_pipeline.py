@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from ssr_connector.config import load_recipe
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation import identity
 from ssr_connector.studies.budgets import tried
 from ssr_connector.studies.cache import Forecast
@@ -126,8 +127,13 @@ def test_other_data_make_another_run(pipeline_of):
 def test_the_learning_rate_with_the_lowest_development_loss_is_taken(pipeline_of, tmp_path):
     arm = Arm("a", "A", tuned=True)
     maker = Answers(tmp_path)
-    maker.losses = lambda training: {0.001: 2.0, 0.000333: float("nan"), 0.003: 1.5}[training["lr"]]
+    maker.losses = lambda training: {0.001: 2.0, 0.000333: float("nan"), 0.003: 1.5, 0.009: 1.6}[training["lr"]]
     assert pipeline_of(arm, maker=maker).budgets.options(arm)["training.lr"] == 0.003
+    maker = Answers(tmp_path)
+    asked = []
+    maker.losses = lambda training: asked.append(training["lr"]) or training["lr"]  # the lower the better, without end
+    assert pipeline_of(arm, maker=maker).budgets.options(arm)["training.lr"] == 3.7e-5
+    assert asked == [0.001, 0.000333, 0.003, 0.000111, 3.7e-5]
     maker = Answers(tmp_path)
     maker.losses = lambda training: 1.0 if training["lr"] == 0.001 else float("nan")
     assert pipeline_of(arm, maker=maker).budgets.options(arm)["training.lr"] == 0.001
@@ -171,6 +177,27 @@ def test_steps_are_doubled_until_they_no_longer_pay(pipeline_of, tmp_path, losse
     budgets = pipeline_of(arm, maker=maker).budgets
     assert budgets.options(arm)["training.steps"] == steps
     assert budgets.last_gains == {"a": pytest.approx(gain, nan_ok=True)}
+
+
+def test_doubled_steps_that_diverge_are_no_end_of_the_study(pipeline_of, tmp_path, monkeypatch):
+    class Trains(Forecast):
+        def make(self, step):
+            return step.work(self.folder(step), None)
+
+    arm = Arm("a", "A", budget="converged")
+    pipeline = pipeline_of(arm, maker=Trains(tmp_path))
+    diverging = 16
+
+    def train(variant, recipe, report):
+        if recipe.training.steps >= diverging:
+            raise DivergedError("step 9: the loss is nan")
+        return {"dev_loss": 1.0}
+
+    monkeypatch.setattr("ssr_connector.studies.pipeline.run_training", train)
+    assert pipeline.budgets.options(arm)["training.steps"] == 8
+    diverging = 8
+    with pytest.raises(UserError, match="A: training diverged with 8 steps; give a lower"):
+        pipeline.budgets.options(arm)
 
 
 def test_fewer_steps_warm_up_for_fewer(pipeline_of):

@@ -329,7 +329,7 @@ def chosen_tasks(asked: str | None, folder: Path | None, cuts: Path | None) -> l
     `asr` is what is done with cuts anyway.
     """
     from ssr_connector.errors import UserError
-    from ssr_connector.evaluation.tasks import CEILINGS, TASKS
+    from ssr_connector.evaluation.tasks import CEILINGS, FORMS, TASKS
 
     names = [name for name in (asked or "").split(",") if name and name != "asr"]
     if asked and "asr" in asked.split(",") and cuts is None:
@@ -343,9 +343,13 @@ def chosen_tasks(asked: str | None, folder: Path | None, cuts: Path | None) -> l
         if not there:
             raise UserError(f"{folder} holds no task: none of {', '.join(sorted({t.file for t in TASKS.values()}))}")
         return there
+    for name, forms in FORMS.items():
+        if name in names:
+            k = names.index(name)
+            names[k : k + 1] = [form for form in forms if form in there] or forms[:1]
     for name in names:
         if name not in TASKS:
-            raise UserError(f"there is no task {name!r}; known are {', '.join(TASKS)}")
+            raise UserError(f"there is no task {name!r}; known are asr, {', '.join([*FORMS, *TASKS])}")
         if name not in there:
             raise UserError(f"the task {name} needs {folder / TASKS[name].file}, which is missing")
     return list(dict.fromkeys([*names, *(CEILINGS[name] for name in names if name in CEILINGS)]))

@@ -1,6 +1,6 @@
 """What the connectors beside SSR share: they work on the frames as they are, or behind SSR's own decoder layers.
 
-With the layers a comparison with SSR is one of equal parameters, and of what is done with the states alone.
+With the layers a comparison with SSR is one of what is done with the states; none has fewer parameters than SSR then.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Frame stacking + MLP, as Ultravox and SLAM-LLM use it: the baseline that everybody knows.
 
-With `layers` > 0 the SSR connector's own decoder layers come before the stacking, for equal parameters.
+With `layers` > 0 the SSR connector's own decoder layers come before the stacking: its parameters, and the MLP's.
 """
 
 from typing import Any

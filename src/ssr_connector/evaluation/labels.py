@@ -34,8 +34,6 @@ MODES = {
     "S→H": "both spoken, answers as the recogniser wrote them: the same for every connector",
     "T→S": "context written, answers spoken",
     "S": "everything spoken",
-    "speech": "question and options spoken, the answer's letter written",
-    "speech+text": "question spoken, options written",
 }
 
 TEXT, OURS, ORACLE, CASCADE, BASELINE, CONTROL = "text", "ours", "oracle", "cascade", "baseline", "control"

@@ -53,6 +53,9 @@ TASKS: dict[str, Task] = {
     "spoken_sentences": Task("spoken_sentences.jsonl", (TEXT, SPEECH), "sum"),
 }
 
+# What is asked for by one name, in all of its forms that there are.
+FORMS = {"speech_mmlu": ("spoken_mmlu", "spoken_mmlu_text_options")}
+
 # Tasks that are only spoken, and the same items in writing.
 CEILINGS = {name: written for name, written in WRITTEN_AS.items() if TEXT not in TASKS[name].modes}
 

@@ -98,11 +98,13 @@ def of_aligner(results: "Results", name: str) -> list[str]:
     for figure, what in ((TASK, "StoryCloze S→T"), (CLOSENESS, "cosine to text")):
         changes = {row: results.difference(row, rows[0], figure) for row in rows[1:]}
         lost = [results.row(row).title for row, change in changes.items() if change and change.sign < 0]
-        kept = [results.row(row).title for row, change in changes.items() if change and change.sign >= 0]
-        if lost or kept:
-            worse = f"worse than on clean speech in {listed(lost)}" if lost else "nowhere worse than on clean speech"
-            rest = f", not told apart from it in {listed(kept)}" if lost and kept else ""
-            sentences.append(f"Its {what} is {worse}{rest}{UNCORRECTED}.")
+        level = [results.row(row).title for row, change in changes.items() if change and not change.sign]
+        better = [results.row(row).title for row, change in changes.items() if change and change.sign > 0]
+        if lost or level or better:
+            fares = [f"worse than on clean speech in {listed(lost)}" if lost else "nowhere worse than on clean speech"]
+            fares += [f"not told apart from it in {listed(level)}"] if lost and level else []
+            fares += [f"better in {listed(better)}"] if better else []
+            sentences.append(f"Its {what} is {', '.join(fares)}{UNCORRECTED}.")
     return sentences
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ssr_connector.errors import UserError
 from ssr_connector.progress import Report
 from ssr_connector.studies.cache import Facts, Step
 from ssr_connector.studies.study import TOLERANCE, Arm, Options
@@ -15,7 +16,8 @@ from ssr_connector.training.loop import DivergedError
 if TYPE_CHECKING:
     from ssr_connector.studies.pipeline import Pipeline
 
-RATE_FACTORS = (1.0, 1 / 3, 3.0)  # of the recipe's learning rate, among which a tuned arm chooses
+RATE_FACTOR = 3.0  # between the learning rates among which a tuned arm chooses: the recipe's, one below, one above
+MOST_RATES = 5  # where the best of them is the lowest or the highest, the next one is tried too
 TRIAL_SHARE = 0.15  # of the steps
 MOST_DOUBLINGS = 2
 
@@ -44,15 +46,20 @@ class Budgets:
         """The learning rate with the lowest development loss after short trials of the first seed."""
         given = self.pipeline.recipe("distill", arm.connector).training.lr
         steps = max(2, round(TRIAL_SHARE * self.pipeline.n_steps("distill", arm.connector)))
-        losses: dict[float, float] = {}
-        for factor in RATE_FACTORS:
-            rate = float(f"{given * factor:.3g}")
+        losses: dict[int, float] = {}  # by power of the factor
+        rates: dict[int, float] = {}
+        powers = [0, -1, 1]
+        for power in powers:
+            rates[power] = rate = float(f"{given * RATE_FACTOR**power:.3g}")
             options = {**arm.connector, "training.lr": rate, "training.steps": steps, "training.bad_batches": "skip"}
             trial = self.pipeline.stage_1(arm, options, self.seed, f"trial at {rate:g}")
             facts = self.pipeline.maker.make(dataclasses.replace(trial, work=partial(tried, trial.work)))
             loss = float(facts["dev_loss"])
-            losses[rate] = math.inf if math.isnan(loss) else loss
-        return min(losses, key=lambda rate: losses[rate])
+            losses[power] = math.inf if math.isnan(loss) else loss
+            best = min(losses, key=lambda power: losses[power])
+            if len(losses) == len(powers) < MOST_RATES and best in (min(powers), max(powers)):
+                powers.append(best + (1 if best > 0 else -1))
+        return rates[best]
 
     def flops(self, arm: Arm, options: Options) -> Step:
         """Of one training step, counted on a batch of the data with the model of the equal-steps budget."""
@@ -95,6 +102,8 @@ class Budgets:
         """
         n = self.pipeline.n_steps("distill", arm.connector)
         loss = self.dev_loss(arm, options, n)
+        if not math.isfinite(loss):
+            raise UserError(f"{arm.title}: training diverged with {n} steps; give a lower --training.lr")
         for _ in range(MOST_DOUBLINGS):
             n, before = 2 * n, loss
             loss = self.dev_loss(arm, options, n)
@@ -106,11 +115,11 @@ class Budgets:
     def dev_loss(self, arm: Arm, options: Options, steps: int) -> float:
         """Of the first seed after so many steps."""
         run = self.pipeline.stage_1(arm, {**options, "training.steps": steps}, self.seed, f"{steps} steps")
-        return float(self.pipeline.maker.make(run)["dev_loss"])
+        return float(self.pipeline.maker.make(dataclasses.replace(run, work=partial(tried, run.work)))["dev_loss"])
 
 
 def tried(work: Callable[[Path, Report], Facts], folder: Path, report: Report) -> Facts:
-    """What a trial of a learning rate found: no bound of the loss where it diverged."""
+    """What a run found that need not come to its end: no bound of the loss where it diverged."""
     try:
         return work(folder, report)
     except DivergedError:

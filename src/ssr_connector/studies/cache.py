@@ -1,13 +1,15 @@
 """Steps of studies, each done once: what is equal between arms, seeds and studies is found by what it follows from."""
 
+import contextlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from ssr_connector.files import write_json
@@ -80,6 +82,22 @@ class Cache(Maker):
         """Of all code that made what was asked for so far."""
         return sorted({facts.get("commit", "unknown") for facts in self.facts.values()})
 
+    @contextlib.contextmanager
+    def alone(self, step: Step) -> Iterator[None]:
+        """While no other study is at the same step: what that one makes is then found done."""
+        path = self.stages.marker(step.name).with_suffix(".lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            self.stages.console.print(f"    {step.name}: another study is at it; waiting", soft_wrap=True)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
     def take(self, step: Step) -> Facts:
         """From where it was stopped."""
         folder = self.folder(step)
@@ -95,7 +113,8 @@ class Cache(Maker):
         inputs = [step.stage, step.inputs]
         stage = Stage(step.name, step.what, inputs, before_it, [folder, folder / FACTS], work)
         self.stages.plan([stage])
-        self.stages.do(stage)
+        with self.alone(step):
+            self.stages.do(stage)
         return {**read_facts(folder), "seconds": self.stages.seconds[step.name]}
 
 

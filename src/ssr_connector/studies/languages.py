@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ssr_connector.errors import UserError
 from ssr_connector.evaluation.labels import number
 from ssr_connector.studies.corpora import check, on_corpus
 from ssr_connector.studies.study import Arm, Column, Grid, Own, Parts, Shade, Study
@@ -160,7 +161,10 @@ def extended(study: Study, own: Own) -> Study:
     assert isinstance(study.picture, Grid)
     arms: list[Arm] = []
     cells = {line: dict(columns) for line, columns in study.picture.cells.items()}
+    taken = {column for columns in cells.values() for column in columns}
     for name, path in own.cuts.items():
+        if name in taken:
+            raise UserError(f"--cuts {name}: the study has a column of that name; call the corpus something else")
         for kind, codes in {"all": ALL, **{code: (code,) for code in ALL}}.items():
             options, table = spoken_in(codes), f"{OF_CORPUS}{name}"
             arms.append(

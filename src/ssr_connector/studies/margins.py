@@ -124,13 +124,15 @@ def score_columns(scores: Mapping[str, str]) -> tuple[Column, ...]:
 
 
 def losses(results: "Results", name: str, reference: str, figure: str, what: str) -> str:
-    """What SSR and the cascade lose from one row to another, and whether one of them loses more."""
+    """How SSR and the cascade change from one row to another, and whether one of them fares better."""
     ours = results.difference(name, reference, figure)
     theirs = results.difference(name, reference, figure + OF_CASCADE)
     apart = results.growth(name, reference, figure, figure + OF_CASCADE)
     if ours is None or theirs is None or apart is None:
         return ""
-    words = {1: "SSR loses less", -1: "SSR loses more", 0: "the two are not told apart"}[apart.sign]
+    both_lose = max(ours.value, theirs.value) < 0
+    better, worse = ("loses less", "loses more") if both_lose else ("fares better", "fares worse")
+    words = {1: f"SSR {better}", -1: f"SSR {worse}", 0: "the two are not told apart"}[apart.sign]
     around = f", 95 % interval {interval(apart.ci95, 'points')}" if apart.ci95 else ""
     return (
         f"From {results.row(reference).title} to {results.row(name).title} SSR changes by "

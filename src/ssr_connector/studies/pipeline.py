@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssr_connector.config import EncoderSection, Recipe, to_dict
+from ssr_connector.config import Recipe, to_dict
 from ssr_connector.progress import Report
 from ssr_connector.studies.budgets import Budgets
 from ssr_connector.studies.cache import Facts, Maker, Step
@@ -51,17 +51,18 @@ class Pipeline:
         from ssr_connector.encoders.corpus import encode_cuts
         from ssr_connector.encoders.store import encoder_key
 
-        base, layer = self.base, self.recipe("aligner", layer_of(arm)).encoder.layer
+        base, section = self.base, self.recipe("aligner", layer_of(arm)).encoder
         name = arm.encoder.get("encoder.name", "")
         manifests = base.manifests(*TRAINED_ON)
 
         def work(folder: Path, report: Report) -> Facts:
-            encoder = EncoderSection(str(self.hears(arm)["encoder.name"]), layer)
+            encoder = dataclasses.replace(section, name=str(self.hears(arm)["encoder.name"]))
             encode_cuts(manifests, encoder, folder, BATCH_S, report)
             return {"encoder": encoder_key(encoder)}
 
         before = (self.untrained(),) if name == UNTRAINED else ()
-        inputs = [*self.made_from, encoder_key(EncoderSection(name, layer)) if name else "", layer]
+        published = encoder_key(dataclasses.replace(section, name=name)) if name else ""
+        inputs = [*self.made_from, published, section.layer]
         return Step("frames", f"{arm.title}: frames", inputs, before, work, self.rates.encode)
 
     def untrained(self) -> Step:

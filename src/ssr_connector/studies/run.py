@@ -209,7 +209,8 @@ def notes(study: Study, size: Size, full: Size, recipe: str, n_worlds: int = 1) 
         on = f"{n_worlds} worlds, each with items and base models of its own"
     lines = [
         f"Synthetic: eSpeak's voices in a tiny world, recipe {recipe}. Training seeds {seeds} of what is learnt on "
-        f"speech, on {on}. Intervals are over items (95 %), brackets hold the lowest "
+        f"speech, on {on}. Intervals are over items, those of one speaker together where there are 20 or more "
+        "(95 %), brackets hold the lowest "
         "and the highest seed; differences are paired over items, and bold where their interval leaves out 0 and all "
         "seeds agree, uncorrected for how many they are; the best of several is told apart from others after Holm's "
         "correction over all pairs."

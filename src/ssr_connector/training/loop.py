@@ -252,7 +252,7 @@ class NotFiniteError(Exception):
 
 
 class DivergedError(UserError):
-    """Steps without a number are too many for single recordings to explain."""
+    """A loss that is no number, where that is not to be skipped, or too often for single recordings to explain."""
 
 
 class BadBatches:
@@ -265,13 +265,13 @@ class BadBatches:
         self.skipped = {line["step"] for line in listed if line.get("skipped") and line["step"] < begins_at}
 
     def add(self, step: int, error: NotFiniteError) -> None:
-        """Raises UserError where the run is to stop."""
+        """Raises DivergedError where the run is to stop."""
         line = {"step": step, "rank": self.rank, "what": str(error), "skipped": self.skip, "ids": error.ids}
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         if not self.skip:
             among = f" on the utterances {', '.join(error.ids)}" if error.ids else ""
-            raise UserError(
+            raise DivergedError(
                 f"step {step}: {error}{among}; the same command with --training.bad_batches skip goes on from the last "
                 "checkpoint without this batch; a lower training.lr, or data without the bad recording, is a new run: "
                 "another --out"

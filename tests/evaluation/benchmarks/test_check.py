@@ -117,6 +117,19 @@ def test_what_tasks_need_must_be_there(downloads):
             checked(downloads, [task])
 
 
+def test_speech_to_be_transcribed_is_looked_for_as_librispeech(downloads, tmp_path):
+    found = checked(downloads, ["asr", "mmlu"])
+    assert {name: f.is_whole for name, f in found.items()} == {"mmlu mmlu": True, "librispeech": True}
+    (lacking,) = checked(downloads / "mmlu", ["asr"]).values()
+    assert lacking.fault == "it is not there: wanted is a folder of LibriSpeech, with *.trans.txt"
+
+
+def test_other_files_that_lie_in_a_download_are_nobodys_business(downloads):
+    (downloads / "other").mkdir()
+    (downloads / "other" / "x.jsonl").write_bytes('{"é": 1}\n'.encode("latin-1"))
+    assert all(f.is_whole for f in checked(downloads).values())
+
+
 def test_nothing_that_is_known_is_an_error(tmp_path):
     with pytest.raises(UserError, match=r"holds none of the layouts .*swuggy.*librispeech"):
         checked(tmp_path)

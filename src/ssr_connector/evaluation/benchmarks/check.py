@@ -20,7 +20,7 @@ from ssr_connector.evaluation.benchmarks.layout import Options
 from ssr_connector.evaluation.benchmarks.words import usable
 from ssr_connector.progress import bar
 
-LIBRISPEECH = "librispeech"
+ASR, LIBRISPEECH = "asr", "librispeech"
 AT_A_GLANCE = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.is_in)
 UTTERANCES = {  # of LibriSpeech's subsets, as published
     "dev-clean": 2703,
@@ -57,13 +57,13 @@ def check_folder(source: Path, tasks: Sequence[str], engine: Engine, console: Co
     """
     if not source.is_dir():
         raise UserError(f"--check {source}: give the folder of a download")
-    for task in tasks:
+    for task in {*tasks} - {ASR}:
         if not any(task in BENCHMARKS[name].tasks for name in AT_A_GLANCE):
-            known = ", ".join(task for name in AT_A_GLANCE for task in BENCHMARKS[name].tasks)
+            known = ", ".join([ASR, *(task for name in AT_A_GLANCE for task in BENCHMARKS[name].tasks)])
             raise UserError(f"--check --tasks {task}: no download is known for it at a glance; one is for {known}")
     wanted = [name for name, benchmark in BENCHMARKS.items() if not tasks or {*tasks} & {*benchmark.tasks}]
     places = {name: folders_of(name, source) for name in wanted}
-    with_librispeech = not tasks and is_librispeech(source)
+    with_librispeech = (not tasks or ASR in tasks) and is_librispeech(source)
     if not tasks and not any(places.values()) and not with_librispeech:
         raise UserError(
             f"{source} holds none of the layouts that are known at a glance ({', '.join(AT_A_GLANCE)}, {LIBRISPEECH}): "
@@ -76,6 +76,8 @@ def check_folder(source: Path, tasks: Sequence[str], engine: Engine, console: Co
             yield Found(name, source, fault=f"it is not there: wanted is {BENCHMARKS[name].holds}")
     if with_librispeech:
         yield librispeech(source, engine, console)
+    elif ASR in tasks:
+        yield Found(LIBRISPEECH, source, fault="it is not there: wanted is a folder of LibriSpeech, with *.trans.txt")
 
 
 def folders_of(name: str, source: Path) -> list[Path]:

@@ -24,7 +24,10 @@ def json_files(source: Path) -> list[Path]:
 def begins_with(folder: Path, *names: str) -> bool:
     """Whether the first object of the folder's JSON lines has one of these names."""
     path = next((p for place in (folder, folder / "data") for p in sorted(place.glob("*.jsonl"))), None)
-    first = next(iter(read_objects(path)), None) if path else None
+    try:
+        first = next(iter(read_objects(path)), None) if path else None
+    except UserError:  # not text: something else that lies there
+        return False
     return first is not None and isinstance(first[1], dict) and any(name in first[1] for name in names)
 
 
