@@ -45,6 +45,11 @@ ARMS = (
     Arm(
         "transcribe", "connector, like text, transcribing", finetune={**CONNECTOR, **taught(LIKE_TEXT, transcribe=1.0)}
     ),
+    Arm(
+        "transcribe_lightly",
+        "connector, like text, transcribing a little",
+        finetune={**CONNECTOR, **taught(LIKE_TEXT, transcribe=0.25)},
+    ),
     Arm("lora", "connector and LoRA", finetune={**WITH_LORA, **taught(LIKE_TEXT, transcribe=1.0, text=1.0)}),
     Arm(
         "lora_own_text",
