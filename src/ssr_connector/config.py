@@ -300,8 +300,9 @@ def check_keys(tree: dict[str, Any], cls: type, where: str, prefix: str = "") ->
 
 def nearest(key: str, known: list[str], prefix: str = "") -> str:
     """`; did you mean …?` where something is near."""
-    match = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    match = match or [name for name in known if initials(key) == name][:1]  # learning_rate: lr
+    section, _, name = key.rpartition(".")
+    match = [k for k in known if k == f"{section}.{initials(name)}".lstrip(".")]  # learning_rate: lr
+    match = match or difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f"; did you mean {prefix}{match[0]}?" if match else f"; known are {', '.join(known)}"
 
 

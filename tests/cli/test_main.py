@@ -103,7 +103,11 @@ def test_overrides_may_stand_anywhere(capsys):
     [
         (KeyboardInterrupt(), 130, "interrupted"),
         (OSError(28, "No space left on device", "out/model.safetensors"), 2, "No space left on device: out/model"),
-        (OSError(28, "No space left on device"), 2, "No space left on device; make room, and the same command goes on"),
+        (
+            OSError(28, "No space left on device"),
+            2,
+            "No space left on device: x; make room, and the same command goes on",
+        ),
         (OSError("several\n lines"), 2, "ssr: several lines"),
         (MemoryError(), 2, "ssr: out of memory; take less at once: --batch-s"),
         (RuntimeError("CUDA error: out of memory\nand more"), 2, "(CUDA error: out of memory)"),

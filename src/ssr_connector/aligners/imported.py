@@ -19,7 +19,7 @@ WORD_TIERS = ("words", "word", "ORT", "ORT-MAU")  # as we, Montreal Forced Align
 class ImportedAligner:
     """Hands out times that exist already, by utterance id."""
 
-    def __init__(self, words: Mapping[str, Sequence[TimedWord]], source: Path) -> None:
+    def __init__(self, words: Mapping[str, Sequence[TimedWord] | Unalignable], source: Path) -> None:
         self.words, self.source = words, source
 
     @classmethod
@@ -35,6 +35,8 @@ class ImportedAligner:
         if key not in self.words:
             return Unalignable(f"{self.source} has no utterance {key}")
         timed = self.words[key]
+        if isinstance(timed, Unalignable):
+            return timed
         found = list(compress(timed, are_spoken([w.text for w in timed], transcript)))
         written = [transcript[a:b] for a, b in text_words(transcript) if core_of(transcript, a, b)]
         if any(w.end_s > recording.duration_s + 0.05 for w in found):
@@ -45,8 +47,8 @@ class ImportedAligner:
         return respelled
 
 
-def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
-    """Utterance id → words in order of time."""
+def read_timed_words(path: Path) -> Mapping[str, list[TimedWord] | Unalignable]:
+    """Utterance id → words in order of time, or why one of a folder's TextGrids holds none."""
     from ssr_connector.aligners.formats import read_jsonl
     from ssr_connector.data.textgrid import read_textgrid
 
@@ -54,7 +56,7 @@ def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
         grids = files_of(path)
         if not grids:
             raise UserError(f"{path} holds no .TextGrid file")
-        words = {_utterance_id(grid.relative_to(path)): _words_of(read_textgrid(grid), grid) for grid in grids}
+        words = {_utterance_id(grid.relative_to(path)): _times_of(grid) for grid in grids}
         names = Counter(id_.rpartition("/")[2] for id_ in words)  # ids may also leave the speakers' folders out
         short = {name: ws for id_, ws in words.items() if names[name := id_.rpartition("/")[2]] == 1}
         return short | words
@@ -76,6 +78,16 @@ def read_timed_words(path: Path) -> dict[str, list[TimedWord]]:
 def files_of(path: Path) -> list[Path]:
     """The file, or the TextGrids of a folder, that times are read from."""
     return sorted(path.rglob("*.TextGrid")) if path.is_dir() else [path]
+
+
+def _times_of(grid: Path) -> list[TimedWord] | Unalignable:
+    """Of one of many, where a bad one does not stop the others."""
+    from ssr_connector.data.textgrid import read_textgrid
+
+    try:
+        return _words_of(read_textgrid(grid), grid)
+    except UserError as error:
+        return Unalignable(str(error))
 
 
 def _utterance_id(grid: Path) -> str:

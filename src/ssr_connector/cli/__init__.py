@@ -102,8 +102,8 @@ def refuse_unknown(args: argparse.Namespace) -> None:
             args.parser.error(f"one argument too many: {word}")
         if name not in keys and not (keys and name.startswith(OPEN)):
             args.parser.error(f"unknown option --{name}{nearest(name, own + keys, '--')}")
-        if not equals:
-            next(words, None)  # its value
+        if not equals and next(words, "--").startswith("--"):
+            args.parser.error(f"--{name} needs a value")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -132,6 +132,8 @@ def run(args: argparse.Namespace) -> int:
         return 2
     except OSError as error:  # a full disk, no permission: the system's sentence names the file
         reason = error.strerror or " ".join(str(error).split())
-        remedy = "; make room, and the same command goes on" if error.errno in NO_ROOM else ""
-        print(f"ssr: {reason}{f': {error.filename}' if error.filename else ''}{remedy}", file=sys.stderr)
+        full = error.errno in NO_ROOM
+        remedy = "; make room, and the same command goes on" if full else ""
+        where = error.filename or (getattr(args, "out", None) if full else None)  # a write that fails names no file
+        print(f"ssr: {reason}{f': {where}' if where else ''}{remedy}", file=sys.stderr)
         return 2

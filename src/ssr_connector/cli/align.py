@@ -1,6 +1,7 @@
 """`ssr align`: where every word and token of a recording lies."""
 
 import argparse
+import csv
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 OF_FRAMES = ("engine", "address", "frames", "batch_s", "shard_s")  # options of trained aligners on a corpus
 OF_CORPUS = (*OF_FRAMES, "jobs")
+MOST_REASONS = 10  # of rejection, on the screen
 
 HELP = "find where every word and token lies in recordings"
 
@@ -76,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     """Align a corpus into a folder, or show one recording."""
     from rich.console import Console
 
-    from ssr_connector.aligners.formats import FORMATS
+    from ssr_connector.aligners.formats import FORMATS, aligned_before
     from ssr_connector.aligners.picture import check_drawable
     from ssr_connector.aligners.word_corpus import is_word_aligner
     from ssr_connector.data.table import is_table
@@ -103,16 +105,36 @@ def run(args: argparse.Namespace) -> int:
         refuse(args, ["encoder", "llm"], "goes with pocketsphinx, uniform or imported:PATH, not with a trained aligner")
     if (args.encoder is None) != (args.llm is None):
         raise UserError("--encoder and --llm go together: frames and the tokens that lie in them")
+    check_there(args.aligner)
     refuse_overwriting(args, formats)
     if not of_corpus:
         if len(args.sources) > 1:
             raise UserError("give one recording at a time, or a transcript table for many")
+        if "cuts" in formats:
+            raise UserError("--format cuts goes with a corpus, not with one recording")
         if args.out is None:
             refuse(args, ["format"], "says what to write: give --out DIR, too")
+        elif others := aligned_before(args.out) - {first.stem}:
+            raise UserError(f"{args.out} holds alignments of others ({min(others)}): give another --out")
         return align_recording(args, first, formats, console)
     if args.out is None:
         raise UserError("where to? give --out DIR for the alignments of a corpus")
     return align_corpus(args, formats, console)
+
+
+def check_there(aligner: str) -> None:
+    """Raise UserError where an aligner is neither known by name nor there, before hours of audio are read for it."""
+    from ssr_connector.aligners.word_corpus import is_word_aligner
+    from ssr_connector.errors import UserError
+
+    name, imported, path = aligner.partition("imported:")
+    if imported and not name:
+        if not Path(path).exists():
+            raise UserError(f"--aligner {aligner}: there is no {path}")
+    elif not is_word_aligner(aligner) and not Path(aligner).exists():
+        raise UserError(
+            f"there is no aligner {aligner!r}: give pocketsphinx, uniform, imported:PATH or a trained one's folder"
+        )
 
 
 def refuse(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
@@ -149,16 +171,21 @@ def is_cuts(source: Path) -> bool:
 
     if source.suffix == ".jsonl":
         first = next((row for _, row in read_objects(source) if isinstance(row, dict)), {})
-        return "audio" not in first
+        return str(first.get("type", "")).endswith("Cut")
     return source.name.endswith(".jsonl.gz") or is_shar(source)
 
 
-def manifests(sources: Sequence[Path], out: Path, engine: "Engine", console: Any) -> list[Path]:
-    """Cut manifests of the sources; a table or corpus is prepared under `out` first."""
+def manifests(
+    sources: Sequence[Path], out: Path, engine: "Engine", console: Any
+) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Cut manifests of the sources, and (id, reason) of what no cut was made of.
+
+    A table or corpus is prepared under `out` first.
+    """
     from ssr_connector.data.audio import MAX_READ_S
     from ssr_connector.data.preparation import prepare
 
-    found = []
+    found, rejected = [], []
     for number, source in enumerate(sources):
         if is_cuts(source):
             found.append(source)
@@ -167,10 +194,10 @@ def manifests(sources: Sequence[Path], out: Path, engine: "Engine", console: Any
         summary = prepare(source, folder, max_duration_s=MAX_READ_S, engine=engine, console=console)
         n = sum(summary.rejected.values())
         console.print(f"{source}: {summary.cuts} utterances, {summary.hours:.2f} h, {n} rejected", soft_wrap=True)
-        if n:
-            console.print(f"  why: {folder / 'rejected.tsv'}", soft_wrap=True)
+        with (folder / "rejected.tsv").open(encoding="utf-8", newline="") as lines:
+            rejected += [(row["id"], row["reason"]) for row in csv.DictReader(lines, delimiter="\t")]
         found.append(folder / "cuts.jsonl.gz")
-    return found
+    return found, rejected
 
 
 def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> int:
@@ -189,7 +216,7 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
 
     finish = word_corpus.finish if word_corpus.is_word_aligner(args.aligner) else corpus.finish
     engine = build_engine(args.engine, args.jobs, args.address)
-    sources = manifests(args.sources, args.out, engine, console)
+    sources, unfit = manifests(args.sources, args.out, engine, console)
     cuts = read_manifests(sources)
     started = time.monotonic()
     with bar(console, "aligning") as report:
@@ -200,10 +227,11 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
                 rejected += misplaced
         else:
             done, rejected = align_frames(args, sources, cuts, engine, report, console)
+    rejected = unfit + rejected
     write_rejected(args.out / "rejected.tsv", rejected)
     if not done:
         finish(args.out)
-        raise UserError(f"none of the {len(cuts)} utterances could be aligned; the first: {rejected[0][1]}")
+        raise UserError(f"none of the {len(cuts)} utterances could be aligned; the first: {rejected[len(unfit)][1]}")
     for name in formats:
         FORMATS[name](args.out, done, cuts)
     finish(args.out)
@@ -217,11 +245,18 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
         f"{audio_s / 3600:.2f} h at {audio_s / max(took_s, 1e-3):.0f} audio-seconds a second",
         soft_wrap=True,
     )
-    for reason, n in Counter(reason for _, reason in rejected).most_common():
+    reasons = Counter(reason for _, reason in rejected).most_common()
+    for reason, n in reasons[:MOST_REASONS]:
         console.print(f"  rejected: {n} × {reason}", soft_wrap=True)
+    if len(reasons) > MOST_REASONS:
+        more = len(reasons) - MOST_REASONS
+        console.print(f"  and for {more} other reasons: {args.out / 'rejected.tsv'}", soft_wrap=True)
     if is_aligner(Path(args.aligner)):
+        from ssr_connector.training.run import models_of
+
         words = ["ssr", "train", "distill", "--config", "recipes/own.yaml", "--out", "runs/distill"]
         words += ["--training.aligner", args.aligner, "--data.alignments", str(args.out)]
+        words += ["--data.train", ",".join(map(str, sources)), "--data.dev", "", *models_of(Path(args.aligner).parent)]
         console.print(f"\nNext:\n  {shlex.join(words)}", soft_wrap=True)
     return 0
 
@@ -309,8 +344,6 @@ def align_recording(args: argparse.Namespace, path: Path, formats: list[str], co
     if utterance.is_doubtful(low_score(args.aligner)):
         console.print("low confidence: listen whether this is what is said, or give the --text that is", soft_wrap=True)
     if args.out:
-        if "cuts" in formats:
-            raise UserError("--format cuts goes with a corpus, not with one recording")
         for name in formats:
             FORMATS[name](args.out, [utterance], [])
     if args.plot:

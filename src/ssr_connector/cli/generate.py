@@ -48,8 +48,14 @@ def run(args: argparse.Namespace) -> int:
                 raise UserError(f"--{name.replace('_', '-')} goes with ask")
     if args.task == "ask" and len(args.text) > 1:
         raise UserError("give one text to ask with, in quotation marks")
+    if args.max_new_tokens < 1:
+        raise UserError(f"--max-new-tokens {args.max_new_tokens}: give 1 or more")
     from ssr_connector.inference.dialogue import ask, score, transcribe
     from ssr_connector.model import SSRProcessor, load_model
+    from ssr_connector.model.processing import SPEECH
+
+    if any(SPEECH in text for text in args.text):
+        raise UserError(f"{SPEECH} stands for the recording, which comes before the text by itself: leave it out")
 
     console = Console(highlight=False, markup=False)
     model = load_model(args.model)
@@ -57,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
     if args.task == "transcribe":
         heard, written = transcribe(model, processor, args.audio)
         console.print(f"aligner: {heard}\nLLM:     {written}", soft_wrap=True)
+        if not heard:
+            console.print("no speech was heard: what the LLM writes is its own", soft_wrap=True)
     elif args.task == "ask":
         text = args.text[0] if args.text else ""
         answer = ask(model, processor, args.audio, text, args.max_new_tokens, chat=args.chat)

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from ssr_connector.training import stages
     from ssr_connector.training.curves import PICTURE
     from ssr_connector.training.loop import BAD_BATCHES
-    from ssr_connector.training.run import inherited
+    from ssr_connector.training.run import inherited, refuse_inherited
     from ssr_connector.training.stages import INFEASIBLE
     from ssr_connector.training.unreadable import REJECTED
 
@@ -76,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
     train = {"aligner": stages.train_aligner, "distill": stages.train_connector, "finetune": stages.finetune}[
         args.stage
     ]
+    if args.stage == "finetune":
+        refuse_inherited(recipe, (word[2:].partition("=")[0] for word in args.overrides if word.startswith("--")))
     for line in inherited(recipe):
         console.print(f"  differs from stage 1: {line}", soft_wrap=True)
     with bar(console, f"training {args.stage}") as report:

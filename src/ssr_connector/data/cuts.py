@@ -197,4 +197,4 @@ def said(cut: Any) -> str:
 def known_words(cut: Any) -> list[TimedWord]:
     """A cut's word times, where its supervisions hold any."""
     items = [i for s in cut.supervisions for i in (s.alignment or {}).get("word", [])]
-    return [TimedWord(i.symbol, i.start, i.start + i.duration) for i in items]
+    return [TimedWord(i.symbol, i.start, i.start + i.duration, i.score) for i in items]

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssr_connector.kernels.inputs import check_lengths
+
 TAIL_THRESHOLD = 0.5
 _ROUNDING = 1e-4  # a sum of scaled weights may fall short of its whole number by this much
 
@@ -46,6 +48,7 @@ def integrate_and_fire(
         raise ValueError(f"tail_threshold is {tail_threshold}, not in (0, 1]")
     if lengths is None:
         lengths = torch.full((B,), T, device=frames.device)
+    check_lengths("input", lengths, B, T)
     real = torch.arange(T, device=frames.device) < lengths[:, None].to(frames.device)
     weights = torch.where(real, weights, 0)
     if weights.numel():

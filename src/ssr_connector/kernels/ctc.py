@@ -108,6 +108,8 @@ def ctc_best_path(log_probs: Tensor, lengths: Tensor, blank: int = 0) -> list[Be
     """
     log_probs = checked_scores(log_probs)
     frames = check_lengths("input", lengths, *log_probs.shape[:2])
+    if not 0 <= blank < log_probs.shape[2]:
+        raise ValueError(f"the blank is {blank}, not one of {log_probs.shape[2]} labels")
     best, ids = (x.cpu() for x in log_probs.max(-1))
     paths = []
     for i, (score, row, n) in enumerate(zip(best, ids, frames.tolist(), strict=True)):

@@ -67,6 +67,8 @@ def check_lengths(what: str, lengths: Tensor, items: int, longest: int) -> Tenso
     """Lengths [B] as int64, each from 0 to `longest`."""
     if lengths.shape != (items,):
         raise ValueError(f"{what} lengths have the shape {tuple(lengths.shape)}, not ({items},)")
+    if lengths.is_floating_point() or lengths.is_complex():
+        raise ValueError(f"{what} lengths are of {lengths.dtype}: give whole numbers")
     checked = lengths.to("cpu", torch.long).contiguous()
     values = checked.tolist()
     if values and not (min(values) >= 0 and max(values) <= longest):

@@ -12,6 +12,7 @@ from ssr_connector.training.sharding import is_sharded
 
 PARTS = ("connector", "llm")
 POSITIVE = ("accumulate", "clip", "checkpoint_every", "keep_checkpoints", "log_every", "text_block", "batch_tokens")
+NOT_NEGATIVE = ("steps", "lr", "warmup_steps", "weight_decay", "workers", "evaluate_every")
 PER_TOKEN = {"distil", "speech_lm", "text_kl"}  # objectives that ask for a vector of each token
 ON_TEXT = {"text", "ewc"}
 NOT_OF_ALIGNERS = ("freeze", "adapter", "compile", "gradient_checkpointing", "evaluate_every", "max_text_drop")
@@ -121,6 +122,13 @@ def check_training(config: TrainingSection) -> None:
     for key in POSITIVE:
         if not getattr(config, key) > 0:
             raise UserError(f"training.{key} is {getattr(config, key)}; it must be above 0")
+    for key in NOT_NEGATIVE:
+        if not getattr(config, key) >= 0:
+            raise UserError(f"training.{key} is {getattr(config, key)}; it must not be below 0")
+    if not 0 <= config.final_lr_share <= 1:
+        raise UserError(f"training.final_lr_share is {config.final_lr_share}; give a share of the rate, from 0 to 1")
+    if not all(0 <= beta < 1 for beta in config.betas):
+        raise UserError(f"training.betas are {', '.join(map(str, config.betas))}; give two from 0 to below 1")
     if is_sharded(config) and config.optimizer != "adamw":
         raise undivided(f"training.optimizer {config.optimizer}, which takes its steps from whole matrices; use adamw")
 

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from ssr_connector.training.checkpoint import checkpoints
 from ssr_connector.training.loop import SUMMARY
 
 RECIPE, DATA = "recipe.json", "data.json"
+INHERITED = ("encoder", "llm", "aligner", "connector")  # sections that stage 2 has from the model it starts from
 GZIP_TRAILER_BYTES = 8
 # Where a run lies, how often it reports, what it keeps in memory and who does what do not change what it computes: half
 # the processes take the same steps with twice the batches each. What to do about a bad batch may be decided when one
@@ -113,6 +114,16 @@ def saved_recipe(out: Path) -> dict[str, Any]:
     return merge(to_dict(Recipe()), json.loads((out / RECIPE).read_text()))
 
 
+def models_of(out: Path) -> list[str]:
+    """Options that name the encoder and the LLM of a run; none where it does not lie there."""
+    if not (out / RECIPE).is_file():
+        return []
+    recipe = saved_recipe(out)
+    layer = recipe["encoder"]["layer"]
+    named = ["--encoder.name", recipe["encoder"]["name"], "--llm.name", recipe["llm"]["name"]]
+    return named + ([] if layer is None else ["--encoder.layer", str(layer)])
+
+
 def inherit(recipe: Recipe) -> Recipe:
     """Stage 2 keeps the models of the stage that it starts from: its encoder, LLM, aligner and connector."""
     before = stage_before(recipe)
@@ -125,6 +136,18 @@ def inherit(recipe: Recipe) -> Recipe:
         aligner=AlignerSection(**before["aligner"]),
         connector=ConnectorConfig(**before["connector"]),
     )
+
+
+def refuse_inherited(recipe: Recipe, given: Iterable[str]) -> None:
+    """Raise UserError at a key given on the command line whose value a stage has from the one that it starts from."""
+    asked, has = to_dict(recipe), to_dict(inherit(recipe))
+    for key in given:
+        section, _, name = key.partition(".")
+        if section in INHERITED and name and asked[section].get(name) != has[section].get(name):
+            raise UserError(
+                f"--{key} {asked[section][name]}: this stage goes on from a model that has {has[section][name]}; leave "
+                "it out, or train the stage before with it"
+            )
 
 
 def of_model(recipe: Recipe, folder: Path) -> Recipe:
