@@ -21,6 +21,14 @@ def test_a_folder_in_the_folder_may_be_a_part_of_the_id(tmp_path):
     assert found == {"s1/a": "s1/a", "s2/a": "s2/a", "s2/b": "s2/b", "b": "s2/b"}  # "a" would be either
 
 
+def test_a_bad_grid_is_a_reason_for_its_own_utterance_alone(tmp_path):
+    write_textgrid(tmp_path / "good.TextGrid", {"words": [TimedWord("x", 0.0, 0.5)]}, 1.0)
+    (tmp_path / "bad.TextGrid").write_text("junk")
+    aligner, audio = ImportedAligner.read(tmp_path), Waveform(np.zeros(16000, np.float32), 16000)
+    assert [word.text for word in aligner.align_words("good", audio, "x")] == ["x"]
+    assert "bad.TextGrid" in aligner.align_words("bad", audio, "x").reason
+
+
 def test_words_that_look_like_silence_are_words(tmp_path):
     (tmp_path / "w.ctm").write_text("u 1 0.0 0.1 sil\nu 1 0.1 0.2 SP\nu 1 0.3 0.1 sp\nu 1 0.4 0.2 ratio 0.5\n")
     found = ImportedAligner.read(tmp_path / "w.ctm").align_words(

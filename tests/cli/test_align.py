@@ -63,8 +63,37 @@ def test_a_trained_aligner_writes_the_same_formats(tiny_corpus, tiny_aligner, tm
     assert main(["align", str(cuts), "--aligner", str(tiny_aligner), "--out", str(tmp_path / "a")]) == 0
     made = sorted(p.name for p in (tmp_path / "a").iterdir())
     assert made == ["alignments.jsonl", "rejected.tsv", "words.ctm", "words.jsonl"]
-    told = f"--training.aligner {tiny_aligner} --data.alignments {tmp_path / 'a'}"
+    told = f"--training.aligner {tiny_aligner} --data.alignments {tmp_path / 'a'} --data.train {cuts} --data.dev ''"
     assert told in capsys.readouterr().out.rpartition("Next:")[2]
+    whole = contents(tmp_path / "a")
+    alone = ["align", str(tiny_corpus.parent / "u03.wav"), "--aligner", "uniform", "--text", "One.", "--out"]
+    assert main([*alone, str(tmp_path / "a")]) == 2
+    assert "holds alignments of others" in capsys.readouterr().err
+    assert contents(tmp_path / "a") == whole
+
+
+def test_what_a_table_lacks_is_counted_with_what_cannot_be_aligned(tiny_corpus, tmp_path, capsys):
+    audio = tiny_corpus.parent / "u03.wav"
+    rows = [f"{audio}\tOne two three.\tgood", "missing.wav\tOne.\tmissing", f"{audio}\t—\tmute"]
+    rows += [f"gone{k}.wav\tOne.\tgone{k}" for k in range(3)]
+    (tmp_path / "t.tsv").write_text("audio\ttext\tid\n" + "\n".join(rows) + "\n")
+    assert main(["align", str(tmp_path / "t.tsv"), "--aligner", "uniform", "--out", str(tmp_path / "a")]) == 0
+    assert "1 utterances aligned" in (out := " ".join(capsys.readouterr().out.split()))
+    assert "5 rejected;" in out
+    listed = (tmp_path / "a" / "rejected.tsv").read_text().splitlines()[1:]
+    assert sorted(line.split("\t")[0] for line in listed) == ["gone0", "gone1", "gone2", "missing", "mute"]
+
+
+def test_many_reasons_are_summed_up(tiny_corpus, tmp_path, capsys):
+    audio = tiny_corpus.parent / "u03.wav"
+    rows = [f"{audio}\tOne two three.\tu{k}" for k in range(15)]
+    (tmp_path / "t.tsv").write_text("audio\ttext\tid\n" + "\n".join(rows) + "\n")
+    (tmp_path / "w.ctm").write_text("u0 1 0.0 0.1 One\nu0 1 0.1 0.1 two\nu0 1 0.2 0.1 three\n")
+    command = ["align", str(tmp_path / "t.tsv"), "--aligner", f"imported:{tmp_path / 'w.ctm'}"]
+    assert main([*command, "--out", str(tmp_path / "a")]) == 0
+    out = capsys.readouterr().out
+    assert out.count("rejected: 1 ×") == 10
+    assert "and for 4 other reasons" in out
 
 
 @pytest.mark.parametrize("verb", ["prepare", "encode"])
@@ -171,7 +200,9 @@ def test_scores_are_shown_and_written(tiny_corpus, tiny_aligner, tmp_path, capsy
         (["--format", "ctm", "--aligner", "uniform", "--text", "a"], "give --out"),
         (["--llm", "x", "--text", "a"], "--encoder and --llm"),
         (["--llm", "x", "--encoder", "x", "--text", "a", "--aligner", "nowhere"], "not with a trained aligner"),
-        (["--aligner", "nowhere", "--text", "a"], "nowhere"),
+        (["--aligner", "pocketspinx", "--text", "a"], "there is no aligner 'pocketspinx': give pocketsphinx, uniform"),
+        (["--aligner", "imported:no.ctm", "--text", "a"], "there is no no.ctm"),
+        (["--aligner", "uniform", "--text", "a", "--format", "cuts", "--out", "x"], "--format cuts goes with a"),
     ],
 )
 def test_what_cannot_be_is_said(extra, message, tiny_corpus, capsys):

@@ -48,6 +48,8 @@ def test_a_chat_needs_an_llm_that_was_taught_one(tiny_model, audio, capsys):
         ("transcribe", ["Anna"], "a text goes with ask or score"),
         ("transcribe", ["--max-new-tokens", "3"], "--max-new-tokens goes with ask"),
         ("score", ["a", "b", "--max-new-tokens", "3"], "--max-new-tokens goes with ask"),
+        ("ask", ["--max-new-tokens", "0"], "--max-new-tokens 0: give 1 or more"),
+        ("ask", ["say <|speech|> again"], "<|speech|> stands for the recording"),
     ],
 )
 def test_what_a_task_does_not_take_is_refused(task, words, said, tiny_model, audio, capsys):

@@ -62,6 +62,8 @@ def refused(capsys, *words):
         (["align", "a.wav", "--aligner", "x", "--tekst=hello"], "unknown option --tekst; did you mean --text?"),
         (["train", "distill", "--training.lrr", "3"], "unknown option --training.lrr; did you mean --training.lr?"),
         (["train", "--trainin.lr=3", "distill"], "unknown option --trainin.lr; did you mean --training.lr?"),
+        (["train", "distill", "--training.learning_rate", "3"], "did you mean --training.lr?"),
+        (["train", "distill", "--training.steps", "--seed", "3"], "--training.steps needs a value"),
         (["train", "distill", "--varient", "x"], "unknown option --varient; did you mean --variant?"),
         (["encode", "a.jsonl", "--encoder", "x", "--out", "y", "--training.lr", "3"], "unknown option --training.lr"),
         (["train", "destill"], "did you mean distill?"),

@@ -47,6 +47,12 @@ def test_what_differs_from_stage_1_is_shown(recipe, capsys, monkeypatch, tmp_pat
     assert "2 utterances of data.train were left out" in out
     assert "1 utterances of data.dev were left out" in out
     assert "loss 0.500" in out
+    for option, said in (
+        ("connector.slack_frames=7", "slack_frames 7: this stage goes on"),
+        ("llm.name=other", "other"),
+    ):
+        assert main(["train", "finetune", *words, f"--{option}"]) == 2
+        assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

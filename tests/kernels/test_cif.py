@@ -77,6 +77,9 @@ def test_rest_below_the_threshold_is_no_segment():
         (torch.zeros(1, 3), "shape"),
     ],
 )
-def test_bad_weights_are_named(weights, match):
+def test_bad_weights_are_named(weights, match):  # and lengths
+    for lengths in (torch.tensor([3]), torch.tensor([-1]), torch.tensor([1, 1]), torch.tensor([1.5])):
+        with pytest.raises(ValueError, match="lengths"):
+            integrate_and_fire(torch.zeros(1, 2, 4), torch.zeros(1, 2), lengths)
     with pytest.raises(ValueError, match=match):
         integrate_and_fire(torch.zeros(1, 2, 4), weights)

@@ -133,6 +133,8 @@ def test_the_best_path_of_no_scores_is_an_error_and_not_silence():
             ctc_best_path(odd, n)
     with pytest.raises(ValueError, match="within 0 … 4"):
         ctc_best_path(log_probs, torch.tensor([5, 4]))
+    with pytest.raises(ValueError, match="the blank is 3, not one of 3 labels"):
+        ctc_best_path(log_probs, n, blank=3)
     with pytest.raises(ValueError, match="input lengths have the shape"):
         ctc_best_path(log_probs, torch.tensor([4]))
     with pytest.raises(ValueError, match="floating"):
