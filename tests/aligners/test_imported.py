@@ -23,10 +23,10 @@ def test_a_folder_in_the_folder_may_be_a_part_of_the_id(tmp_path):
 
 def test_a_bad_grid_is_a_reason_for_its_own_utterance_alone(tmp_path):
     write_textgrid(tmp_path / "good.TextGrid", {"words": [TimedWord("x", 0.0, 0.5)]}, 1.0)
-    (tmp_path / "bad.TextGrid").write_text("junk")
+    (tmp_path / "bad.textgrid").write_text("junk")
     aligner, audio = ImportedAligner.read(tmp_path), Waveform(np.zeros(16000, np.float32), 16000)
     assert [word.text for word in aligner.align_words("good", audio, "x")] == ["x"]
-    assert "bad.TextGrid" in aligner.align_words("bad", audio, "x").reason
+    assert "bad.textgrid" in aligner.align_words("bad", audio, "x").reason
 
 
 def test_words_that_look_like_silence_are_words(tmp_path):

@@ -8,10 +8,12 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+from lhotse import CutSet
 
 from ssr_connector.aligners.imported import read_timed_words
 from ssr_connector.aligners.record import read_alignments
 from ssr_connector.cli import main
+from ssr_connector.data.cuts import read_cuts
 
 
 def test_a_table_becomes_files_in_every_format(tiny_corpus, tmp_path, capsys):
@@ -82,6 +84,18 @@ def test_what_a_table_lacks_is_counted_with_what_cannot_be_aligned(tiny_corpus, 
     assert "5 rejected;" in out
     listed = (tmp_path / "a" / "rejected.tsv").read_text().splitlines()[1:]
     assert sorted(line.split("\t")[0] for line in listed) == ["gone0", "gone1", "gone2", "missing", "mute"]
+
+
+def test_what_a_smaller_corpus_leaves_behind_is_said(tiny_corpus, tiny_aligner, tmp_path, capsys):
+    cuts = list(read_cuts(tiny_corpus / "dev.jsonl.gz"))
+    some = tmp_path / "some.jsonl.gz"
+    CutSet.from_cuts(cuts[:-1]).to_file(some)
+    command = ["--aligner", str(tiny_aligner), "--out", str(tmp_path / "a")]
+    assert main(["align", str(tiny_corpus / "dev.jsonl.gz"), *command]) == 0
+    assert "will be gone" not in capsys.readouterr().out
+    assert main(["align", str(some), *command]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"1 utterances ({cuts[-1].id}, …) are aligned in {tmp_path / 'a'} and not among these cuts" in said
 
 
 def test_many_reasons_are_summed_up(tiny_corpus, tmp_path, capsys):

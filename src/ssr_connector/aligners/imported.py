@@ -77,7 +77,7 @@ def read_timed_words(path: Path) -> Mapping[str, list[TimedWord] | Unalignable]:
 
 def files_of(path: Path) -> list[Path]:
     """The file, or the TextGrids of a folder, that times are read from."""
-    return sorted(path.rglob("*.TextGrid")) if path.is_dir() else [path]
+    return sorted(path.rglob("*.[tT][eE][xX][tT][gG][rR][iI][dD]")) if path.is_dir() else [path]
 
 
 def _times_of(grid: Path) -> list[TimedWord] | Unalignable:

@@ -206,7 +206,7 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
 
     from ssr_connector.aligners import corpus, word_corpus
     from ssr_connector.aligners.bundle import is_aligner
-    from ssr_connector.aligners.formats import FORMATS
+    from ssr_connector.aligners.formats import FORMATS, aligned_before
     from ssr_connector.aligners.picture import draw
     from ssr_connector.data.cuts import cut_audio, read_manifests
     from ssr_connector.engine import build_engine
@@ -218,6 +218,9 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
     engine = build_engine(args.engine, args.jobs, args.address)
     sources, unfit = manifests(args.sources, args.out, engine, console)
     cuts = read_manifests(sources)
+    if gone := aligned_before(args.out) - {cut.id for cut in cuts}:
+        lost = f"{len(gone)} utterances ({min(gone)}, …) are aligned in {args.out} and not among these cuts"
+        console.print(f"{lost}: their alignments will be gone", soft_wrap=True)
     started = time.monotonic()
     with bar(console, "aligning") as report:
         if word_corpus.is_word_aligner(args.aligner):
