@@ -255,11 +255,20 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
         more = len(reasons) - MOST_REASONS
         console.print(f"  and for {more} other reasons: {args.out / 'rejected.tsv'}", soft_wrap=True)
     if is_aligner(Path(args.aligner)):
-        from ssr_connector.training.run import models_of
+        from ssr_connector.training.run import dev_of, models_of
 
         words = ["ssr", "train", "distill", "--config", "recipes/own.yaml", "--out", "runs/distill"]
         words += ["--training.aligner", args.aligner, "--data.alignments", str(args.out)]
-        words += ["--data.train", ",".join(map(str, sources)), "--data.dev", "", *models_of(Path(args.aligner).parent)]
+        known = dev_of(Path(args.aligner).parent)
+        dev = [source for source in sources if source.resolve() in known]
+        train = [source for source in sources if source not in dev] or dev
+        words += [
+            "--data.train",
+            ",".join(map(str, train)),
+            "--data.dev",
+            ",".join(map(str, dev if train != dev else [])),
+        ]
+        words += models_of(Path(args.aligner).parent)
         console.print(f"\nNext:\n  {shlex.join(words)}", soft_wrap=True)
     return 0
 

@@ -124,6 +124,12 @@ def models_of(out: Path) -> list[str]:
     return named + ([] if layer is None else ["--encoder.layer", str(layer)])
 
 
+def dev_of(out: Path) -> set[Path]:
+    """The manifests of a run's development data; none where its recipe does not lie there."""
+    found = saved_recipe(out)["data"]["dev"] if (out / RECIPE).is_file() else ()
+    return {path.resolve() for path in paths_of(found)}
+
+
 def inherit(recipe: Recipe) -> Recipe:
     """Stage 2 keeps the models of the stage that it starts from: its encoder, LLM, aligner and connector."""
     before = stage_before(recipe)
