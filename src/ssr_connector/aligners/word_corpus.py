@@ -37,7 +37,12 @@ def word_aligner(spec: str) -> WordAligner:
         return UniformAligner()
     if spec.startswith("imported:"):
         return ImportedAligner.read(Path(spec.removeprefix("imported:")))
-    raise UserError(
+    raise unknown(spec)
+
+
+def unknown(spec: str) -> UserError:
+    """For a name that is none of these, and no folder."""
+    return UserError(
         f"there is no aligner {spec!r}: give pocketsphinx, uniform, imported:PATH or a trained one's folder"
     )
 

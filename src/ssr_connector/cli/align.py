@@ -124,17 +124,14 @@ def run(args: argparse.Namespace) -> int:
 
 def check_there(aligner: str) -> None:
     """Raise UserError where an aligner is neither known by name nor there, before hours of audio are read for it."""
-    from ssr_connector.aligners.word_corpus import is_word_aligner
+    from ssr_connector.aligners.word_corpus import is_word_aligner, unknown
     from ssr_connector.errors import UserError
 
-    name, imported, path = aligner.partition("imported:")
-    if imported and not name:
-        if not Path(path).exists():
-            raise UserError(f"--aligner {aligner}: there is no {path}")
-    elif not is_word_aligner(aligner) and not Path(aligner).exists():
-        raise UserError(
-            f"there is no aligner {aligner!r}: give pocketsphinx, uniform, imported:PATH or a trained one's folder"
-        )
+    path = Path(aligner.removeprefix("imported:"))
+    if aligner.startswith("imported:") and not path.exists():
+        raise UserError(f"--aligner {aligner}: there is no {path}")
+    if not is_word_aligner(aligner) and not path.exists():
+        raise unknown(aligner)
 
 
 def refuse(args: argparse.Namespace, names: Sequence[str], why: str) -> None:
@@ -255,20 +252,11 @@ def align_corpus(args: argparse.Namespace, formats: list[str], console: Any) -> 
         more = len(reasons) - MOST_REASONS
         console.print(f"  and for {more} other reasons: {args.out / 'rejected.tsv'}", soft_wrap=True)
     if is_aligner(Path(args.aligner)):
-        from ssr_connector.training.run import dev_of, models_of
+        from ssr_connector.training.run import of_aligner
 
         words = ["ssr", "train", "distill", "--config", "recipes/own.yaml", "--out", "runs/distill"]
         words += ["--training.aligner", args.aligner, "--data.alignments", str(args.out)]
-        known = dev_of(Path(args.aligner).parent)
-        dev = [source for source in sources if source.resolve() in known]
-        train = [source for source in sources if source not in dev] or dev
-        words += [
-            "--data.train",
-            ",".join(map(str, train)),
-            "--data.dev",
-            ",".join(map(str, dev if train != dev else [])),
-        ]
-        words += models_of(Path(args.aligner).parent)
+        words += of_aligner(Path(args.aligner).parent, sources)
         console.print(f"\nNext:\n  {shlex.join(words)}", soft_wrap=True)
     return 0
 

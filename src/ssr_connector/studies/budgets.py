@@ -44,22 +44,27 @@ class Budgets:
 
     def tuned_rate(self, arm: Arm) -> float:
         """The learning rate with the lowest development loss after short trials of the first seed."""
-        given = self.pipeline.recipe("distill", arm.connector).training.lr
-        steps = max(2, round(TRIAL_SHARE * self.pipeline.n_steps("distill", arm.connector)))
-        losses: dict[int, float] = {}  # by power of the factor
-        rates: dict[int, float] = {}
-        powers = [0, -1, 1]
-        for power in powers:
-            rates[power] = rate = float(f"{given * RATE_FACTOR**power:.3g}")
-            options = {**arm.connector, "training.lr": rate, "training.steps": steps, "training.bad_batches": "skip"}
-            trial = self.pipeline.stage_1(arm, options, self.seed, f"trial at {rate:g}")
-            facts = self.pipeline.maker.make(dataclasses.replace(trial, work=partial(tried, trial.work)))
-            loss = float(facts["dev_loss"])
-            losses[power] = math.inf if math.isnan(loss) else loss
+        losses = {power: self.trial(arm, power) for power in (0, -1, 1)}
+        best = min(losses, key=lambda power: losses[power])
+        while best in (min(losses), max(losses)) and len(losses) < MOST_RATES:
+            further = best + (1 if best > 0 else -1)
+            losses[further] = self.trial(arm, further)
             best = min(losses, key=lambda power: losses[power])
-            if len(losses) == len(powers) < MOST_RATES and best in (min(powers), max(powers)):
-                powers.append(best + (1 if best > 0 else -1))
-        return rates[best]
+        return self.rate(arm, best)
+
+    def rate(self, arm: Arm, power: int) -> float:
+        """The recipe's learning rate, times the factor to this power."""
+        return float(f"{self.pipeline.recipe('distill', arm.connector).training.lr * RATE_FACTOR**power:.3g}")
+
+    def trial(self, arm: Arm, power: int) -> float:
+        """The development loss after a short run at that rate; no bound of it where it diverged."""
+        rate = self.rate(arm, power)
+        steps = max(2, round(TRIAL_SHARE * self.pipeline.n_steps("distill", arm.connector)))
+        options = {**arm.connector, "training.lr": rate, "training.steps": steps, "training.bad_batches": "skip"}
+        trial = self.pipeline.stage_1(arm, options, self.seed, f"trial at {rate:g}")
+        facts = self.pipeline.maker.make(dataclasses.replace(trial, work=partial(tried, trial.work)))
+        loss = float(facts["dev_loss"])
+        return math.inf if math.isnan(loss) else loss
 
     def flops(self, arm: Arm, options: Options) -> Step:
         """Of one training step, counted on a batch of the data with the model of the equal-steps budget."""

@@ -39,6 +39,7 @@ class World(NamedTuple):
 
     demo: Demo
     base: Base
+    rates: Rates  # how long the demo's stages took
     seeds: tuple[int, ...]
 
     @property
@@ -46,10 +47,9 @@ class World(NamedTuple):
         """Where its steps are kept."""
         return self.demo.out / "studies" / "cache"
 
-    @property
-    def rates(self) -> Rates:
-        """How long the demo's stages took."""
-        return Rates.of(self.demo).on(self.base, self.demo)
+    def own(self, size: Size) -> Size:
+        """With its own seeds."""
+        return replace(size, seeds=self.seeds[: len(size.seeds)])
 
 
 def carry_out(
@@ -81,20 +81,17 @@ def carry_out(
     recipe = " ".join([first.config.stem, *overrides])
     said = notes(study, size, full, recipe, len(worlds)) + unavailable
     say = first.console.print
-    sizes = [replace(size, seeds=world.seeds[: len(size.seeds)]) for world in worlds]
-    forecasts = [
-        forecast(world.base, study, its, world.rates, world.root) for world, its in zip(worlds, sizes, strict=True)
-    ]
+    forecasts = [forecast(world.base, study, world.own(size), world.rates, world.root) for world in worlds]
     for line in [*said, expected(forecasts)]:
         say(line, soft_wrap=True)
     found: dict[str, list[Row]] = {}
     commits: set[str] = set()
-    for world, its in zip(worlds, sizes, strict=True):
+    for world in worlds:
         if len(worlds) > 1:
-            say(f"on {world.demo.out}, seed {', '.join(map(str, its.seeds))}", soft_wrap=True)
+            say(f"on {world.demo.out}, seed {', '.join(map(str, world.seeds))}", soft_wrap=True)
         world.base.make(world.base.stages_of_base())
         cache = Cache(world.root, world.demo.console)
-        found[str(world.demo.out)] = take(Pipeline(world.base, study, its, cache, world.rates))
+        found[str(world.demo.out)] = take(Pipeline(world.base, study, world.own(size), cache, world.rates))
         commits |= set(cache.commits)
     results = Results(joined(found), first.recipe.evaluation.bootstrap)
     told = ["--quick"] * quick + [f"--arms {','.join(only)}"] * bool(only) + [f"--share {share:g}"] * (share != 1)
@@ -114,7 +111,7 @@ def world_of(study: Study, demo: Demo, n_seeds: int) -> World:
             f"{base.out} was made by another recipe or seed ({', '.join(others)}), and a study does not write over it: "
             "give --config, --seed and what else `ssr demo` was given there, or another --demo"
         )
-    return World(demo, base, tuple(demo.recipe.seed + k for k in range(n_seeds)))
+    return World(demo, base, Rates.of(demo).on(base, demo), tuple(demo.recipe.seed + k for k in range(n_seeds)))
 
 
 def joined(found: Mapping[str, Sequence[Row]]) -> list[Row]:

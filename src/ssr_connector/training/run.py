@@ -114,20 +114,23 @@ def saved_recipe(out: Path) -> dict[str, Any]:
     return merge(to_dict(Recipe()), json.loads((out / RECIPE).read_text()))
 
 
-def models_of(out: Path) -> list[str]:
-    """Options that name the encoder and the LLM of a run; none where it does not lie there."""
-    if not (out / RECIPE).is_file():
-        return []
-    recipe = saved_recipe(out)
-    layer = recipe["encoder"]["layer"]
-    named = ["--encoder.name", recipe["encoder"]["name"], "--llm.name", recipe["llm"]["name"]]
-    return named + ([] if layer is None else ["--encoder.layer", str(layer)])
+def of_aligner(out: Path, sources: Sequence[Path]) -> list[str]:
+    """Options of stage 1 behind an aligner's run, on these manifests: what that run developed on, its encoder and LLM.
 
-
-def dev_of(out: Path) -> set[Path]:
-    """The manifests of a run's development data; none where its recipe does not lie there."""
-    found = saved_recipe(out)["data"]["dev"] if (out / RECIPE).is_file() else ()
-    return {path.resolve() for path in paths_of(found)}
+    Where its recipe does not lie there, all manifests are trained on, and no models are named.
+    """
+    recipe = saved_recipe(out) if (out / RECIPE).is_file() else None
+    known = {path.resolve() for path in paths_of(recipe["data"]["dev"])} if recipe else set()
+    dev = [source for source in sources if source.resolve() in known]
+    if len(dev) == len(sources):
+        dev = []
+    train = [source for source in sources if source not in dev]
+    options = ["--data.train", ",".join(map(str, train)), "--data.dev", ",".join(map(str, dev))]
+    if recipe:
+        options += ["--encoder.name", recipe["encoder"]["name"], "--llm.name", recipe["llm"]["name"]]
+        if recipe["encoder"]["layer"] is not None:
+            options += ["--encoder.layer", str(recipe["encoder"]["layer"])]
+    return options
 
 
 def inherit(recipe: Recipe) -> Recipe:
